@@ -1,0 +1,64 @@
+# Everything a checkout needs: Python 3.11 or newer with venv, make, and a package index.
+# PYTHON names the interpreter that the environment is made from: make run PYTHON=python3.13
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
+
+POSTGRESQL_REPORT := .pytest_cache/postgresql.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL_MUSTER := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--upgrade --custom-compile-command 'make lock' pyproject.toml --group build
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-sqlite test-postgresql lint lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.run ## serve with demo data at http://127.0.0.1:8000; Ctrl-C ends it
+	@$(BIN)/muster migrate
+	@exec $(BIN)/muster serve --demo
+
+# One core each. SQLite's tests report as they go, PostgreSQL's when both are done, so that the two accounts do not mix.
+test: $(VENV)/.test ## run the whole suite on SQLite and on PostgreSQL
+	@$(MAKE) --keep-going --jobs=2 test-sqlite test-postgresql; status=$$?; cat $(POSTGRESQL_REPORT); exit $$status
+
+test-sqlite: $(VENV)/.test
+	@$(BIN)/pytest --engine sqlite -o cache_dir=.pytest_cache/sqlite
+
+test-postgresql: $(VENV)/.test
+	@mkdir -p $(dir $(POSTGRESQL_REPORT))
+	@$(BIN)/pytest --engine postgresql -o cache_dir=.pytest_cache/postgresql >$(POSTGRESQL_REPORT) 2>&1
+
+lint: $(VENV)/.test ## check style, format, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/pyvenv.cfg ## renew requirements.lock and requirements-test.lock
+	@$(PIP_INSTALL) uv
+	$(LOCK) --output-file requirements.lock >/dev/null
+	$(LOCK) --extra test --constraints requirements.lock --output-file requirements-test.lock >/dev/null
+
+clean: ## remove the environment and every cache; databases stay
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("Muster needs Python 3.11 or newer: make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL_MUSTER)
+	@touch $@
+
+$(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes --requirement requirements-test.lock
+	$(INSTALL_MUSTER)
+	@touch $@

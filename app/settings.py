@@ -1,0 +1,136 @@
+"""What an operator may set, each with its unit, default, bounds and meaning; read from MUSTER_ variables (or `.env`) once, at start."""
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.errors import Unavailable
+
+PREFIX = "MUSTER_"
+DATABASE_FORMS = "write sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/name"
+
+
+class SettingsError(Unavailable):
+    """A setting has a value that cannot be used; the message names its variable."""
+
+
+def _database_url(url: str) -> str:
+    """Accept only the forms that the database layer understands; the URL, which may hold a password, is never repeated."""
+    try:
+        parts = urlsplit(url)
+        known = _is_sqlite(parts) or _is_postgresql(parts)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"{DATABASE_FORMS}, with characters that have a meaning in URLs percent-encoded")
+    return url
+
+
+def _is_sqlite(parts: SplitResult) -> bool:
+    only_a_path = not (parts.netloc or parts.query or parts.fragment)
+    return parts.scheme == "sqlite" and only_a_path and re.fullmatch("/.*[^/]", parts.path) is not None
+
+
+def _is_postgresql(parts: SplitResult) -> bool:
+    host = parts.hostname or parse_qs(parts.query).get("host")
+    return parts.scheme == "postgresql" and bool(host) and parts.port != 0 and re.fullmatch("/[^/]+", parts.path) is not None
+
+
+def _no_bus(url: str | None) -> None:
+    if url:
+        raise ValueError("leave it empty, this version takes no bus")
+
+
+def _split(origins: object) -> object:
+    return tuple(part.strip() for part in origins.split(",") if part.strip()) if isinstance(origins, str) else origins
+
+
+def _origin(origin: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+", origin):
+        raise ValueError("write each as https://example.com or http://localhost:3000, separated by commas")
+    return origin
+
+
+def _lower(name: object) -> object:
+    return name.lower() if isinstance(name, str) else name
+
+
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split), Field(max_length=100)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; a value given here wins over the environment, and the environment over `.env`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite:///muster.db", repr=False, description=f"the database: {DATABASE_FORMS} (?host=/directory for a socket)"
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(default=1, ge=1, le=64, description="server processes; more than one needs PostgreSQL")
+    bus_url: Annotated[str | None, AfterValidator(_no_bus)] = Field(default=None, description="reserved; leave it empty")
+    log_level: LogLevel = Field(default="info", description="least level that is logged: debug, info, warning or error")
+    log_format: Literal["console", "json"] = Field(default="console", description="console for people, json for machines")
+    allowed_origins: Origins = Field(default=(), description="web origins that may use the API besides its own, separated by commas")
+
+    max_body_bytes: int = Field(default=2**20, ge=2**10, le=2**26, description="largest HTTP request body")
+    websocket_max_message_bytes: int = Field(
+        default=2**20, ge=2**10, le=2**26, description="largest message a client may send over a WebSocket"
+    )
+    websocket_init_timeout_seconds: float = Field(default=5, ge=0.01, le=60, description="time a new WebSocket has to authenticate")
+    websocket_ping_seconds: float = Field(default=20, ge=0.01, le=600, description="time between pings on a WebSocket")
+    send_deadline_seconds: float = Field(default=30, ge=0.01, le=600, description="time a client has to take a message before it is closed")
+    max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets open at once in one process")
+    max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
+    heartbeat_seconds: float = Field(default=25, ge=0.01, le=600, description="quiet time after which a subscription sends a heartbeat")
+    shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
+
+    pool_size: int = Field(default=10, ge=2, le=500, description="PostgreSQL connections of one process")
+    clock_interval_seconds: float = Field(default=1, ge=0.01, le=60, description="time between two steps of the logical clock")
+    log_retention_events: int = Field(default=10_000, ge=1, le=10_000_000, description="latest events that each group keeps for replay")
+    log_retention_hours: int = Field(default=168, ge=1, le=87_600, description="time for which events are kept for replay")
+
+    criteria_max_depth: int = Field(default=8, ge=1, le=64, description="nesting of a group's criteria")
+    criteria_max_leaves: int = Field(default=250, ge=1, le=10_000, description="conditions in a group's criteria")
+    criteria_max_values: int = Field(default=1_000, ge=1, le=100_000, description="values in one condition")
+    criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="size of one value in a condition")
+    page_size_default: int = Field(default=50, ge=1, le=1_000, description="nodes on a page when neither first nor last is given")
+    page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")
+    query_max_tokens: int = Field(default=10_000, ge=100, le=1_000_000, description="length of a GraphQL document")
+    query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
+    query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.workers > 1 and self.database_url.startswith("sqlite:"):
+            raise ValueError(f"{PREFIX}WORKERS must be 1 with SQLite: set {PREFIX}DATABASE_URL to PostgreSQL for more")
+        if self.page_size_default > self.page_size_max:
+            raise ValueError(f"{PREFIX}PAGE_SIZE_DEFAULT is above {PREFIX}PAGE_SIZE_MAX")
+        return self
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Every setting as (variable, default as it would be written there, meaning), in reading order."""
+    return [(PREFIX + name.upper(), _written(field.default), str(field.description)) for name, field in Settings.model_fields.items()]
+
+
+def load_settings() -> Settings:
+    """Read the settings, or say in a sentence for each variable that is wrong what it should be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(" ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+
+
+def _written(default: object) -> str:
+    return "" if default is None or default == () else str(default)
+
+
+def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+    reason = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(loc[0]).upper()}: {reason}." if loc else f"{reason}."

@@ -1,0 +1,39 @@
+"""What is stored: tables, migrations, errors, and the few rules of storage that every engine shares."""
+
+from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RecordType
+from models.people import AccessToken, Account, Role, User
+from models.records import (
+    Appointment,
+    AppointmentStatus,
+    Contact,
+    CustomField,
+    CustomValue,
+    FieldType,
+    SearchTerm,
+    Tag,
+    Tagging,
+)
+
+__all__ = [
+    "AccessToken",
+    "Account",
+    "Appointment",
+    "AppointmentStatus",
+    "ChangeCause",
+    "Clock",
+    "Contact",
+    "CustomField",
+    "CustomValue",
+    "EventKind",
+    "FieldType",
+    "Group",
+    "GroupEvent",
+    "GroupMember",
+    "GroupState",
+    "RecordType",
+    "Role",
+    "SearchTerm",
+    "Tag",
+    "Tagging",
+    "User",
+]

@@ -1,0 +1,117 @@
+"""The open database: connecting, transactions, and statements that run unchanged on SQLite and PostgreSQL."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from asyncpg.exceptions import PostgresError
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+from models.errors import DatabaseUnreachable, Unavailable
+from models.statement import Engine, prepare
+
+CONNECTION = "default"
+APP = "models"
+MODULES = ["models.people", "models.records", "models.groups"]
+OLDEST_SQLITE = (3, 35)
+SQLITE_BUSY_MILLISECONDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A handle on the open database; inside `transaction()` every call runs in that transaction."""
+
+    engine: Engine
+    path: Path | None
+    context: TortoiseContext
+
+    @property
+    def connection(self) -> BaseDBAsyncClient:
+        """The client of the running transaction, or else the pool's."""
+        return self.context.connections.get(CONNECTION)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit what happens inside, or none of it; a nested one is a savepoint."""
+        async with self.connection._in_transaction():
+            yield
+
+    async def rows(self, text: str, **values: Any) -> list[dict[str, Any]]:
+        """Run a statement of `models.statement`'s dialect and return its rows."""
+        statement = prepare(text, self.engine)
+        return await self.connection.execute_query_dict(statement.sql, statement.bind(values))
+
+    async def row(self, text: str, **values: Any) -> dict[str, Any]:
+        """The only row of a statement that returns exactly one."""
+        (row,) = await self.rows(text, **values)
+        return row
+
+
+def _sqlite_credentials(url: str) -> dict[str, Any]:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; Muster needs 3.35 or newer.")
+    return {
+        "file_path": str(sqlite_path(url)),
+        "journal_mode": "WAL",
+        "synchronous": "NORMAL",
+        "busy_timeout": SQLITE_BUSY_MILLISECONDS,
+        "foreign_keys": "ON",
+    }
+
+
+def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    return {
+        "host": options.get("host") or parts.hostname or "127.0.0.1",
+        "port": int(options.get("port") or parts.port or 5432),
+        "user": unquote(parts.username or "postgres"),
+        "password": unquote(parts.password) if parts.password else None,
+        "database": unquote(parts.path.lstrip("/")) or "postgres",
+        "minsize": 1,
+        "maxsize": pool_size,
+        "application_name": "muster",
+    }
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that `sqlite:///relative.db` or `sqlite:////absolute.db` names."""
+    return Path(unquote(url.removeprefix("sqlite:///")))
+
+
+def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
+    """What Tortoise needs to know for this URL."""
+    if url.startswith("sqlite:///"):
+        connection = {"engine": "models.sqlite", "credentials": _sqlite_credentials(url)}
+    elif url.startswith("postgresql://"):
+        connection = {"engine": "tortoise.backends.asyncpg", "credentials": _postgresql_credentials(url, pool_size)}
+    else:
+        raise Unavailable("The database URL must begin with sqlite:/// or postgresql://.")
+    app = {"models": MODULES, "default_connection": CONNECTION, "migrations": "models.migrations"}
+    return {"connections": {CONNECTION: connection}, "apps": {APP: app}}
+
+
+@asynccontextmanager
+async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
+    """Connect, and close everything at the end; raises `DatabaseUnreachable` with what to check."""
+    context = TortoiseContext()
+    sqlite = url.startswith("sqlite:")
+    async with context:
+        await context.init(config=configuration(url, pool_size), _enable_global_fallback=True)
+        database = Database("sqlite" if sqlite else "postgresql", sqlite_path(url) if sqlite else None, context)
+        await _reach(database)
+        yield database
+
+
+async def _reach(database: Database) -> None:
+    try:
+        await database.rows("SELECT 1 AS one")
+    except (OSError, sqlite3.Error, PostgresError, DBConnectionError, OperationalError) as error:
+        place = f"the file {database.path}" if database.path else "the PostgreSQL server"
+        raise DatabaseUnreachable(f"Cannot open {place}: {error}. Check MUSTER_DATABASE_URL.") from error

@@ -1,0 +1,131 @@
+"""Every error that Muster raises on purpose, as one tree.
+
+    MusterError                    code
+    ├── Unauthenticated            UNAUTHENTICATED      no token, or one that is unknown, expired or revoked
+    ├── Forbidden                  FORBIDDEN            the caller's role or the group's permission does not allow it
+    ├── NotFound                   NOT_FOUND            an id that names nothing in the caller's account
+    ├── BadInput                   BAD_USER_INPUT       an argument that cannot be understood: id, cursor, page size
+    ├── Refused                    (userErrors)         input that is understood and against a rule; carries Problems
+    ├── Conflict                   CONFLICT             the database gave up on a write that kept losing races
+    └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
+        ├── DatabaseUnreachable
+        ├── DatabaseInUse          a second server on one SQLite file
+        ├── SchemaOutdated         run `muster migrate`
+        └── SchemaTooNew           run a newer Muster
+
+The codes of the upper half become `extensions.code` of a GraphQL error; the Problems of `Refused` become `userErrors`
+of a payload. Anything outside this tree is a defect and reaches nobody but the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProblemCode(StrEnum):
+    """What kind of rule the input is against."""
+
+    BLANK = "BLANK"
+    TOO_LONG = "TOO_LONG"
+    INVALID = "INVALID"
+    TAKEN = "TAKEN"
+    NOT_FOUND = "NOT_FOUND"
+    IN_USE = "IN_USE"
+    CONFLICT = "CONFLICT"
+    CYCLE = "CYCLE"
+    TOO_COMPLEX = "TOO_COMPLEX"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    NEGATIVE_UNDER_ANY = "NEGATIVE_UNDER_ANY"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing the caller can mend: what is wrong, where (`path` into the input), and how to put it right."""
+
+    code: ProblemCode
+    message: str
+    path: tuple[str, ...] = ()
+
+    def under(self, *prefix: str) -> "Problem":
+        """The same problem, seen from an input that encloses this one."""
+        return Problem(self.code, self.message, (*prefix, *self.path))
+
+
+class MusterError(Exception):
+    """The root: its message is written for the client and may be shown to it."""
+
+    code = "INTERNAL_SERVER_ERROR"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Unauthenticated(MusterError):
+    """The request carries no valid access token."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str = "Send a valid access token: `Authorization: Bearer <token>`.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(MusterError):
+    """The caller is known and may not do this."""
+
+    code = "FORBIDDEN"
+
+
+class NotFound(MusterError):
+    """The id names nothing that exists for this caller; another account's ids answer the same."""
+
+    code = "NOT_FOUND"
+
+
+class BadInput(MusterError):
+    """An argument is malformed; the message says which and what is expected."""
+
+    code = "BAD_USER_INPUT"
+
+
+class Refused(MusterError):
+    """The input is against one or more rules; nothing was changed."""
+
+    code = "REFUSED"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0].message)
+        self.problems = tuple(problems)
+
+
+class Conflict(MusterError):
+    """A write lost every race it was allowed to run again; sending it once more is safe."""
+
+    code = "CONFLICT"
+
+
+class Unavailable(MusterError):
+    """The deployment is at fault; the message tells its operator what to do."""
+
+    code = "UNAVAILABLE"
+
+
+class DatabaseUnreachable(Unavailable):
+    """The database does not answer at the configured URL."""
+
+
+class DatabaseInUse(Unavailable):
+    """Another server already serves this SQLite file."""
+
+
+class SchemaOutdated(Unavailable):
+    """The database's schema is older than this program."""
+
+
+class SchemaTooNew(Unavailable):
+    """The database's schema is newer than this program."""
+
+
+def refuse(code: ProblemCode, message: str, *path: str) -> Refused:
+    """A refusal for one problem."""
+    return Refused([Problem(code, message, path)])

@@ -1,0 +1,124 @@
+"""Groups, their materialised membership, the append-only log of joins and leaves, and the logical clock."""
+
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.fields import SET_NULL, ForeignKeyNullableRelation, ForeignKeyRelation
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from models.fields import DocumentColumn, FoldedColumn, InstantColumn, TextColumn
+from models.people import Account, User
+
+
+class RecordType(StrEnum):
+    """What a group is a group of."""
+
+    CONTACT = "CONTACT"
+    APPOINTMENT = "APPOINTMENT"
+
+
+class GroupState(StrEnum):
+    """Whether the first membership is still being worked out."""
+
+    BUILDING = "BUILDING"
+    READY = "READY"
+
+
+class ChangeCause(StrEnum):
+    """Why records joined or left."""
+
+    RECORD_CHANGED = "RECORD_CHANGED"
+    RECORD_CREATED = "RECORD_CREATED"
+    RECORD_DELETED = "RECORD_DELETED"
+    TAGS_CHANGED = "TAGS_CHANGED"
+    TIME_PASSED = "TIME_PASSED"
+    GROUP_EDITED = "GROUP_EDITED"
+    BULK_ACTION = "BULK_ACTION"
+    IMPORT = "IMPORT"
+
+
+class EventKind(StrEnum):
+    """What an entry of the log tells."""
+
+    MEMBERS = "MEMBERS"
+    DEFINITION = "DEFINITION"
+
+
+class Group(Model):
+    """A saved search that stays true, with the head of its log: epoch, position, version and member count."""
+
+    id = fields.BigIntField(primary_key=True)
+    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
+    name = TextColumn()
+    name_folded = FoldedColumn()
+    record_type = fields.CharEnumField(RecordType, max_length=11)
+    criteria = DocumentColumn()
+    owner: ForeignKeyNullableRelation[User] = fields.ForeignKeyField("models.User", related_name=False, null=True, on_delete=SET_NULL)
+    view = TextColumn()
+    edit = TextColumn()
+    state = fields.CharEnumField(GroupState, max_length=8)
+    epoch = fields.CharField(max_length=16)
+    position = fields.BigIntField(default=0)
+    version = fields.BigIntField(default=0)
+    member_count = fields.BigIntField(default=0)
+    created_at = InstantColumn()
+    updated_at = InstantColumn()
+    account_id: int
+    owner_id: int | None
+
+    class Meta:
+        table = "groups"
+        indexes = (Index(fields=("account_id", "name_folded", "id")),)
+
+
+class GroupMember(Model):
+    """That a record, of the group's record type, is in a group, and since when."""
+
+    id = fields.BigIntField(primary_key=True)
+    account_id = fields.BigIntField()
+    group_id = fields.BigIntField()
+    record_id = fields.BigIntField()
+    joined_at = InstantColumn()
+
+    class Meta:
+        table = "group_members"
+        unique_together = (("group_id", "record_id"),)
+        indexes = (Index(fields=("record_id", "group_id")), Index(fields=("group_id", "joined_at", "record_id")))
+
+
+class GroupEvent(Model):
+    """An entry of a group's log: who joined and left between two versions, at most 500 ids to an entry.
+
+    `position` numbers the entries of an epoch without a gap; members(version) is the fold of the entries up to it.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    account_id = fields.BigIntField()
+    group_id = fields.BigIntField()
+    epoch = fields.CharField(max_length=16)
+    position = fields.BigIntField()
+    kind = fields.CharEnumField(EventKind, max_length=10)
+    from_version = fields.BigIntField()
+    to_version = fields.BigIntField()
+    member_count = fields.BigIntField()
+    cause = fields.CharEnumField(ChangeCause, max_length=14)
+    joined = DocumentColumn()
+    left = DocumentColumn()
+    occurred_at = InstantColumn()
+
+    class Meta:
+        table = "group_events"
+        unique_together = (("group_id", "epoch", "position"),)
+        indexes = (Index(fields=("occurred_at",)),)
+
+
+class Clock(Model):
+    """The one logical clock, of which conditions see `now`, and up to whose `settled` membership is settled."""
+
+    id = fields.IntField(primary_key=True, generated=False)
+    now = InstantColumn()
+    settled = InstantColumn()
+
+    class Meta:
+        table = "clock"

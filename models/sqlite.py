@@ -1,0 +1,53 @@
+"""Tortoise's SQLite client with transactions that take the write lock at once.
+
+A deferred transaction that reads first and writes later fails immediately when somebody else wrote in between; an
+immediate one waits its turn (`busy_timeout`), which makes the write lock serve as fence and row lock in one.
+"""
+
+import sqlite3
+
+from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
+from tortoise.exceptions import OperationalError
+from typing_extensions import override
+
+
+class ImmediateTransaction(SqliteTransactionWrapper):
+    """A transaction that begins with the write lock in hand."""
+
+    @override
+    async def begin(self) -> None:
+        try:
+            await self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise OperationalError(error) from error
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(ImmediateTransaction(self))
+
+
+class ImmediateTransactionContext(SqliteTransactionContext):
+    """Lets go of the connection again when the transaction could not begin."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        await self._trxlock.acquire()
+        try:
+            await self.ensure_connection()
+            await self.connection.begin()
+        except BaseException:
+            self._trxlock.release()
+            raise
+        self.token = get_connections().set(self.connection_name, self.connection)
+        transaction: TransactionalDBClient = self.connection
+        return transaction
+
+
+class SqliteDatabaseClient(SqliteClient):
+    """The client that `models.database` names as the engine."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
+
+
+client_class = SqliteDatabaseClient

@@ -1,0 +1,69 @@
+"""One way to write SQL for both engines: named parameters, sets of ids and sets of rows as single parameters.
+
+    = ANY(:ids)                                     a set of numbers, given as a list of int
+    ROWS(:flips AS flip(group_id bigint, n int))    a table, given as a list of dicts
+
+Everything travels as a parameter, so a statement's text, and with it the engine's plan cache, is the same whatever the
+number of ids or rows.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+
+Engine = Literal["sqlite", "postgresql"]
+Encode = Callable[[Any], Any]
+
+_PARAMETER = re.compile(
+    r"ROWS\(:(?P<rows>\w+) AS (?P<alias>\w+)\((?P<columns>[^)]*)\)\)|= ANY\(:(?P<ids>\w+)\)|(?<!:):(?P<value>[a-z]\w*)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL for one engine and how each of its positional parameters is made of a named one."""
+
+    sql: str
+    parameters: tuple[tuple[str, Encode], ...]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """The positional parameters, in order."""
+        return [encode(values[name]) for name, encode in self.parameters]
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _as_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _sqlite_rows(alias: str, columns: str) -> str:
+    names = [column.split()[0] for column in columns.split(",")]
+    cells = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in names)
+    return f"(SELECT {cells} FROM json_each(?)) AS {alias}"  # noqa: S608  # names of our own
+
+
+@lru_cache(maxsize=512)
+def prepare(text: str, engine: Engine) -> Statement:
+    """The statement for an engine; `text` is ours, never a user's."""
+    parameters: list[tuple[str, Encode]] = []
+
+    def place(found: re.Match[str]) -> str:
+        if rows := found["rows"]:
+            parameters.append((rows, _as_json))
+            if engine == "sqlite":
+                return _sqlite_rows(found["alias"], found["columns"])
+            return f"json_to_recordset(${len(parameters)}::text::json) AS {found['alias']}({found['columns']})"
+        if ids := found["ids"]:
+            parameters.append((ids, _as_json if engine == "sqlite" else _as_is))
+            return "IN (SELECT value FROM json_each(?))" if engine == "sqlite" else f"= ANY(${len(parameters)}::bigint[])"
+        parameters.append((found["value"], _as_is))
+        return "?" if engine == "sqlite" else f"${len(parameters)}"
+
+    return Statement(_PARAMETER.sub(place, text), tuple(parameters))

@@ -1,0 +1,33 @@
+"""Folded text: the one form in which Muster compares, searches and orders text, on every engine and in memory alike."""
+
+import unicodedata
+
+LAST_CODE_POINT = 0x10FFFF
+FIRST_SURROGATE = 0xD800
+LAST_SURROGATE = 0xDFFF
+
+
+def fold(text: str) -> str:
+    """Text as comparisons see it: trimmed of Unicode white space, NFC-normalised, then case-folded (Unicode 3.13, toCasefold)."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
+def fold_or_none(text: str | None) -> str | None:
+    """The folded form, or None where the text is missing or blank: an empty string is a missing value."""
+    return fold(text) or None if text is not None else None
+
+
+def prefix_end(prefix: str) -> str | None:
+    """The least string above every string that begins with `prefix` in code point order; None if there is none."""
+    for length in range(len(prefix), 0, -1):
+        following = ord(prefix[length - 1]) + 1
+        if following == FIRST_SURROGATE:
+            following = LAST_SURROGATE + 1
+        if following <= LAST_CODE_POINT:
+            return prefix[: length - 1] + chr(following)
+    return None
+
+
+def storable(text: str) -> bool:
+    """Whether every engine can store this text: no NUL and no lone surrogate."""
+    return "\x00" not in text and not any(FIRST_SURROGATE <= ord(character) <= LAST_SURROGATE for character in text)

