@@ -80,6 +80,12 @@ def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
     }
 
 
+def connection_arguments(url: str) -> dict[str, Any]:
+    """How a PostgreSQL connection outside the pool reaches the same database."""
+    credentials = _postgresql_credentials(url, 1)
+    return {name: credentials[name] for name in ("host", "port", "user", "password", "database")}
+
+
 def sqlite_path(url: str) -> Path:
     """The file that `sqlite:///relative.db` or `sqlite:////absolute.db` names."""
     return Path(unquote(url.removeprefix("sqlite:///")))

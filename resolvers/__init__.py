@@ -1,0 +1,1 @@
+"""How it is answered: plain functions from a context to models, in layers: nouns, the door, membership, criteria."""

@@ -1,0 +1,1 @@
+"""How groups stay true: definitions, facts, settling, the clock."""

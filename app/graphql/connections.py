@@ -1,0 +1,93 @@
+"""The long-lived connections of this process, WebSockets and event streams alike: whose they are, and how to end them."""
+
+import asyncio
+from collections.abc import Coroutine, Set
+from typing import Any, NamedTuple
+
+from models.errors import Unavailable
+
+
+class Ending(NamedTuple):
+    """Why a connection ends, as a WebSocket's close code and reason."""
+
+    code: int
+    reason: str
+
+
+# After these codes clients connect again by themselves, as they do not after 4401 or 1008, for example.
+TRY_AGAIN_LATER = 1013
+FORBIDDEN = Ending(4403, "Forbidden")
+RESTARTING = Ending(1012, "Service restart")
+FULL = Ending(TRY_AGAIN_LATER, "Too many open connections")
+SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
+
+
+class Connection:
+    """One open connection: the token that it runs on, once known, and a way to end it from elsewhere."""
+
+    def __init__(self, token_id: int | None = None) -> None:
+        self.token_id = token_id
+        self._ending: Ending | None = None
+        self._ended = asyncio.Event()
+
+    def end(self, ending: Ending) -> None:
+        """Ask the connection's own task to end it; the first reason counts."""
+        self._ending = self._ending or ending
+        self._ended.set()
+
+    async def ended(self) -> Ending:
+        """Wait until somebody asks for the end."""
+        await self._ended.wait()
+        return self._ending or FORBIDDEN
+
+
+class Connections:
+    """All open connections, at most so many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: set[Connection] = set()
+        self._closing = False
+
+    def open(self, token_id: int | None = None) -> Connection:
+        """A new connection; whoever opens it discards it."""
+        if len(self._open) >= self._most:
+            raise Unavailable("The server has as many open connections as it takes: try again later.")
+        connection = Connection(token_id)
+        self._open.add(connection)
+        if self._closing:
+            connection.end(RESTARTING)
+        return connection
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        self._open.discard(connection)
+
+    def token_ids(self) -> set[int]:
+        """The tokens that open connections run on."""
+        return {connection.token_id for connection in self._open if connection.token_id is not None}
+
+    def close_tokens(self, token_ids: Set[int]) -> None:
+        """End every connection that runs on one of these tokens."""
+        for connection in self._open:
+            if connection.token_id in token_ids:
+                connection.end(FORBIDDEN)
+
+    def close(self) -> None:
+        """End every connection, and each that is opened from now on, because the server stops."""
+        self._closing = True
+        for connection in self._open:
+            connection.end(RESTARTING)
+
+
+async def race(*runners: Coroutine[Any, Any, object]) -> None:
+    """Run all at once until the first is done, then stop the others and see them out; an error of the first is raised."""
+    tasks = [asyncio.create_task(runner) for runner in runners]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

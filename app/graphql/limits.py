@@ -1,0 +1,23 @@
+"""The bounds of the transport, given by the composition root from its settings."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportLimits:
+    """How much one client may send, keep open and leave unread."""
+
+    body_bytes: int = 2**20
+    message_bytes: int = 2**20
+    init_seconds: float = 5.0
+    """Time that a new WebSocket has to say who it is."""
+    ping_seconds: float = 20.0
+    """Time between two signs of life; a WebSocket that owes two answers is closed."""
+    send_seconds: float = 30.0
+    """Time that a client has to make room for a message."""
+    connections: int = 10_000
+    """WebSockets and event streams of this process together."""
+    operations: int = 100
+    """Operations running at once on one WebSocket."""
+    origins: tuple[str, ...] = ()
+    """Web origins besides the server's own whose pages may open a WebSocket."""

@@ -1,0 +1,55 @@
+"""Opening what all requests of a process share: database, hub, compiled definitions, bounds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from app.settings import Settings
+from models.database import Database, open_database
+from models.migrate import require_current_schema
+from resolvers.context import PageLimits, Services, WallClock
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.membership.clock import start
+from resolvers.membership.definitions import Definitions
+from subscriptions.bus import Bus, LocalBus, PostgresBus, postgres_connect
+from subscriptions.hub import Hub
+
+
+def wall_clock() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, clock: WallClock = wall_clock) -> AsyncIterator[Services]:
+    """The services of this process on a database with the current schema; raises `Unavailable` with what to do about it."""
+    async with open_database(settings.database_url, pool_size=settings.pool_size) as database:
+        await require_current_schema(database)
+        await start(database, clock())
+        hub = Hub(database, _bus(settings, database))
+        async with hub.running():
+            yield _services(settings, database, hub, clock)
+
+
+def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock) -> Services:
+    criteria = CriteriaLimits(
+        depth=settings.criteria_max_depth,
+        leaves=settings.criteria_max_leaves,
+        values=settings.criteria_max_values,
+        value_bytes=settings.criteria_max_value_bytes,
+    )
+    return Services(
+        database=database,
+        hub=hub,
+        definitions=Definitions(criteria),
+        wall_clock=clock,
+        pages=PageLimits(settings.page_size_default, settings.page_size_max),
+        criteria=criteria,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )
+
+
+def _bus(settings: Settings, database: Database) -> Bus:
+    if database.engine == "sqlite":
+        return LocalBus()
+    return PostgresBus(postgres_connect(settings.database_url))

@@ -1,0 +1,54 @@
+"""Who may view or edit a group: everyone in the account, the owner alone, some roles, or some users.
+
+Stored as one text of marks such as `|role:ADMIN|role:EDITOR|`, which both engines can filter with a plain LIKE; a
+group's owner belongs to every audience of that group.
+"""
+
+from dataclasses import dataclass
+
+from tortoise.expressions import Q
+
+from models.people import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A set of people in an account, besides the owner."""
+
+    everyone: bool = False
+    roles: tuple[Role, ...] = ()
+    user_ids: tuple[int, ...] = ()
+
+    @property
+    def only_owner(self) -> bool:
+        """Whether nobody but the owner belongs to it."""
+        return not (self.everyone or self.roles or self.user_ids)
+
+    def includes(self, user_id: int, role: Role) -> bool:
+        """Whether a user with this role belongs to it, ownership aside."""
+        return self.everyone or role in self.roles or user_id in self.user_ids
+
+    def marks(self) -> str:
+        """The stored form."""
+        marks = ["everyone"] if self.everyone else []
+        marks += [f"role:{role.value}" for role in self.roles] + [f"user:{user_id}" for user_id in self.user_ids]
+        return "".join(f"|{mark}|" for mark in marks)
+
+
+EVERYONE = Audience(everyone=True)
+
+
+def read_audience(marks: str) -> Audience:
+    """The audience that a stored form stands for."""
+    found = [mark.partition(":") for mark in marks.strip("|").split("||") if mark]
+    return Audience(
+        everyone=any(kind == "everyone" for kind, _, _ in found),
+        roles=tuple(Role(name) for kind, _, name in found if kind == "role"),
+        user_ids=tuple(int(name) for kind, _, name in found if kind == "user"),
+    )
+
+
+def audience_filter(column: str, user_id: int, role: Role) -> Q:
+    """The groups whose audience in `column` (view or edit), or whose owner, includes this user."""
+    marks = ("|everyone|", f"|role:{role.value}|", f"|user:{user_id}|")
+    return Q(Q(owner_id=user_id), *(Q(**{f"{column}__contains": mark}) for mark in marks), join_type="OR")

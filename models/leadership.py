@@ -1,0 +1,41 @@
+"""One process of a deployment leads: it moves the clock and prunes the log.
+
+Leading is an economy, not a condition of being right: two leaders would do the same work twice.
+"""
+
+from typing import Any
+
+import asyncpg
+from asyncpg.exceptions import PostgresError
+
+from models.database import connection_arguments
+
+LEADER_LOCK = 7_267_003
+
+
+class Leadership:
+    """Held through a lock on a PostgreSQL connection of its own; on SQLite, with its single server, always."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Any = None
+        self._held = url.startswith("sqlite:")
+
+    async def held(self) -> bool:
+        """Whether this process leads; tries to, if nobody does."""
+        if self._url.startswith("sqlite:"):
+            return True
+        try:
+            if self._connection is None or self._connection.is_closed():
+                self._held = False
+                self._connection = await asyncpg.connect(**connection_arguments(self._url))  # type: ignore[no-untyped-call]  # no types
+            self._held = self._held or await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
+        except (OSError, PostgresError):
+            self._held = False
+        return self._held
+
+    async def resign(self) -> None:
+        """Let another process lead."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection, self._held = None, False

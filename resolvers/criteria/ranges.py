@@ -1,0 +1,40 @@
+"""Sets of values as sorted, disjoint half-open ranges [low, high): what every ordered comparison comes down to."""
+
+from collections.abc import Iterable
+from itertools import chain, pairwise
+from typing import TypeVar
+
+# Stand for "unbounded"; beyond every stored number, day and instant, and still 64-bit integers.
+LOWEST = -(2**62)
+HIGHEST = 2**62
+
+Range = tuple[int, int]
+Ranges = tuple[Range, ...]
+TextRanges = tuple[tuple[str, str], ...]
+
+Bound = TypeVar("Bound", int, str)
+
+
+def normalised(ranges: Iterable[tuple[Bound, Bound]]) -> tuple[tuple[Bound, Bound], ...]:
+    """The same set of values with the empty ranges gone and touching ones merged, in ascending order."""
+    merged: list[tuple[Bound, Bound]] = []
+    for low, high in sorted(ranges):
+        if low >= high:
+            continue
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def edges(ranges: Iterable[tuple[Bound, Bound]]) -> list[Bound]:
+    """All bounds of a normalised set: a value is in the set where the number of edges at or below it is odd."""
+    return list(chain.from_iterable(ranges))
+
+
+def difference(one: Ranges, other: Ranges) -> Ranges:
+    """The values that are in exactly one of two normalised sets."""
+    if one is other:
+        return ()
+    return tuple(pairwise(sorted(set(edges(one)) ^ set(edges(other)))))[::2]

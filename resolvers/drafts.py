@@ -1,0 +1,163 @@
+"""From rows as clients send them to drafts of contacts: every value checked, everything they refer to looked up at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+from models import CustomField
+from models.errors import ProblemCode
+from models.fields import to_day_number, to_microseconds, to_units
+from models.ids import number_of
+from models.records import CONTACT_TEXTS
+from models.text import fold_or_none
+from resolvers.context import Context
+from resolvers.custom_values import Cells, stored_values
+from resolvers.membership.change import Change
+from resolvers.rules import Problems, camel, day, decimal, email, instant, integer, text
+from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
+
+LONGEST_LINE = 500  # of an address or a web site
+
+Stored = str | int | None
+
+TEXT_CHECKS = {
+    **dict.fromkeys(CONTACT_TEXTS, text),
+    "email": email,
+    "address": partial(text, longest=LONGEST_LINE),
+    "website": partial(text, longest=LONGEST_LINE),
+}
+VALUE_CHECKS: dict[str, tuple[Any, Any]] = {
+    "score": (integer, int),
+    "spent": (decimal, to_units),
+    "birthday": (day, to_day_number),
+    "last_activity_at": (instant, to_microseconds),
+}
+
+
+class Aim(Enum):
+    """What a row asks for."""
+
+    CREATE = auto()
+    UPDATE = auto()
+    UPSERT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contact as a client describes it; `path` leads to it in the client's input.
+
+    An UPDATE names the contact by `contact_id`; an UPSERT finds it by e-mail address, and creates it where there is none.
+    """
+
+    fields: Mapping[str, Any]
+    tags: Sequence[TagRef] = ()
+    create_missing_tags: bool = False
+    aim: Aim = Aim.UPSERT
+    contact_id: int | None = None
+    path: tuple[str, ...] = ("input",)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row after checking: the stored values that it sets, and what is wrong with it."""
+
+    row: Row
+    cells: dict[str, Stored] = field(default_factory=dict)
+    custom: dict[int, list[Cells]] = field(default_factory=dict)
+    tag_ids: set[int] = field(default_factory=set)
+    problems: Problems = field(default_factory=Problems)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the row says nothing about a contact."""
+        return not any(value is not None for value in self.cells.values()) and not any(self.custom.values())
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the rows refer to and the account has."""
+
+    owner_ids: frozenset[int]
+    custom_fields: Mapping[str, CustomField]
+
+
+async def draft_contacts(context: Context, change: Change, rows: Sequence[Row]) -> list[Draft]:
+    """The rows, checked; tags that are missing and may be created are created, if their rows are otherwise good."""
+    references = await _look_up(context, rows)
+    drafts = [_draft(row, references) for row in rows]
+    await _find_tags(change, drafts)
+    return drafts
+
+
+async def _look_up(context: Context, rows: Sequence[Row]) -> References:
+    owners = {number_of(row.fields["owner_id"], "User") for row in rows if row.fields.get("owner_id") is not None} - {None}
+    known = await context.scope.users.filter(id__in=owners).values_list("id", flat=True) if owners else []
+    custom = await context.scope.custom_fields if any("custom_fields" in row.fields for row in rows) else []
+    return References(frozenset(known), {found.key: found for found in custom})
+
+
+def _draft(row: Row, references: References) -> Draft:
+    draft = Draft(row)
+    for name, value in row.fields.items():
+        if name == "custom_fields":
+            _set_custom(draft, value, references.custom_fields)
+        elif name == "owner_id":
+            _set_owner(draft, value, references.owner_ids)
+        else:
+            _set_value(draft, name, value)
+    check_count(row.tags, draft.problems, *row.path, "tags")
+    return draft
+
+
+def _set_value(draft: Draft, name: str, value: Any) -> None:
+    path = (*draft.row.path, "fields", camel(name))
+    if name in TEXT_CHECKS:
+        given = draft.problems.attempt(TEXT_CHECKS[name], value, *path)
+        draft.cells |= {name: given, f"{name}_folded": fold_or_none(given)}
+    else:
+        check, store = VALUE_CHECKS[name]
+        found = draft.problems.attempt(check, value, *path)
+        draft.cells[name] = None if found is None else store(found)
+
+
+def _set_owner(draft: Draft, value: str | None, known: frozenset[int]) -> None:
+    owner_id = None if value is None else number_of(value, "User")
+    if value is not None and owner_id not in known:
+        draft.problems.note(ProblemCode.NOT_FOUND, "There is no such user in the account.", *draft.row.path, "fields", "ownerId")
+    draft.cells["owner_id"] = owner_id
+
+
+def _set_custom(draft: Draft, values: Any, known: Mapping[str, CustomField]) -> None:
+    path = (*draft.row.path, "fields", "customFields")
+    if values is None:
+        values = dict.fromkeys(known)
+    if not isinstance(values, dict):
+        draft.problems.note(ProblemCode.INVALID, 'Expected an object of values by key, such as {"plan": "Gold"}.', *path)
+        return
+    for key, value in values.items():
+        if key not in known:
+            draft.problems.note(ProblemCode.NOT_FOUND, "There is no custom field with this key. Create it first.", *path, key)
+        else:
+            custom = known[key]
+            draft.custom[custom.id] = draft.problems.attempt(partial(stored_values, custom), value, *path, key) or []
+
+
+async def _find_tags(change: Change, drafts: Sequence[Draft]) -> None:
+    tagged = [draft for draft in drafts if draft.row.tags]
+    known = await find_tags(change, _refs(tagged))
+    missing: dict[str, str] = {}
+    for draft in tagged:
+        if draft.row.create_missing_tags and not draft.problems:
+            missing |= missing_names(draft.row.tags, known, draft.problems, *draft.row.path, "tags")
+    if missing:
+        await create_tags(change, missing)
+        known = await find_tags(change, _refs(tagged))
+    for draft in tagged:
+        if not draft.problems:
+            draft.tag_ids = known.ids_of(draft.row.tags, draft.problems, *draft.row.path, "tags")
+
+
+def _refs(drafts: Iterable[Draft]) -> Iterable[TagRef]:
+    return (ref for draft in drafts for ref in draft.row.tags)

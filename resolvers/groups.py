@@ -1,0 +1,201 @@
+"""Groups: reading, defining, editing and deleting saved searches that stay true."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tortoise.expressions import Subquery
+from tortoise.queryset import QuerySet
+
+from models import ChangeCause, Contact, Group, GroupEvent, GroupMember, GroupState, RecordType
+from models.audience import EVERYONE, Audience, read_audience
+from models.errors import Problem, ProblemCode, Refused, refuse
+from models.ids import number_of, to_global_id
+from models.text import fold, storable
+from resolvers import paging
+from resolvers.access import require_editor
+from resolvers.context import Context
+from resolvers.criteria.diagnose import Diagnostic, diagnose
+from resolvers.criteria.mentions import Mention
+from resolvers.criteria.names import Vocabulary, load_vocabulary
+from resolvers.criteria.parse import parse
+from resolvers.criteria.sentence import sentence
+from resolvers.criteria.tree import Tree, groups_mentioned
+from resolvers.keyset import Order
+from resolvers.membership.change import Change
+from resolvers.membership.cycle import find_cycle
+from resolvers.membership.rebuild import new_epoch
+from resolvers.paging import Edge, Page, PageArguments
+from resolvers.permissions import audiences, editable_group
+from resolvers.write import write
+
+LONGEST_NAME = 200
+LISTED_USERS = 10  # groups that are named when one is in use
+BY_NAME = Order("groups", "name_folded")
+
+
+async def group(context: Context, group_id: str) -> Group | None:
+    """The group, if it exists for the caller."""
+    return await context.loaders.groups_by_id.load(number_of(group_id, "Group") or 0)
+
+
+async def groups(context: Context, *, search: str | None, record_type: RecordType | None, page: PageArguments) -> Page[Group]:
+    """The groups that the caller may view, by name."""
+    found = context.scope.groups
+    if search and fold(search):
+        found = found.filter(name_folded__contains=fold(search))
+    if record_type:
+        found = found.filter(record_type=record_type)
+    return await _page(context, found, page)
+
+
+async def groups_of(context: Context, contact: Contact, page: PageArguments) -> Page[Group]:
+    """The groups that a contact is in, by name, as far as the caller may view them."""
+    memberships = context.scope.group_members.filter(record_id=contact.id)
+    found = context.scope.groups.filter(record_type=RecordType.CONTACT, id__in=Subquery(memberships.values("group_id")))
+    return await _page(context, found, page)
+
+
+async def _page(context: Context, found: QuerySet[Group], arguments: PageArguments) -> Page[Group]:
+    rows = await paging.page(found, arguments, order=BY_NAME, limits=context.services.pages)
+    seen = context.loaders.remember_groups(rows.nodes)
+    return rows.with_edges([Edge(edge.cursor, node) for edge, node in zip(rows.edges, seen, strict=True)])
+
+
+async def vocabulary_of(context: Context, group: Group) -> tuple[Tree, Vocabulary]:
+    """A group's criteria as they stand, with the names they use."""
+    vocabulary = await load_vocabulary(context.services.database, group.account_id, [group.criteria])
+    return parse(group.criteria, vocabulary, context.services.criteria, stored=True), vocabulary
+
+
+async def criteria_text(context: Context, group: Group) -> str:
+    """The criteria as an English sentence with today's names."""
+    return sentence(*await vocabulary_of(context, group))
+
+
+async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
+    """What is questionable about the criteria as they stand today."""
+    return diagnose(*await vocabulary_of(context, group))
+
+
+async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:
+    """Define a group; its first members have joined when this returns."""
+    require_editor(context)
+    given = {"name": _checked_name(name), "name_folded": fold(name)} | await audiences(context, permission)
+
+    async def work(change: Change) -> int:
+        tree = await _checked_criteria(context, criteria)
+        created = await Group.create(
+            **{"view": EVERYONE.marks(), "edit": EVERYONE.marks()} | given,
+            account_id=change.account_id,
+            record_type=tree.record_type,
+            criteria=tree.document,
+            owner_id=change.actor_id,
+            state=GroupState.READY,
+            epoch=new_epoch(),
+            created_at=change.at,
+            updated_at=change.at,
+        )
+        change.redefine(created.id)
+        return created.id
+
+    group_id = await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
+    return await context.scope.all_groups.get(id=group_id)
+
+
+async def update_group(context: Context, *, group_id: str, changes: Mapping[str, Any]) -> Group:
+    """Rename, redefine or reassign a group; new criteria are in force for every member when this returns."""
+    edited = await editable_group(context, group_id)
+    values = await audiences(context, changes.get("permission"))
+    if changes.get("name") is not None:
+        values |= {"name": _checked_name(changes["name"]), "name_folded": fold(changes["name"])}
+    redefines = changes.get("criteria") is not None
+
+    async def work(change: Change) -> None:
+        assigned: dict[str, Any] = {name: value for name, value in values.items() if value != getattr(edited, name)}
+        if redefines:
+            assigned |= await _redefinition(context, change, edited, changes["criteria"])
+        if assigned:
+            await context.scope.all_groups.filter(id=edited.id).update(**assigned, updated_at=change.at)
+
+    await write(context, ChangeCause.GROUP_EDITED, work, redefines=redefines)
+    if "view" in values:
+        context.services.hub.wake([edited.id])
+    return await context.scope.all_groups.get(id=edited.id)
+
+
+async def _redefinition(context: Context, change: Change, edited: Group, criteria: Mapping[str, Any]) -> dict[str, Any]:
+    tree = await _checked_criteria(context, criteria)
+    if tree.record_type is not edited.record_type:
+        raise refuse(ProblemCode.INVALID, "A group keeps its record type. Create another group instead.", "input", "criteria")
+    await _refuse_cycle(context, edited, tree)
+    if tree.document == edited.criteria:
+        return {}
+    change.edit(edited.id)
+    return {"criteria": tree.document}
+
+
+async def _refuse_cycle(context: Context, edited: Group, tree: Tree) -> None:
+    definitions = await context.services.definitions.load(context.services.database, edited.account_id)
+    way = find_cycle(definitions, edited.id, groups_mentioned(tree))
+    if way:
+        names = dict(await context.scope.groups.filter(id__in=way).values_list("id", "name"))
+        path = " → ".join(names.get(group_id, "(a group you cannot view)") for group_id in way)
+        raise refuse(ProblemCode.CYCLE, f"The group would depend on itself: {path}.", "input", "criteria")
+
+
+async def _checked_criteria(context: Context, criteria: Mapping[str, Any]) -> Tree:
+    try:
+        vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [criteria])
+        tree = parse(criteria, vocabulary, context.services.criteria)
+    except Refused as refused:
+        raise Refused([problem.under("input", "criteria") for problem in refused.problems]) from None
+    await _refuse_hidden_groups(context, tree)
+    return tree
+
+
+async def _refuse_hidden_groups(context: Context, tree: Tree) -> None:
+    mentioned = groups_mentioned(tree)
+    if mentioned and await context.scope.groups.filter(id__in=list(mentioned)).count() < len(mentioned):
+        raise refuse(ProblemCode.NOT_FOUND, "The criteria name a group that does not exist.", "input", "criteria")
+
+
+def _checked_name(name: str) -> str:
+    if not fold(name):
+        raise refuse(ProblemCode.BLANK, "Give the group a name.", "input", "name")
+    if len(name) > LONGEST_NAME:
+        raise refuse(ProblemCode.TOO_LONG, f"A group's name has at most {LONGEST_NAME} characters.", "input", "name")
+    if not storable(name):
+        raise refuse(ProblemCode.INVALID, "The name contains a character that cannot be stored.", "input", "name")
+    return name.strip()
+
+
+async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
+    """Delete a group with its members and log; its contacts stay. Refused while other groups' criteria use it, unless forced."""
+    deleted = await editable_group(context, group_id)
+
+    async def work(change: Change) -> None:
+        users = await context.services.definitions.using(change.database, change.account_id, Mention("group", deleted.id))
+        if users and not force:
+            raise await in_use(context, users, "id")
+        await GroupMember.filter(group_id=deleted.id).delete()
+        await GroupEvent.filter(group_id=deleted.id).delete()
+        await context.scope.all_groups.filter(id=deleted.id).delete()
+        change.drop(deleted.id)
+        change.redefine(*users)
+
+    await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
+    return to_global_id("Group", deleted.id)
+
+
+async def in_use(context: Context, group_ids: Sequence[int], *path: str) -> Refused:
+    """The refusal that names the groups whose criteria use something, as far as the caller may view them."""
+    names = await context.scope.groups.filter(id__in=list(group_ids)).order_by("name_folded").values_list("name", flat=True)
+    named = ", ".join(str(name) for name in names[:LISTED_USERS])
+    others = len(group_ids) - min(len(names), LISTED_USERS)
+    listed = " and ".join(part for part in (named, f"{others} more" if others else "") if part)
+    return Refused([Problem(ProblemCode.IN_USE, f"The criteria of these groups use it: {listed}. Edit them first, or force it.", path)])
+
+
+def audience_of(group: Group, side: str) -> Audience:
+    """Who may `view` or `edit` the group, besides its owner."""
+    return read_audience(getattr(group, side))

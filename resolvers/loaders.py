@@ -1,0 +1,66 @@
+"""What an operation reads by key: named by value and key, read in batches, each row once and always the same instance."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from tortoise.functions import Count
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from models import Appointment, Contact, CustomValue, Group, Tag, Tagging, User
+from resolvers.batching import Loader
+from resolvers.scope import Scope
+
+M = TypeVar("M", bound=Model)
+C = TypeVar("C", Tagging, CustomValue)
+
+
+class Loaders:
+    """The loaders of one operation; they see what its caller may see, and never outlive it."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self.users_by_id: Loader[int, User | None] = _by_id(scope.users)
+        self.contacts_by_id: Loader[int, Contact | None] = _by_id(scope.contacts)
+        self.appointments_by_id: Loader[int, Appointment | None] = _by_id(scope.appointments)
+        self.tags_by_id: Loader[int, Tag | None] = _by_id(scope.tags)
+        self.groups_by_id: Loader[int, Group | None] = _by_id(scope.groups)
+        self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(scope.taggings.order_by("id"))
+        self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(scope.custom_values.order_by("ordinal"))
+        self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
+        self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
+
+    def remember_groups(self, groups: Iterable[Group]) -> list[Group]:
+        """For each group the instance that this operation saw first, so that it never tells two versions of one row."""
+        return [self.groups_by_id.remember(group.id, group) or group for group in groups]
+
+    async def _read_tags_by_contact(self, contact_ids: Sequence[int]) -> dict[int, list[Tag]]:
+        taggings = [tagging for found in await self.taggings_by_contact.load_many(contact_ids) for tagging in found]
+        tags = await self.tags_by_id.load_many(tagging.tag_id for tagging in taggings)
+        grouped: dict[int, list[Tag]] = defaultdict(list)
+        for tagging, tag in sorted(zip(taggings, tags, strict=True), key=lambda pair: pair[1].name_folded if pair[1] else ""):
+            if tag:
+                grouped[tagging.contact_id].append(tag)
+        return grouped
+
+    async def _read_contact_count_by_tag(self, tag_ids: Sequence[int]) -> dict[int, int]:
+        counted = self._scope.taggings.filter(tag_id__in=tag_ids).annotate(count=Count("id")).group_by("tag_id")
+        return {row["tag_id"]: row["count"] for row in await counted.values("tag_id", "count")}
+
+
+def _by_id(queryset: QuerySet[M]) -> Loader[int, M | None]:
+    async def read(ids: Sequence[int]) -> Mapping[int, M | None]:
+        return {row.pk: row for row in await queryset.filter(id__in=ids)}
+
+    return Loader(read, lambda: None)
+
+
+def _by_contact(queryset: QuerySet[C]) -> Loader[int, list[C]]:
+    async def read(contact_ids: Sequence[int]) -> Mapping[int, list[C]]:
+        grouped: dict[int, list[C]] = defaultdict(list)
+        for row in await queryset.filter(contact_id__in=contact_ids):
+            grouped[row.contact_id].append(row)
+        return grouped
+
+    return Loader(read, list)

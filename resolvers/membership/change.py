@@ -1,0 +1,76 @@
+"""What a write has touched: the record that settling works from."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models import ChangeCause, RecordType
+from models.database import Database
+from resolvers.criteria.mentions import Mention
+
+ANY_APPOINTMENT = Mention("appointment", "*")
+
+
+@dataclass(slots=True)
+class Change:
+    """One write in progress; `resolvers.write` makes it, the caller's work fills it in, settling reads it.
+
+    Contacts are the unit: an appointment is touched through its contact, whose lock covers it.
+    """
+
+    database: Database
+    account_id: int
+    actor_id: int | None
+    cause: ChangeCause
+    at: datetime
+    touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
+    suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
+    deleted: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
+    stale_groups: set[int] = field(default_factory=set)
+    edited_groups: set[int] = field(default_factory=set)
+    dropped_groups: set[int] = field(default_factory=set)
+
+    async def lock_contacts(self, contact_ids: Iterable[int]) -> set[int]:
+        """Lock these contacts, ascending by id, until the write ends; returns the ids that exist in the account."""
+        lock = " FOR NO KEY UPDATE" if self.database.engine == "postgresql" else ""
+        rows = await self.database.rows(
+            f"SELECT id FROM contacts WHERE account_id = :account AND id = ANY(:ids) ORDER BY id{lock}",  # noqa: S608  # a constant
+            account=self.account_id,
+            ids=sorted(set(contact_ids)),
+        )
+        return {row["id"] for row in rows}
+
+    def touch(self, contact_id: int, *mentions: Mention) -> None:
+        """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
+        self.touched[contact_id].update(mentions)
+
+    def create(self, record_type: RecordType, contact_id: int) -> None:
+        """Say that a contact, or an appointment of a locked contact, has come to be."""
+        self.created_for[record_type].add(contact_id)
+        if record_type is RecordType.APPOINTMENT:
+            self.touch(contact_id, ANY_APPOINTMENT)
+
+    def delete(self, record_type: RecordType, record_id: int) -> None:
+        """Say that a record is gone; its memberships end with this write."""
+        self.deleted[record_type].add(record_id)
+
+    def suspect(self, contact_ids: Iterable[int], group_ids: Iterable[int]) -> None:
+        """Ask for these locked contacts to be judged anew against these groups, whatever changed."""
+        groups = set(group_ids)
+        for contact_id in contact_ids:
+            self.suspects[contact_id] |= groups
+
+    def redefine(self, *group_ids: int) -> None:
+        """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""
+        self.stale_groups.update(group_ids)
+
+    def edit(self, group_id: int) -> None:
+        """Say that a group's own criteria changed: watchers hear of that before the joins and leaves that follow."""
+        self.edited_groups.add(group_id)
+        self.stale_groups.add(group_id)
+
+    def drop(self, group_id: int) -> None:
+        """Say that a group is gone, with its members and its log."""
+        self.dropped_groups.add(group_id)

@@ -1,0 +1,76 @@
+"""Judging touched records against the groups that their change can affect: which of them flip."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from models import RecordType
+from resolvers.criteria.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.mentions import Mention
+from resolvers.criteria.time import Now
+from resolvers.membership.definitions import AccountDefinitions, Definition
+
+Record = ContactFacts | AppointmentFacts
+Memberships = dict[int, set[int]]  # record ids by group id
+
+
+@dataclass(slots=True)
+class Flips:
+    """For each group, who joins and who leaves, in ascending order of ids."""
+
+    joined: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    left: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def group_ids(self) -> list[int]:
+        """The groups in which anybody flips, ascending."""
+        return sorted(self.joined.keys() | self.left.keys())
+
+
+class Judgement:
+    """Evaluates candidate groups from the lowest rank up, so that a group sees the flips of the groups it depends on."""
+
+    def __init__(self, definitions: AccountDefinitions, now: Now, stored: Memberships) -> None:
+        self._definitions = definitions
+        self._now = now
+        self._stored = stored
+        self._queue: list[tuple[int, int]] = []
+        self._suspects: defaultdict[int, dict[int, ContactFacts]] = defaultdict(dict)
+        self.flips = Flips()
+
+    def suspect(self, facts: ContactFacts, group_ids: Iterable[int]) -> None:
+        """Ask for a contact, and its appointments, to be judged against these groups."""
+        for group_id in group_ids:
+            if group_id not in self._suspects:
+                heapq.heappush(self._queue, (self._definitions.groups[group_id].rank, group_id))
+            self._suspects[group_id][facts.id] = facts
+
+    def decide(self) -> Flips:
+        """Judge until nothing is suspected any more."""
+        while self._queue:
+            _, group_id = heapq.heappop(self._queue)
+            self._judge(self._definitions.groups[group_id], self._suspects.pop(group_id))
+        return self.flips
+
+    def _judge(self, definition: Definition, suspects: dict[int, ContactFacts]) -> None:
+        stored = self._stored.get(definition.group_id, set())
+        for contact_id in sorted(suspects):
+            facts = suspects[contact_id]
+            for record in records_of(facts, definition.record_type):
+                holds = definition.predicate(record, self._now)
+                if holds != (record.id in stored):
+                    self._flip(definition, record, joins=holds)
+                    if isinstance(record, ContactFacts):
+                        self._follow(definition.group_id, record, joins=holds)
+
+    def _flip(self, definition: Definition, record: Record, *, joins: bool) -> None:
+        (self.flips.joined if joins else self.flips.left)[definition.group_id].append(record.id)
+
+    def _follow(self, group_id: int, facts: ContactFacts, *, joins: bool) -> None:
+        (facts.groups.add if joins else facts.groups.discard)(group_id)
+        self.suspect(facts, self._definitions.candidates([Mention("group", group_id)]))
+
+
+def records_of(facts: ContactFacts, record_type: RecordType) -> Iterable[Record]:
+    """The records of this type that belong to a contact: itself, or its appointments."""
+    return [facts] if record_type is RecordType.CONTACT else facts.appointments

@@ -1,0 +1,29 @@
+"""The fence between writers of records, who share it, and writers of definitions, who take it alone.
+
+On PostgreSQL it is an advisory lock of the transaction; on SQLite the write lock, which every transaction holds
+from its beginning, is fence enough.
+"""
+
+from models.database import Database
+
+SPACE = 7_267_002
+
+SHARE = "SELECT pg_advisory_xact_lock_shared(:space, :key)"
+TAKE = "SELECT pg_advisory_xact_lock(:space, :key)"
+
+
+async def share(database: Database, account_id: int) -> None:
+    """Hold off changes of the account's definitions until the transaction ends."""
+    if database.engine == "postgresql":
+        await database.rows(SHARE, space=SPACE, key=_key(account_id))
+
+
+async def take(database: Database, account_id: int) -> None:
+    """Wait for the account's writers to finish, and hold off new ones until the transaction ends."""
+    if database.engine == "postgresql":
+        await database.rows(TAKE, space=SPACE, key=_key(account_id))
+
+
+def _key(account_id: int) -> int:
+    # Advisory keys are 32-bit in this form; accounts that collide merely wait for each other.
+    return account_id % 2**31

@@ -1,0 +1,77 @@
+"""Auditing an account: stored membership, the fold of the log, and a fresh evaluation must be one and the same set."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from models import EventKind, Group, GroupEvent, GroupMember
+from models.database import Database
+from resolvers.criteria.time import Now
+from resolvers.membership.definitions import Definition, Definitions
+from resolvers.membership.rebuild import matching_records
+
+CLOCK = "SELECT settled FROM clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as promised in one group: what, and the records concerned where there are any."""
+
+    group_id: int
+    name: str
+    finding: str
+    record_ids: tuple[int, ...] = ()
+
+
+async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+    """Every difference in the account, in one snapshot; meant for a quiet moment, in which there must be none."""
+    async with database.transaction():
+        current = await definitions.load(database, account_id)
+        now = Now((await database.row(CLOCK))["settled"], current.zone)
+        return [
+            difference
+            for group in await Group.filter(account_id=account_id).order_by("id")
+            for difference in await _audit(group, current.groups[group.id], now)
+        ]
+
+
+async def _audit(group: Group, definition: Definition, now: Now) -> list[Difference]:
+    stored = set(await GroupMember.filter(group_id=group.id).values_list("record_id", flat=True))
+    fresh = set(await matching_records(group.account_id, definition, now).values_list("id", flat=True))
+    log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
+    found = [
+        *_compare("members that the criteria do not select", stored - fresh),
+        *_compare("records that the criteria select and that are no members", fresh - stored),
+        *_head(group, stored, log),
+        *_fold(stored, log),
+    ]
+    return [Difference(group.id, group.name, finding, records) for finding, records in found]
+
+
+def _compare(finding: str, records: set[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    if records:
+        yield finding, tuple(sorted(records))
+
+
+def _head(group: Group, stored: set[Any], log: list[GroupEvent]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    if group.member_count != len(stored):
+        yield f"memberCount is {group.member_count} and there are {len(stored)} members", ()
+    if log and (log[-1].position, log[-1].to_version, log[-1].member_count) != (group.position, group.version, group.member_count):
+        yield "the log does not end where the group says", ()
+    for earlier, later in pairwise(log):
+        if later.position != earlier.position + 1 or later.from_version != earlier.to_version:
+            yield f"the log has a gap after position {earlier.position}", ()
+
+
+def _fold(stored: set[Any], log: list[GroupEvent]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    members: set[int] = set()
+    for entry in log:
+        joined, left = set(entry.joined), set(entry.left)
+        if entry.kind is EventKind.MEMBERS and entry.to_version - entry.from_version != len(joined) + len(left):
+            yield f"the entry at position {entry.position} does not count its ids", ()
+        members = (members | joined) - left
+    # A log that was pruned, or whose epoch began with members, tells only of what came later.
+    complete = bool(log) and log[0].member_count == len(log[0].joined) and log[0].position == 1
+    if complete and members != stored:
+        yield "the fold of the log is not the stored membership", tuple(sorted(members ^ stored))

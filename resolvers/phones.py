@@ -1,0 +1,61 @@
+"""Telephone numbers: their international form where they can be read, and the digits that people search by."""
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat
+
+from models.text import fold
+
+MOST_RUNS = 8  # no telephone number is written in more groups of digits
+ALSO_CALLED = {
+    "america": "US",
+    "britain": "GB",
+    "czechia": "CZ",
+    "great britain": "GB",
+    "holland": "NL",
+    "korea": "KR",
+    "south korea": "KR",
+    "the netherlands": "NL",
+    "türkiye": "TR",
+    "uk": "GB",
+    "united kingdom": "GB",
+    "united states of america": "US",
+    "usa": "US",
+}
+
+_DIGITS = re.compile(r"\d+", re.ASCII)
+
+
+@lru_cache(maxsize=1)
+def _regions() -> dict[str, str]:
+    """Two-letter codes of countries by their folded names and codes."""
+    table = files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text(encoding="utf-8")
+    lines = [line.split("\t") for line in table.splitlines() if line and not line.startswith("#")]
+    named = {fold(name): code for code, name in lines} | {code.lower(): code for code, _ in lines}
+    return named | ALSO_CALLED
+
+
+def e164(phone: str | None, country: str | None) -> str | None:
+    """The number in E.164, read as dialled in the contact's country where that is known; None if it cannot be read."""
+    if phone is None:
+        return None
+    try:
+        number = phonenumbers.parse(phone, _regions().get(fold(country or "")))
+    except NumberParseException:
+        return None
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
+
+
+def digits_of(phone: str | None, international: str | None) -> set[str]:
+    """What a number may be searched by: its international and national digits, and those as given from each group on."""
+    found: set[str] = set()
+    if phone is not None:
+        runs = _DIGITS.findall(phone)
+        found.update("".join(runs[start:]) for start in range(min(len(runs), MOST_RUNS)))
+    if international is not None:
+        found.add(international.removeprefix("+"))
+        found.add(str(phonenumbers.parse(international).national_number))
+    return found

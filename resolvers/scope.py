@@ -1,0 +1,100 @@
+"""The caller's account as query sets: the only place from which a resolver may start a query.
+
+Every query set here is already restricted to the account, and groups to those that the caller may view, so that a
+resolver cannot reach another tenant's rows by forgetting a condition.
+"""
+
+from dataclasses import dataclass
+
+from tortoise.queryset import QuerySet
+
+from models import (
+    AccessToken,
+    Account,
+    Appointment,
+    Contact,
+    CustomField,
+    CustomValue,
+    Group,
+    GroupMember,
+    Role,
+    SearchTerm,
+    Tag,
+    Tagging,
+    User,
+)
+from models.audience import audience_filter
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one user of one account can see."""
+
+    account_id: int
+    user_id: int
+    role: Role
+
+    @property
+    def account(self) -> QuerySet[Account]:
+        """The account itself."""
+        return Account.filter(id=self.account_id)
+
+    @property
+    def users(self) -> QuerySet[User]:
+        """The account's users."""
+        return User.filter(account_id=self.account_id)
+
+    @property
+    def access_tokens(self) -> QuerySet[AccessToken]:
+        """The access tokens of the account's users."""
+        return AccessToken.filter(account_id=self.account_id)
+
+    @property
+    def contacts(self) -> QuerySet[Contact]:
+        """The account's contacts."""
+        return Contact.filter(account_id=self.account_id)
+
+    @property
+    def search_terms(self) -> QuerySet[SearchTerm]:
+        """The words by which the account's contacts are found."""
+        return SearchTerm.filter(account_id=self.account_id)
+
+    @property
+    def appointments(self) -> QuerySet[Appointment]:
+        """The account's appointments."""
+        return Appointment.filter(account_id=self.account_id)
+
+    @property
+    def tags(self) -> QuerySet[Tag]:
+        """The account's tags."""
+        return Tag.filter(account_id=self.account_id)
+
+    @property
+    def taggings(self) -> QuerySet[Tagging]:
+        """The account's taggings."""
+        return Tagging.filter(account_id=self.account_id)
+
+    @property
+    def custom_fields(self) -> QuerySet[CustomField]:
+        """The account's custom fields."""
+        return CustomField.filter(account_id=self.account_id)
+
+    @property
+    def custom_values(self) -> QuerySet[CustomValue]:
+        """The values of the account's custom fields."""
+        return CustomValue.filter(account_id=self.account_id)
+
+    @property
+    def groups(self) -> QuerySet[Group]:
+        """The groups that the caller may view."""
+        return self.all_groups.filter(audience_filter("view", self.user_id, self.role))
+
+    @property
+    def all_groups(self) -> QuerySet[Group]:
+        """Every group of the account, for rules that must hold beyond what the caller sees."""
+        return Group.filter(account_id=self.account_id)
+
+    @property
+    def group_members(self) -> QuerySet[GroupMember]:
+        """The memberships of the account's groups."""
+        return GroupMember.filter(account_id=self.account_id)

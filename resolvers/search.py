@@ -1,0 +1,57 @@
+"""Finding contacts by the beginnings of words: which terms lead to a contact, and the query for what somebody typed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tortoise.expressions import Q, Subquery
+
+from models.errors import BadInput
+from models.text import fold, prefix_end, storable
+from resolvers.phones import digits_of
+from resolvers.scope import Scope
+
+MOST_WORDS = 10
+NAMES = ("first_name_folded", "last_name_folded", "company_folded")
+SEARCHED = (*NAMES, "email_folded", "phone", "phone_e164")
+
+_PUNCTUATION = re.compile(r"[\W_]+")
+_TELEPHONE = re.compile(r"[\d+()./-]+", re.ASCII)
+_NO_DIGIT = re.compile(r"\D+", re.ASCII)
+
+
+def terms_of(contact: Mapping[str, Any]) -> frozenset[str]:
+    """The terms by which a contact with these stored values is found."""
+    terms = digits_of(contact["phone"], contact["phone_e164"])
+    for word in " ".join(contact[name] or "" for name in NAMES).split():
+        terms |= {word, *_PUNCTUATION.split(word)}
+    if contact["email_folded"]:
+        local, _, domain = contact["email_folded"].rpartition("@")
+        terms |= {contact["email_folded"], local, *_PUNCTUATION.split(local), domain, *domain.split(".")}
+    return frozenset(terms - {""})
+
+
+def found_by(scope: Scope, search: str | None, column: str = "id") -> Q:
+    """The rows whose `column` is a contact that every word of the search leads to; all rows if there is no word."""
+    found: list[dict[str, Any]] = [{f"{column}__in": _contacts_with(scope, word)} for word in _words(search or "")]
+    return Q(*(Q(**condition) for condition in found))
+
+
+def _words(search: str) -> list[str]:
+    if not storable(search):
+        raise BadInput("`search` holds a character that no text may hold. Remove it.")
+    words = [word for word in fold(search).split() if not _TELEPHONE.fullmatch(word) or _NO_DIGIT.sub("", word)]
+    if len(words) > MOST_WORDS:
+        raise BadInput(f"`search` has {len(words)} words. Send at most {MOST_WORDS}.")
+    return words
+
+
+def _contacts_with(scope: Scope, word: str) -> Subquery:
+    beginnings = {word, _NO_DIGIT.sub("", word)} if _TELEPHONE.fullmatch(word) else {word}
+    terms = Q(*(_begins_with(beginning) for beginning in sorted(beginnings)), join_type=Q.OR)
+    return Subquery(scope.search_terms.filter(terms).values("contact_id"))
+
+
+def _begins_with(beginning: str) -> Q:
+    end = prefix_end(beginning)
+    return Q(term__gte=beginning, term__lt=end) if end is not None else Q(term__gte=beginning)

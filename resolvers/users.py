@@ -1,0 +1,82 @@
+"""The people of an account and their roles."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tortoise.expressions import Q
+
+from models import ChangeCause, Role, User
+from models.errors import Forbidden, NotFound, ProblemCode, refuse
+from models.ids import number_of
+from models.text import fold
+from resolvers.access import require_admin
+from resolvers.checks import checked_email, checked_name
+from resolvers.context import Context
+from resolvers.membership.change import Change
+from resolvers.write import write
+
+LONGEST_NAME = 200
+
+
+async def user(context: Context, user_id: int | None) -> User | None:
+    """The user behind a reference; None where it names nobody."""
+    return await context.loaders.users_by_id.load(user_id) if user_id else None
+
+
+async def users_among(context: Context, user_ids: Sequence[int]) -> list[User]:
+    """Those of these users that still exist."""
+    return [found for found in await context.loaders.users_by_id.load_many(user_ids) if found]
+
+
+async def users(context: Context) -> list[User]:
+    """Everybody in the account, by name."""
+    return await context.scope.users.order_by("name", "id")
+
+
+async def create_user(context: Context, *, name: str, email: str, role: Role) -> User:
+    """Add a person to the account; the e-mail address must be new in it, whatever its case."""
+    require_admin(context)
+    _refuse_touching_owners(context, role)
+    given: dict[str, Any] = {"name": checked_name(name, LONGEST_NAME, "input", "name"), "email": checked_email(email, "input", "email")}
+
+    async def work(change: Change) -> User:
+        if await context.scope.users.filter(email_folded=fold(email)).exists():
+            raise refuse(ProblemCode.TAKEN, "A user of this account has this e-mail address already.", "input", "email")
+        return await User.create(
+            **given, role=role, account_id=change.account_id, email_folded=fold(email), created_at=change.at, updated_at=change.at
+        )
+
+    return await write(context, ChangeCause.RECORD_CHANGED, work)
+
+
+async def update_user(context: Context, *, user_id: str, changes: Mapping[str, Any]) -> User:
+    """Rename a user or give them another role; nulls change nothing, and an account always keeps an owner."""
+    require_admin(context)
+    assigned = {name: value for name, value in changes.items() if value is not None}
+    if "name" in assigned:
+        assigned["name"] = checked_name(assigned["name"], LONGEST_NAME, "name")
+
+    async def work(change: Change) -> User:
+        found = await _locked(context, number_of(user_id, "User"), assigned.get("role"))
+        await found.update_from_dict({**assigned, "updated_at": change.at}).save()
+        return found
+
+    return await write(context, ChangeCause.RECORD_CHANGED, work)
+
+
+async def _locked(context: Context, user_id: int | None, role: Role | None) -> User:
+    """The user, once it is certain that they may take the role; nobody else can change the owners meanwhile."""
+    rows = await context.scope.users.filter(Q(id=user_id or 0) | Q(role=Role.OWNER)).order_by("id").select_for_update()
+    found = next((row for row in rows if row.id == user_id), None)
+    if found is None:
+        raise NotFound("No such user.")
+    if role not in (None, found.role):
+        _refuse_touching_owners(context, found.role, role)
+        if found.role is Role.OWNER and sum(row.role is Role.OWNER for row in rows) == 1:
+            raise refuse(ProblemCode.CONFLICT, "This is the account's only owner. Make somebody else an owner first.", "role")
+    return found
+
+
+def _refuse_touching_owners(context: Context, *roles: Role | None) -> None:
+    if Role.OWNER in roles and context.caller.role is not Role.OWNER:
+        raise Forbidden("Only an owner can make or unmake an owner. Ask an owner of the account.")

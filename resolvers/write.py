@@ -1,0 +1,65 @@
+"""The door: every change of records, taggings and definitions goes through `write`, and membership is true when it returns.
+
+Begin, fence, change, settle, commit, wake: in this order, everywhere. A rollback publishes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from asyncpg.exceptions import DeadlockDetectedError, SerializationError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+from tortoise.exceptions import IntegrityError
+
+from models import ChangeCause
+from models.database import Database
+from models.errors import Conflict
+from resolvers.context import Context
+from resolvers.membership.change import Change
+from resolvers.membership.fence import share, take
+from resolvers.membership.settle import settle
+
+T = TypeVar("T")
+Work = Callable[[Change], Awaitable[T]]
+
+ATTEMPTS = 4  # the first and three more
+RACES = (DeadlockDetectedError, SerializationError, IntegrityError)
+
+BUMP = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account"
+
+
+async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool = False) -> T:
+    """Run `work` in a transaction, settle membership, commit, then tell the watchers.
+
+    `work` makes the changes and tells the `Change` what it touched; it may run more than once, because a write that
+    loses a race (deadlock, serialisation, a unique value taken meanwhile) is run again up to three times and then
+    raises `Conflict`. `redefines` must be said by work that changes definitions: it then runs alone in its account.
+    """
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(ATTEMPTS), wait=wait_random(0, 0.05), retry=retry_if_exception_type(RACES), reraise=True
+    )
+    try:
+        result, grown = await retrying(_attempt, context, cause, work, redefines=redefines)
+    except RACES as error:
+        raise Conflict("Somebody else changed the same data at the same time. Nothing was changed; try again.") from error
+    finally:
+        context.forget()
+    context.services.hub.wake(grown)
+    return result
+
+
+async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
+    database, account_id = context.services.database, context.caller.account_id
+    async with database.transaction():
+        await (take if redefines else share)(database, account_id)
+        change = Change(database, account_id, context.caller.user_id or None, cause, context.services.wall_clock())
+        if redefines:
+            return await work(change), await _redefine(context, change)
+        definitions = await context.services.definitions.current(database, account_id)
+        return await work(change), await settle(change, definitions)
+
+
+async def _redefine(context: Context, change: Change) -> list[int]:
+    # What this transaction defines is not kept: it may yet be rolled back, and its version number used again.
+    database: Database = change.database
+    await database.rows(BUMP, account=change.account_id)
+    return await settle(change, await context.services.definitions.load(database, change.account_id))

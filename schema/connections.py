@@ -1,0 +1,73 @@
+"""Connections as Relay describes them, over the pages that resolvers return."""
+
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from strawberry import Parent
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions import FieldExtension
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from resolvers.paging import Page, PageArguments
+
+T = TypeVar("T")
+
+
+@strawberry.type
+class PageInfo:
+    """Where a page lies in its list."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[T]):
+    """A node and its place."""
+
+    cursor: str
+    node: T
+
+
+@strawberry.type
+class Connection(Generic[T]):
+    """A page of a list."""
+
+    edges: list[Edge[T]]
+    nodes: list[T]
+
+    @strawberry.field(graphql_type=PageInfo)
+    @staticmethod
+    def page_info(page: Parent[Page[Any]]) -> Page[Any]:
+        return page
+
+    @strawberry.field
+    @staticmethod
+    async def total_count(page: Parent[Page[Any]]) -> int:
+        return await page.total_count()
+
+
+class Paged(FieldExtension):
+    """Gives a connection its page arguments; its function takes them as the one parameter `page`."""
+
+    def __init__(self, *, backward: bool = True) -> None:
+        self._annotations: dict[str, object] = {"first": int | None, "after": str | None}
+        if backward:
+            self._annotations |= {"last": int | None, "before": str | None}
+
+    def apply(self, field: StrawberryField) -> None:
+        """Declare the arguments; each schema that is built from the field asks anew."""
+        declared = field.base_resolver.arguments if field.base_resolver else []
+        own = [argument for argument in declared if argument.python_name != "page"]
+        field.arguments = [*own, *(self._argument(name) for name in self._annotations)]
+
+    def _argument(self, name: str) -> StrawberryArgument:
+        return StrawberryArgument(python_name=name, graphql_name=None, type_annotation=StrawberryAnnotation(self._annotations[name]))
+
+    def map_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with those of the page folded into one."""
+        others = {name: value for name, value in kwargs.items() if name not in self._annotations}
+        return {**others, "page": PageArguments(**{name: kwargs.get(name) for name in self._annotations})}

@@ -1,0 +1,320 @@
+"""The input types of criteria: the same shape that the Criteria scalar has when a group is read back."""
+
+import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import strawberry
+from strawberry import ID, UNSET
+
+from models import AppointmentStatus
+
+strawberry.enum(AppointmentStatus)
+
+
+@strawberry.enum
+class NamedDay(StrEnum):
+    """A day that is named from today."""
+
+    TODAY = "TODAY"
+    YESTERDAY = "YESTERDAY"
+    TOMORROW = "TOMORROW"
+    LAST_SUNDAY = "LAST_SUNDAY"
+    SUNDAY_BEFORE_LAST = "SUNDAY_BEFORE_LAST"
+    FIRST_DAY_OF_THIS_MONTH = "FIRST_DAY_OF_THIS_MONTH"
+    FIRST_DAY_OF_LAST_MONTH = "FIRST_DAY_OF_LAST_MONTH"
+    FIRST_DAY_OF_NEXT_MONTH = "FIRST_DAY_OF_NEXT_MONTH"
+    THIS_DAY_LAST_MONTH = "THIS_DAY_LAST_MONTH"
+    THIS_DAY_NEXT_MONTH = "THIS_DAY_NEXT_MONTH"
+    FIRST_DAY_OF_THIS_YEAR = "FIRST_DAY_OF_THIS_YEAR"
+    FIRST_DAY_OF_NEXT_YEAR = "FIRST_DAY_OF_NEXT_YEAR"
+    THIS_DAY_LAST_YEAR = "THIS_DAY_LAST_YEAR"
+    THIS_DAY_NEXT_YEAR = "THIS_DAY_NEXT_YEAR"
+
+
+@strawberry.input(one_of=True)
+class TagRef:
+    """A tag, by id or by name."""
+
+    id: ID | None = UNSET
+    name: str | None = UNSET
+
+
+@strawberry.input
+class Offset:
+    """A distance in time."""
+
+    months: int = 0
+    weeks: int = 0
+    days: int = 0
+    hours: int = 0
+    minutes: int = 0
+
+
+@strawberry.input(one_of=True)
+class Day:
+    """A calendar day."""
+
+    date: datetime.date | None = UNSET
+    named: NamedDay | None = UNSET
+    today: Offset | None = UNSET
+
+
+@strawberry.input
+class DayRange:
+    """Days from one to another."""
+
+    from_: Day = strawberry.field(name="from")
+    to: Day
+
+
+@strawberry.input(one_of=True)
+class Moment:
+    """An instant."""
+
+    at: datetime.datetime | None = UNSET
+    now: Offset | None = UNSET
+    day: Day | None = UNSET
+
+
+@strawberry.input
+class MomentRange:
+    """Instants from one to another."""
+
+    from_: Moment = strawberry.field(name="from")
+    to: Moment
+
+
+@strawberry.input(one_of=True)
+class AnniversaryCondition:
+    """A test of a day of any year."""
+
+    today: bool | None = UNSET
+    this_month: bool | None = UNSET
+    within_next_days: int | None = UNSET
+    within_last_days: int | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class DateTimeCondition:
+    """A test of an instant."""
+
+    before: Moment | None = UNSET
+    on_or_before: Moment | None = UNSET
+    after: Moment | None = UNSET
+    on_or_after: Moment | None = UNSET
+    between: MomentRange | None = UNSET
+    on: list[Day] | None = UNSET
+    not_on: list[Day] | None = UNSET
+    within_last: Offset | None = UNSET
+    within_next: Offset | None = UNSET
+    anniversary: AnniversaryCondition | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class DateCondition:
+    """A test of a calendar day."""
+
+    before: Day | None = UNSET
+    on_or_before: Day | None = UNSET
+    after: Day | None = UNSET
+    on_or_after: Day | None = UNSET
+    between: DayRange | None = UNSET
+    on: list[Day] | None = UNSET
+    not_on: list[Day] | None = UNSET
+    within_last: Offset | None = UNSET
+    within_next: Offset | None = UNSET
+    anniversary: AnniversaryCondition | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class TextCondition:
+    """A test of a text."""
+
+    equals: list[str] | None = UNSET
+    not_equals: list[str] | None = UNSET
+    contains: list[str] | None = UNSET
+    not_contains: list[str] | None = UNSET
+    starts_with: list[str] | None = UNSET
+    not_starts_with: list[str] | None = UNSET
+    ends_with: list[str] | None = UNSET
+    not_ends_with: list[str] | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input
+class NumberRange:
+    """Numbers from one to another."""
+
+    from_: Decimal = strawberry.field(name="from")
+    to: Decimal
+
+
+@strawberry.input(one_of=True)
+class NumberCondition:
+    """A test of a number."""
+
+    equals: list[Decimal] | None = UNSET
+    not_equals: list[Decimal] | None = UNSET
+    greater_than: Decimal | None = UNSET
+    greater_or_equal: Decimal | None = UNSET
+    less_than: Decimal | None = UNSET
+    less_or_equal: Decimal | None = UNSET
+    between: NumberRange | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class BooleanCondition:
+    """A test of a yes or no."""
+
+    is_: bool | None = strawberry.field(name="is", default=UNSET)
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class ChoiceCondition:
+    """A test of a dropdown or list."""
+
+    contains_any: list[str] | None = UNSET
+    contains_all: list[str] | None = UNSET
+    contains_none: list[str] | None = UNSET
+    is_exactly: list[str] | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class TagCondition:
+    """A test of a contact's tags."""
+
+    contains_any: list[TagRef] | None = UNSET
+    contains_all: list[TagRef] | None = UNSET
+    contains_none: list[TagRef] | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input
+class TaggedAtCondition:
+    """A test of when a contact was given a tag."""
+
+    tag: TagRef
+    when: DateTimeCondition
+
+
+@strawberry.input(one_of=True)
+class GroupCondition:
+    """A test of membership in other groups."""
+
+    member_of_any: list[ID] | None = UNSET
+    member_of_all: list[ID] | None = UNSET
+    member_of_none: list[ID] | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class ReferenceCondition:
+    """A test of a user."""
+
+    is_any: list[ID] | None = UNSET
+    is_none: list[ID] | None = UNSET
+    is_empty: bool | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class AppointmentStatusCondition:
+    """A test of how far an appointment has come."""
+
+    is_any: list[AppointmentStatus] | None = UNSET
+    is_none: list[AppointmentStatus] | None = UNSET
+
+
+@strawberry.input
+class CustomFieldCondition:
+    """A test of a custom field."""
+
+    key: str
+    text: TextCondition | None = UNSET
+    number: NumberCondition | None = UNSET
+    date: DateCondition | None = UNSET
+    date_time: DateTimeCondition | None = UNSET
+    boolean: BooleanCondition | None = UNSET
+    choice: ChoiceCondition | None = UNSET
+
+
+@strawberry.input
+class AppointmentCount:
+    """How many appointments."""
+
+    count: int
+    where: "AppointmentCriteria | None" = UNSET
+
+
+@strawberry.input(one_of=True)
+class AppointmentRelation:
+    """A test of a contact's appointments."""
+
+    some: "AppointmentCriteria | None" = UNSET
+    none: "AppointmentCriteria | None" = UNSET
+    at_least: AppointmentCount | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class ContactCriteria:
+    """A condition on a contact, or several joined."""
+
+    all: "list[ContactCriteria] | None" = UNSET
+    any: "list[ContactCriteria] | None" = UNSET
+    not_: "ContactCriteria | None" = strawberry.field(name="not", default=UNSET)
+    email: TextCondition | None = UNSET
+    first_name: TextCondition | None = UNSET
+    last_name: TextCondition | None = UNSET
+    phone: TextCondition | None = UNSET
+    company: TextCondition | None = UNSET
+    job_title: TextCondition | None = UNSET
+    address: TextCondition | None = UNSET
+    city: TextCondition | None = UNSET
+    state: TextCondition | None = UNSET
+    country: TextCondition | None = UNSET
+    postal_code: TextCondition | None = UNSET
+    timezone: TextCondition | None = UNSET
+    website: TextCondition | None = UNSET
+    source: TextCondition | None = UNSET
+    status: TextCondition | None = UNSET
+    score: NumberCondition | None = UNSET
+    spent: NumberCondition | None = UNSET
+    birthday: DateCondition | None = UNSET
+    last_activity_at: DateTimeCondition | None = UNSET
+    created_at: DateTimeCondition | None = UNSET
+    updated_at: DateTimeCondition | None = UNSET
+    owner: ReferenceCondition | None = UNSET
+    tags: TagCondition | None = UNSET
+    tagged_at: TaggedAtCondition | None = UNSET
+    group: GroupCondition | None = UNSET
+    appointments: AppointmentRelation | None = UNSET
+    custom: CustomFieldCondition | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class AppointmentCriteria:
+    """A condition on an appointment, or several joined."""
+
+    all: "list[AppointmentCriteria] | None" = UNSET
+    any: "list[AppointmentCriteria] | None" = UNSET
+    not_: "AppointmentCriteria | None" = strawberry.field(name="not", default=UNSET)
+    title: TextCondition | None = UNSET
+    location: TextCondition | None = UNSET
+    status: AppointmentStatusCondition | None = UNSET
+    starts_at: DateTimeCondition | None = UNSET
+    ends_at: DateTimeCondition | None = UNSET
+    created_at: DateTimeCondition | None = UNSET
+    updated_at: DateTimeCondition | None = UNSET
+    contact: ContactCriteria | None = UNSET
+
+
+@strawberry.input(one_of=True)
+class CriteriaInput:
+    """The criteria of a group."""
+
+    contacts: ContactCriteria | None = UNSET
+    appointments: AppointmentCriteria | None = UNSET

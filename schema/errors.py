@@ -1,0 +1,94 @@
+"""How errors reach clients: the tree of models/errors.py by its codes, GraphQL's own errors as bad input, and everything else masked."""
+
+import re
+import secrets
+
+import strawberry
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext
+
+from models.errors import MusterError
+
+MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
+
+BAD_USER_INPUT = "BAD_USER_INPUT"
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+INTERNAL = "INTERNAL_SERVER_ERROR"
+
+NEEDS_A_STREAM = "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket."
+SUGGESTION = re.compile(r" ?Did you mean [^?]*\?")  # it would tell names that the client did not know
+
+log = structlog.get_logger(__name__)
+
+
+class MusterSchema(strawberry.Schema):
+    """A strawberry schema whose answers carry published errors only, whatever runs the operation."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Publish the errors of one answer, in place: the list itself is what will be sent."""
+        errors[:] = [publish(error) for error in errors[:MOST_ERRORS]]
+
+
+def as_graphql(error: Exception) -> GraphQLError:
+    """The published form of an error that was raised outside an operation."""
+    return publish(GraphQLError(str(error), original_error=error))
+
+
+def publish(error: GraphQLError) -> GraphQLError:
+    """The error as its client may read it, with a code; publishing twice changes nothing."""
+    if "code" in (error.extensions or {}):
+        return error
+    match _cause(error):
+        case MusterError() as cause:
+            return coded(error, cause.code, cause.message if error.path else None)
+        case InvalidOperationTypeError():
+            return coded(error, BAD_USER_INPUT, NEEDS_A_STREAM)
+        case CannotGetOperationTypeError():
+            return coded(error, BAD_USER_INPUT)
+        case None if not error.path or error.message.startswith("Argument '"):
+            return coded(error, PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else BAD_USER_INPUT)
+        case Exception() as cause if _is_about_a_variable(error):
+            return coded(error, BAD_USER_INPUT, without_cause(error.message, cause))
+        case cause:
+            return _mask(error, cause or error)
+
+
+def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQLError:
+    """The same error with a code, and without GraphQL's suggestions or any trace of its cause."""
+    return GraphQLError(
+        SUGGESTION.sub("", error.message) if message is None else message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": code},
+    )
+
+
+def without_cause(message: str, cause: Exception) -> str:
+    """GraphQL's message about a value, less what the scalar's own failure says: that may be any library's text."""
+    return message.replace(f", but encountered error '{cause}'; found", ", found")
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """What was raised in the first place; None if GraphQL itself had something to say."""
+    cause: Exception | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _is_about_a_variable(error: GraphQLError) -> bool:
+    return any(isinstance(node, VariableDefinitionNode) for node in error.nodes or ())
+
+
+def _mask(error: GraphQLError, cause: Exception) -> GraphQLError:
+    """Log a defect under an id and tell the client nothing but that id."""
+    error_id = secrets.token_hex(8)
+    log.error("unexpected error", error_id=error_id, path=error.path, exc_info=cause)
+    masked = coded(error, INTERNAL, f"Something went wrong on our side. Quote error id {error_id} when you report it.")
+    masked.extensions = {"code": INTERNAL, "errorId": error_id}
+    return masked

@@ -1,0 +1,266 @@
+"""The inputs of queries and mutations, apart from criteria."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import strawberry
+from strawberry import ID, UNSET
+
+from models import AppointmentStatus, FieldType, Role
+from schema.criteria import CriteriaInput, TagRef
+from schema.scalars import JSON
+
+
+@strawberry.enum
+class OrderDirection(StrEnum):
+    """Rising or falling."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+@strawberry.enum
+class ContactOrderField(StrEnum):
+    """What contacts are ordered by."""
+
+    ID = "ID"
+    CREATED_AT = "CREATED_AT"
+    UPDATED_AT = "UPDATED_AT"
+    EMAIL = "EMAIL"
+    LAST_NAME = "LAST_NAME"
+    COMPANY = "COMPANY"
+    COUNTRY = "COUNTRY"
+    SCORE = "SCORE"
+    LAST_ACTIVITY_AT = "LAST_ACTIVITY_AT"
+
+
+@strawberry.enum
+class MemberOrderField(StrEnum):
+    """What members are ordered by."""
+
+    ID = "ID"
+    JOINED_AT = "JOINED_AT"
+
+
+@strawberry.input
+class ContactOrder:
+    """An order of contacts."""
+
+    field: ContactOrderField
+    direction: OrderDirection = OrderDirection.ASC
+
+
+@strawberry.input
+class MemberOrder:
+    """An order of members."""
+
+    field: MemberOrderField
+    direction: OrderDirection = OrderDirection.ASC
+
+
+def order_of(order: ContactOrder | MemberOrder | None) -> tuple[str, str] | None:
+    """An order as resolvers take it: the names of the field and of the direction."""
+    return (order.field.name, order.direction.name) if order else None
+
+
+@strawberry.input(one_of=True)
+class ContactRef:
+    """A contact, by id or by e-mail address."""
+
+    id: ID | None = UNSET
+    email: str | None = UNSET
+
+
+@strawberry.input
+class ContactFields:
+    """The fields of a contact that clients write."""
+
+    email: str | None = UNSET
+    first_name: str | None = UNSET
+    last_name: str | None = UNSET
+    phone: str | None = UNSET
+    company: str | None = UNSET
+    job_title: str | None = UNSET
+    address: str | None = UNSET
+    city: str | None = UNSET
+    state: str | None = UNSET
+    country: str | None = UNSET
+    postal_code: str | None = UNSET
+    timezone: str | None = UNSET
+    website: str | None = UNSET
+    source: str | None = UNSET
+    status: str | None = UNSET
+    score: int | None = UNSET
+    spent: Decimal | None = UNSET
+    birthday: date | None = UNSET
+    last_activity_at: datetime | None = UNSET
+    owner_id: ID | None = UNSET
+    custom_fields: JSON | None = UNSET
+
+
+@strawberry.input
+class CreateContactInput:
+    """A new contact."""
+
+    fields: ContactFields
+    tags: list[TagRef] | None = UNSET
+    create_missing_tags: bool = False
+
+
+@strawberry.input
+class UpdateContactInput:
+    """A change of a contact."""
+
+    id: ID
+    fields: ContactFields
+
+
+@strawberry.input
+class UpsertContactInput:
+    """A contact that is new or known by its e-mail address."""
+
+    fields: ContactFields
+    tags: list[TagRef] | None = UNSET
+    create_missing_tags: bool = False
+
+
+@strawberry.input
+class ImportContactsInput:
+    """Contacts to upsert together."""
+
+    rows: list[UpsertContactInput]
+
+
+@strawberry.input
+class CreateAppointmentInput:
+    """A new appointment."""
+
+    contact_id: ID
+    title: str
+    location: str | None = UNSET
+    starts_at: datetime
+    ends_at: datetime | None = UNSET
+    status: AppointmentStatus | None = UNSET
+
+
+@strawberry.input
+class UpdateAppointmentInput:
+    """A change of an appointment."""
+
+    id: ID
+    title: str | None = UNSET
+    location: str | None = UNSET
+    starts_at: datetime | None = UNSET
+    ends_at: datetime | None = UNSET
+    status: AppointmentStatus | None = UNSET
+
+
+@strawberry.input
+class CreateTagInput:
+    """A new tag."""
+
+    name: str
+    description: str | None = UNSET
+    color: str | None = UNSET
+
+
+@strawberry.input
+class UpdateTagInput:
+    """A change of a tag."""
+
+    id: ID
+    name: str | None = UNSET
+    description: str | None = UNSET
+    color: str | None = UNSET
+
+
+@strawberry.input
+class TagContactsInput:
+    """Contacts, and tags to give them or take from them."""
+
+    contact_ids: list[ID]
+    tags: list[TagRef]
+    create_missing: bool = False
+
+
+@strawberry.input(one_of=True)
+class AudienceInput:
+    """Who belongs to the people that may do something."""
+
+    everyone: bool | None = UNSET
+    only_owner: bool | None = UNSET
+    roles: list[Role] | None = UNSET
+    users: list[ID] | None = UNSET
+
+
+@strawberry.input
+class GroupPermissionInput:
+    """Who may view and edit a group."""
+
+    view: AudienceInput | None = UNSET
+    edit: AudienceInput | None = UNSET
+
+
+@strawberry.input
+class CreateGroupInput:
+    """A new group."""
+
+    name: str
+    criteria: CriteriaInput
+    permission: GroupPermissionInput | None = UNSET
+
+
+@strawberry.input
+class UpdateGroupInput:
+    """A change of a group."""
+
+    id: ID
+    name: str | None = UNSET
+    criteria: CriteriaInput | None = UNSET
+    permission: GroupPermissionInput | None = UNSET
+
+
+@strawberry.input
+class CreateCustomFieldInput:
+    """A new custom field."""
+
+    key: str
+    label: str
+    type: FieldType
+    choices: list[str] | None = UNSET
+
+
+@strawberry.input
+class UpdateCustomFieldInput:
+    """A change of a custom field."""
+
+    key: str
+    label: str | None = UNSET
+    choices: list[str] | None = UNSET
+
+
+@strawberry.input
+class UpdateAccountInput:
+    """A change of the account."""
+
+    name: str | None = UNSET
+    timezone: str | None = UNSET
+
+
+@strawberry.input
+class CreateUserInput:
+    """A new user."""
+
+    name: str
+    email: str
+    role: Role
+
+
+@strawberry.input
+class CreateAccessTokenInput:
+    """A new access token."""
+
+    name: str
+    user_id: ID | None = UNSET
+    expires_at: datetime | None = UNSET

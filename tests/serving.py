@@ -1,0 +1,258 @@
+"""A small schema behind the real transport on a real port: what the transport's tests talk to."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+import orjson
+import strawberry
+import uvicorn
+from starlette.applications import Starlette
+from strawberry.scalars import JSON
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from app.graphql import GraphQLApp
+from app.graphql.limits import TransportLimits
+from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
+from schema.errors import MusterSchema
+from schema.limits import DocumentCheck, DocumentLimits
+
+DEADLINE = 10.0
+PROTOCOL = Subprotocol("graphql-transport-ws")
+ADA = "Bearer ada"
+BOB = "Bearer bob"
+
+
+class Probe:
+    """What the server does, told to the test."""
+
+    def __init__(self) -> None:
+        self.streams: Counter[str] = Counter()
+        self.sent = 0
+        self._changed = asyncio.Event()
+
+    def note(self, name: str, change: int) -> None:
+        self.streams[name] += change
+        self._changed.set()
+
+    async def until(self, name: str, count: int) -> None:
+        """Wait until so many streams of that name run."""
+        async with asyncio.timeout(DEADLINE):
+            while self.streams[name] != count:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@dataclass
+class Context:
+    token_id: int
+    serial: int
+    probe: Probe
+
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class Item:
+    name: str = "item"
+
+    @strawberry.field
+    def item(self) -> "Item":
+        return Item()
+
+
+@strawberry.input
+class Tree:
+    below: "Tree | None" = None
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "world"
+
+    @strawberry.field
+    def serial(self, info: Info) -> int:
+        return info.context.serial
+
+    @strawberry.field
+    def double(self, number: int) -> int:
+        return number * 2
+
+    @strawberry.field
+    def echo(self, value: JSON) -> JSON:
+        return value
+
+    @strawberry.field
+    def grow(self, tree: Tree) -> bool:
+        return True
+
+    @strawberry.field
+    def item(self) -> Item:
+        return Item()
+
+    @strawberry.field
+    def fail(self, kind: str) -> str | None:
+        raise {"input": BadInput("Write it so."), "missing": NotFound("No such tag."), "role": Forbidden("Ask an admin.")}.get(
+            kind, ZeroDivisionError("dsn=secret")
+        )
+
+    @strawberry.field
+    def too_large(self) -> int | None:
+        return 2**40
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def rename(self) -> str:
+        return "renamed"
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, to: int) -> AsyncGenerator[int, None]:
+        for number in range(to):
+            yield number
+
+    @strawberry.subscription
+    async def wait(self, info: Info, name: str = "wait") -> AsyncGenerator[int, None]:
+        """One event, then silence for good."""
+        probe = info.context.probe
+        probe.note(name, 1)
+        try:
+            yield 0
+            await asyncio.Event().wait()
+        finally:
+            probe.note(name, -1)
+
+    @strawberry.subscription
+    async def flood(self, info: Info) -> AsyncGenerator[str, None]:
+        probe = info.context.probe
+        probe.note("flood", 1)
+        try:
+            while True:
+                probe.sent += 2**16
+                yield "x" * 2**16
+        finally:
+            probe.note("flood", -1)
+
+    @strawberry.subscription
+    async def breaks(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise ZeroDivisionError("dsn=secret")
+
+
+def small_schema(limits: DocumentLimits | None = None) -> MusterSchema:
+    return MusterSchema(Query, Mutation, Subscription, extensions=[DocumentCheck(limits or DocumentLimits())])
+
+
+class Peer:
+    """A client of the WebSocket that speaks the protocol by hand."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def send(self, **message: object) -> None:
+        await self.socket.send(orjson.dumps(message).decode())
+
+    async def receive(self) -> dict[str, object]:
+        async with asyncio.timeout(DEADLINE):
+            frame = await self.socket.recv()
+        assert isinstance(frame, str), "frames must be text"
+        message = orjson.loads(frame)
+        assert isinstance(message, dict)
+        return message
+
+    async def sign_in(self, authorization: str = ADA) -> Self:
+        await self.send(type="connection_init", payload={"Authorization": authorization})
+        assert await self.receive() == {"type": "connection_ack"}
+        return self
+
+    async def subscribe(self, key: str, query: str, **more: object) -> None:
+        await self.send(type="subscribe", id=key, payload={"query": query, **more})
+
+    async def closed(self) -> tuple[int, str]:
+        """The code and the reason with which the server closes, whatever it sends before."""
+        with suppress(ConnectionClosed):
+            while True:
+                await self.receive()
+        return self.socket.close_code or 0, self.socket.close_reason or ""
+
+
+@dataclass
+class Service:
+    """The running server."""
+
+    app: GraphQLApp
+    probe: Probe
+    tokens: dict[str, int]
+    port: int = 0
+    server: uvicorn.Server = field(init=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/graphql"
+
+    async def until_tokens(self, *token_ids: int) -> None:
+        """Wait until the open connections run on exactly these tokens."""
+        async with asyncio.timeout(DEADLINE):
+            while self.app.token_ids() != set(token_ids):  # noqa: ASYNC110  # the server has no event for it
+                await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def socket(self, *protocols: str, origin: str | None = None, authorization: str | None = None) -> AsyncIterator[Peer]:
+        async with connect(
+            self.url.replace("http", "ws"),
+            subprotocols=[Subprotocol(name) for name in protocols or (PROTOCOL,)],
+            origin=Origin(origin) if origin else None,
+            additional_headers={"Authorization": authorization} if authorization else None,
+            close_timeout=0.1,
+            max_queue=1,
+            proxy=None,
+        ) as socket:
+            yield Peer(socket)
+
+
+@asynccontextmanager
+async def serve(limits: TransportLimits | None = None, documents: DocumentLimits | None = None) -> AsyncIterator[Service]:
+    """A server for one test, with Ada (token 1) and Bob (token 2) for users."""
+    probe, tokens, serial = Probe(), {ADA: 1, BOB: 2}, iter(range(10**6))
+
+    async def authenticate(authorization: str | None) -> Context:
+        if authorization == "Bearer broken":
+            raise ZeroDivisionError("dsn=secret")
+        if authorization not in tokens:
+            raise Unauthenticated
+        return Context(tokens[authorization], next(serial), probe)
+
+    app = GraphQLApp(small_schema(documents), authenticate, limits or TransportLimits())
+    service = Service(app, probe, tokens)
+    config = uvicorn.Config(
+        Starlette(routes=app.routes("/graphql")),
+        port=0,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=5,
+    )
+    config.load()
+    service.server = uvicorn.Server(config)
+    service.server.lifespan = config.lifespan_class(config)
+    async with asyncio.timeout(DEADLINE):
+        await service.server.startup()
+    service.port = service.server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield service
+    finally:
+        app.close()
+        async with asyncio.timeout(DEADLINE):
+            await service.server.shutdown()

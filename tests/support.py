@@ -1,0 +1,60 @@
+"""What tests of the inner rooms start from: services on the test's database, a clock that the test drives, and callers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from models import Account, Role, User
+from models.database import Database
+from models.text import fold
+from resolvers.context import Caller, Context, Services
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.membership.clock import start
+from resolvers.membership.definitions import Definitions
+from resolvers.scope import Scope
+from subscriptions.bus import Bus, LocalBus
+from subscriptions.hub import Hub
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+class DrivenClock:
+    """A wall clock that moves only when the test says so."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **duration: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**duration)
+
+
+@asynccontextmanager
+async def running_services(database: Database, clock: DrivenClock, bus: Bus | None = None) -> AsyncIterator[Services]:
+    """The services of one process."""
+    await start(database, clock())
+    hub = Hub(database, bus or LocalBus())
+    async with hub.running():
+        yield Services(database, hub, Definitions(CriteriaLimits()), clock)
+
+
+async def new_account(services: Services, *, timezone: str = "UTC") -> Context:
+    """A new account, and a context for its owner."""
+    at = services.wall_clock()
+    account = await Account.create(name=f"Account {next(_numbers)}", timezone=timezone, created_at=at, updated_at=at)
+    return await new_user(services, account.id, Role.OWNER)
+
+
+async def new_user(services: Services, account_id: int, role: Role) -> Context:
+    """A context for a new user of an account."""
+    at, email = services.wall_clock(), f"user{next(_numbers)}@example.com"
+    user = await User.create(
+        account_id=account_id, name=email, email=email, email_folded=fold(email), role=role, created_at=at, updated_at=at
+    )
+    return Context(services, Caller(account_id, user.id, role, 0), Scope(account_id, user.id, role))

@@ -1,0 +1,342 @@
+"""GraphQL over WebSockets, through a real server: the graphql-transport-ws protocol, its bounds and its endings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from gql import Client, gql
+from gql.transport.websockets import WebsocketsTransport
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from websockets.exceptions import InvalidStatus
+
+from app.graphql.limits import TransportLimits
+from app.graphql.websocket import check
+from models.errors import BadInput
+from tests.serving import ADA, BOB, DEADLINE, PROTOCOL, Peer, Service, serve
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["subscribe", "complete", "ping", "connection_init", "next", "1", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "type", "payload", "query", "variables"]), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_any_json_value_is_either_a_message_of_the_protocol_or_bad_input(value: object) -> None:
+    try:
+        message = check(value)
+    except BadInput:
+        return
+    assert message == value
+    assert message["type"] in {"connection_init", "ping", "pong", "subscribe", "complete"}
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    async with serve() as running:
+        yield running
+
+
+@pytest.fixture
+async def peer(service: Service) -> AsyncIterator[Peer]:
+    async with service.socket() as connected:
+        yield await connected.sign_in()
+
+
+async def test_a_subscription_is_sent_answer_by_answer(peer: Peer) -> None:
+    await peer.subscribe("1", "subscription ($n: Int!) { count(to: $n) }", variables={"n": 2})
+    assert [await peer.receive() for _ in range(3)] == [
+        {"id": "1", "type": "next", "payload": {"data": {"count": 0}}},
+        {"id": "1", "type": "next", "payload": {"data": {"count": 1}}},
+        {"id": "1", "type": "complete"},
+    ]
+
+
+async def test_queries_and_mutations_run_over_a_socket_too(peer: Peer) -> None:
+    await peer.subscribe("1", "query A { hello } mutation B { rename }", operationName="B")
+    assert await peer.receive() == {"id": "1", "type": "next", "payload": {"data": {"rename": "renamed"}}}
+    assert await peer.receive() == {"id": "1", "type": "complete"}
+
+
+async def test_gql_subscribes(service: Service) -> None:
+    transport = WebsocketsTransport(
+        url=service.url.replace("http", "ws"), init_payload={"Authorization": ADA}, connect_args={"proxy": None}
+    )
+    async with asyncio.timeout(DEADLINE), Client(transport=transport, fetch_schema_from_transport=True) as session:
+        assert [answer["count"] async for answer in session.subscribe(gql("subscription { count(to: 3) }"))] == [0, 1, 2]
+        assert await session.execute(gql("{ hello }")) == {"hello": "world"}
+
+
+@pytest.mark.parametrize("payload", [{"authorization": ADA}, {"AUTHORIZATION": ADA, "other": 1}])
+async def test_the_token_of_the_first_message_may_be_spelled_in_any_case(service: Service, payload: dict[str, object]) -> None:
+    async with service.socket(authorization="Bearer eve") as peer:
+        await peer.send(type="connection_init", payload=payload)
+        assert await peer.receive() == {"type": "connection_ack"}
+
+
+@pytest.mark.parametrize("message", [{}, {"payload": None}, {"payload": {}}])
+async def test_without_a_token_in_the_first_message_that_of_the_handshake_counts(service: Service, message: dict[str, object]) -> None:
+    async with service.socket(authorization=BOB) as peer:
+        await peer.send(type="connection_init", **message)
+        assert await peer.receive() == {"type": "connection_ack"}
+        assert service.app.token_ids() == {2}
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"Authorization": "Bearer eve"}, {"Authorization": 1}])
+async def test_a_client_without_a_valid_token_is_closed(service: Service, payload: object) -> None:
+    async with service.socket() as peer:
+        await peer.send(type="connection_init", payload=payload)
+        assert await peer.closed() == (4403, "Forbidden")
+
+
+async def test_a_client_that_a_fault_kept_from_signing_in_may_try_again(service: Service) -> None:
+    async with service.socket() as peer:
+        with capture_logs() as logs:
+            await peer.send(type="connection_init", payload={"Authorization": "Bearer broken"})
+            code, reason = await peer.closed()
+        assert (code, logs[0]["error_id"] in reason) == (1013, True)
+
+
+async def test_a_client_that_does_not_sign_in_is_closed() -> None:
+    async with serve(TransportLimits(init_seconds=0.01)) as service, service.socket() as peer:
+        assert (await peer.closed())[0] == 4408
+
+
+async def test_a_subscription_before_signing_in_closes_the_connection(service: Service) -> None:
+    async with service.socket() as peer:
+        await peer.subscribe("1", "{ hello }")
+        assert (await peer.closed())[0] == 4401
+
+
+async def test_signing_in_twice_closes_the_connection(peer: Peer) -> None:
+    await peer.send(type="connection_init")
+    assert (await peer.closed())[0] == 4429
+
+
+@pytest.mark.parametrize("protocols", [["graphql-ws"], ["soap"]])
+async def test_other_protocols_are_not_spoken(service: Service, protocols: list[str]) -> None:
+    async with service.socket(*protocols) as peer:
+        assert (await peer.closed())[0] == 4406
+
+
+async def test_the_one_protocol_is_picked_from_several(service: Service) -> None:
+    async with service.socket("graphql-ws", PROTOCOL) as peer:
+        assert peer.socket.subprotocol == PROTOCOL
+
+
+async def test_an_id_that_is_in_use_closes_the_connection_with_a_reason_that_fits(peer: Peer) -> None:
+    key = "ü" * 200
+    for _ in range(2):
+        await peer.subscribe(key, "subscription { wait }")
+    code, reason = await peer.closed()
+    assert (code, reason) == (4409, f"Subscriber for {key}"[: len(reason)])
+
+
+async def test_an_id_is_free_again_after_its_operation(peer: Peer) -> None:
+    for _ in range(2):
+        await peer.subscribe("1", "{ hello }")
+        assert [(await peer.receive())["type"] for _ in range(2)] == ["next", "complete"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "x",
+        "1",
+        "null",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"type": 1}',
+        '{"type": "next", "id": "1", "payload": {}}',
+        '{"type": "ping", "payload": 1}',
+        '{"type": "connection_init", "payload": []}',
+        '{"type": "complete"}',
+        '{"type": "complete", "id": 1}',
+        '{"type": "subscribe", "id": "1"}',
+        '{"type": "subscribe", "id": "1", "payload": null}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": 1}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "variables": [1]}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "operationName": 1}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "operationName": "\\ud800"}}',
+        '{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}',
+        '{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}',
+        '{"type": "subscribe", "id": null, "payload": {"query": "{ hello }"}}',
+        b'{"type": "ping"}',
+    ],
+)
+async def test_a_message_that_is_none_closes_the_connection(peer: Peer, message: str | bytes) -> None:
+    await peer.socket.send(message)
+    assert (await peer.closed())[0] == 4400
+
+
+async def test_a_message_beyond_the_limit_closes_the_connection() -> None:
+    async with serve(TransportLimits(message_bytes=1_000)) as service, service.socket() as peer:
+        await peer.sign_in()
+        await peer.subscribe("1", "{ hello }" + " " * 1_000)
+        assert (await peer.closed())[0] == 1009
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"query": "{ hello"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "query A { hello }", "operationName": "B"}, "BAD_USER_INPUT"),
+        ({"query": "query A { hello } query B { serial }"}, "BAD_USER_INPUT"),
+        ({"query": "query ($n: Int!) { double(number: $n) }", "variables": {"n": "x"}}, "BAD_USER_INPUT"),
+        ({"query": "subscription ($n: Int!) { count(to: $n) }", "variables": {"n": "x"}}, "BAD_USER_INPUT"),
+        ({"query": "subscription { breaks }"}, "INTERNAL_SERVER_ERROR"),
+    ],
+)
+async def test_an_operation_that_fails_leaves_the_others_alone(service: Service, peer: Peer, payload: dict[str, object], code: str) -> None:
+    await peer.subscribe("other", "subscription { wait }")
+    assert (await peer.receive())["id"] == "other"
+    with capture_logs():
+        await peer.send(type="subscribe", id="1", payload=payload)
+        while (message := await peer.receive())["type"] == "next":
+            pass
+    assert (message["id"], message["type"]) == ("1", "error")
+    errors = message["payload"]
+    assert isinstance(errors, list)
+    assert errors[0]["extensions"]["code"] == code
+    assert service.probe.streams["wait"] == 1
+    await peer.subscribe("1", "{ hello }")
+    assert await peer.receive() == {"id": "1", "type": "next", "payload": {"data": {"hello": "world"}}}
+
+
+async def test_each_operation_has_a_context_of_its_own(peer: Peer) -> None:
+    for key in "12":
+        await peer.subscribe(key, "{ serial }")
+    answers = [await peer.receive() for _ in range(4)]
+    serials = [str(message["payload"]) for message in answers if message["type"] == "next"]
+    assert len(set(serials)) == 2
+
+
+async def test_an_operation_after_the_token_was_revoked_closes_the_connection(service: Service, peer: Peer) -> None:
+    del service.tokens[ADA]
+    await peer.subscribe("1", "{ hello }")
+    assert await peer.closed() == (4403, "Forbidden")
+
+
+async def test_connections_of_a_revoked_token_are_closed_and_others_stay(service: Service, peer: Peer) -> None:
+    async with service.socket() as other:
+        await other.sign_in(BOB)
+        assert service.app.token_ids() == {1, 2}
+        service.app.close_tokens({1})
+        assert await peer.closed() == (4403, "Forbidden")
+        await other.send(type="ping")
+        assert await other.receive() == {"type": "pong"}
+    await service.until_tokens()
+
+
+async def test_a_stopping_server_tells_its_clients_to_come_back(service: Service, peer: Peer) -> None:
+    await peer.subscribe("1", "subscription { wait }")
+    await peer.receive()
+    service.app.close()
+    assert (await peer.closed())[0] == 1012
+    await service.probe.until("wait", 0)
+
+
+async def test_a_connection_to_a_stopping_server_ends_at_once(service: Service) -> None:
+    service.app.close()
+    async with service.socket() as peer:
+        assert (await peer.closed())[0] == 1012
+
+
+@pytest.mark.parametrize("ending", ["complete", "close", "abort"])
+async def test_an_operation_ends_with_its_client(service: Service, peer: Peer, ending: str) -> None:
+    await peer.subscribe("1", "subscription { wait }")
+    await peer.receive()
+    if ending == "complete":
+        await peer.send(type="complete", id="1")
+    elif ending == "close":
+        await peer.socket.close()
+    else:
+        peer.socket.transport.abort()
+    await service.probe.until("wait", 0)
+    await service.until_tokens(*([1] if ending == "complete" else []))
+
+
+async def test_after_many_abrupt_ends_nothing_is_left(service: Service) -> None:
+    before = len(asyncio.all_tasks())
+    for _ in range(30):
+        async with service.socket() as peer:
+            await peer.sign_in()
+            await peer.subscribe("1", "subscription { wait }")
+            await peer.receive()
+            peer.socket.transport.abort()
+    await service.until_tokens()
+    async with asyncio.timeout(DEADLINE):
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110  # tasks have no event for it
+            await asyncio.sleep(0)
+
+
+async def test_the_server_pings_and_keeps_a_client_that_answers() -> None:
+    async with serve(TransportLimits(ping_seconds=0.01)) as service, service.socket() as peer:
+        await peer.sign_in()
+        for _ in range(6):
+            assert await peer.receive() == {"type": "ping"}
+            await peer.send(type="pong")
+
+
+async def test_the_server_closes_a_client_that_answers_no_ping() -> None:
+    async with serve(TransportLimits(ping_seconds=0.01)) as service, service.socket() as peer:
+        await peer.sign_in()
+        assert [await peer.receive() for _ in range(2)] == [{"type": "ping"}] * 2
+        assert await peer.closed() == (1013, "No pong for too long")
+
+
+async def test_a_client_that_does_not_read_is_given_up_in_bounded_memory() -> None:
+    async with serve(TransportLimits(send_seconds=0.1)) as service, service.socket() as peer:
+        await peer.sign_in()
+        await peer.subscribe("1", "subscription { flood }")
+        await peer.subscribe("2", "subscription { wait }")
+        await service.probe.until("flood", 1)
+        await service.probe.until("flood", 0)
+        await service.probe.until("wait", 0)
+        assert service.probe.sent < 2**25
+        await service.until_tokens()
+        peer.socket.transport.abort()
+
+
+async def test_operations_beyond_the_limit_are_refused_one_by_one() -> None:
+    async with serve(TransportLimits(operations=1)) as service, service.socket() as peer:
+        await peer.sign_in()
+        await peer.subscribe("1", "subscription { wait }")
+        await peer.receive()
+        await peer.subscribe("2", "{ hello }")
+        refused = await peer.receive()
+        assert (refused["id"], refused["type"]) == ("2", "error")
+        await peer.send(type="complete", id="1")
+        await peer.subscribe("2", "{ hello }")
+        assert (await peer.receive())["type"] == "next"
+
+
+async def test_connections_beyond_the_limit_are_told_to_try_again() -> None:
+    async with serve(TransportLimits(connections=1)) as service, service.socket() as first:
+        await first.sign_in()
+        async with service.socket() as second:
+            assert (await second.closed())[0] == 1013
+
+
+@pytest.mark.parametrize("origin", [None, "http://127.0.0.1:{port}", "https://allowed.example", "HTTPS://Allowed.example:443"])
+async def test_pages_of_the_server_and_of_allowed_origins_may_connect(origin: str | None) -> None:
+    async with (
+        serve(TransportLimits(origins=("https://allowed.example",))) as service,
+        service.socket(origin=origin.format(port=service.port) if origin else None) as peer,
+    ):
+        await peer.sign_in()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://allowed.example", "null"])
+async def test_pages_of_other_origins_may_not_connect(origin: str) -> None:
+    async with serve(TransportLimits(origins=("https://allowed.example",))) as service:
+        with pytest.raises(InvalidStatus, match="403"):
+            async with service.socket(origin=origin):
+                pass
