@@ -1,19 +1,21 @@
 """The account itself: its name, and the time zone in which its days begin."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from models import Account, ChangeCause
-from models.errors import ProblemCode, refuse
 from resolvers.access import require_admin
-from resolvers.checks import checked_name
 from resolvers.context import Context
 from resolvers.membership.change import Change
+from resolvers.rules import Problems, required_text, time_zone
 from resolvers.write import write
 
-LONGEST_NAME = 200
+
+def _required_zone(value: str) -> str | None:
+    return time_zone(required_text(value))
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {"name": required_text, "timezone": _required_zone}
 
 
 async def account(context: Context) -> Account:
@@ -24,29 +26,16 @@ async def account(context: Context) -> Account:
 async def update_account(context: Context, changes: Mapping[str, Any]) -> Account:
     """Rename the account or move it to another time zone, which settles every group that counts in days; nulls change nothing."""
     require_admin(context)
-    assigned = {name: value for name, value in changes.items() if value is not None}
-    if "name" in assigned:
-        assigned["name"] = checked_name(assigned["name"], LONGEST_NAME, "input", "name")
-    if "timezone" in assigned:
-        checked_timezone(assigned["timezone"], "input", "timezone")
-    moves = "timezone" in assigned and assigned["timezone"] != (await account(context)).timezone
+    problems = Problems()
+    given = {name: value for name, value in changes.items() if value is not None}
+    assigned = {name: problems.attempt(CHECKS[name], value, "input", name) for name, value in given.items()}
+    problems.raise_any()
 
     async def work(change: Change) -> Account:
+        zone = (await account(context)).timezone
         await context.scope.account.update(**assigned, updated_at=change.at)
-        if moves:
-            change.redefine(*await context.services.definitions.day_based(change.account_id))
+        if assigned.get("timezone") not in (None, zone):
+            change.redefine(*await context.services.definitions.zoned(change.database, change.account_id))
         return await account(context)
 
-    return await write(context, ChangeCause.GROUP_EDITED, work, redefines=moves)
-
-
-def checked_timezone(name: str, *path: str) -> str:
-    """The name, if it is one of the IANA time zone database."""
-    if name not in _timezones():
-        raise refuse(ProblemCode.INVALID, f'"{name[:80]}" is no IANA time zone. Write it like "Europe/Berlin" or "UTC".', *path)
-    return name
-
-
-@cache
-def _timezones() -> set[str]:
-    return available_timezones()  # it reads a directory tree
+    return await write(context, ChangeCause.GROUP_EDITED, work, redefines="timezone" in assigned)

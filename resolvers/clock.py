@@ -1,6 +1,7 @@
 """Letting time pass: one step of the logical clock, and the joins and leaves that come of it."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from models import ChangeCause, Role
 from resolvers.context import Caller, Context, Services
@@ -38,12 +39,12 @@ async def _pass_over(services: Services, account_id: int, definitions: AccountDe
     found = await affected(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
     for chunk in _chunks(sorted(found)):
-        await write(context, ChangeCause.TIME_PASSED, lambda change, chunk=chunk: _judge_again(change, chunk, found))
+        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, suspects={each: found[each] for each in chunk}))
 
 
-async def _judge_again(change: Change, contact_ids: list[int], found: dict[int, set[int]]) -> None:
-    for contact_id in await change.lock_contacts(contact_ids):
-        change.suspect([contact_id], found[contact_id])
+async def _judge_again(change: Change, suspects: dict[int, set[int]]) -> None:
+    for contact_id in await change.lock_contacts(suspects):
+        change.suspect(contact_id, suspects[contact_id])
 
 
 def _chunks(contact_ids: list[int]) -> Iterator[list[int]]:

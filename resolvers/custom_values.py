@@ -1,6 +1,7 @@
 """Values of custom fields: from what a client sends to the stored cells, and from those to what a client reads."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -8,13 +9,12 @@ from models import CustomField, CustomValue, FieldType
 from models.errors import Problem, ProblemCode
 from models.fields import to_day_number, to_microseconds, to_units
 from models.text import fold, fold_or_none
-from resolvers.rules import Problems, day, decimal, email, instant, invalid, text, time_zone, url
+from resolvers.rules import Check, Problems, day, decimal, email, instant, invalid, text, time_zone, url
 
 LONGEST_LONG_TEXT = 10_000
 VALUE_COLUMNS = ("text", "folded", "long_folded", "number", "day", "instant", "boolean")
 
 Cells = dict[str, str | int | bool | None]
-Check = Callable[[Any], Any]
 
 
 def stored_values(field: CustomField, value: Any) -> list[Cells]:
@@ -95,10 +95,14 @@ def as_json(field: CustomField, values: Sequence[CustomValue]) -> Any:
 
 
 def _one_as_json(value: CustomValue) -> Any:
-    if value.number is not None:
-        return f"{value.number:f}"
-    if value.day is not None:
-        return value.day.isoformat()
-    if value.instant is not None:
-        return value.instant.isoformat().replace("+00:00", "Z")
-    return value.text if value.boolean is None else value.boolean
+    kept = ((read, getattr(value, column)) for column, read in _READ.items())
+    return next(read(found) for read, found in kept if found is not None)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "text": str,
+    "number": lambda number: f"{number:f}",
+    "day": date.isoformat,
+    "instant": lambda at: at.isoformat().replace("+00:00", "Z"),
+    "boolean": bool,
+}

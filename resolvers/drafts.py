@@ -1,6 +1,6 @@
 """From rows as clients send them to drafts of contacts: every value checked, everything they refer to looked up at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -15,20 +15,20 @@ from models.text import fold_or_none
 from resolvers.context import Context
 from resolvers.custom_values import Cells, stored_values
 from resolvers.membership.change import Change
-from resolvers.rules import Problems, camel, day, decimal, email, instant, integer, text
+from resolvers.rules import Check, Problems, camel, day, decimal, email, instant, integer, text
 from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
 
 LONGEST_LINE = 500  # of an address or a web site
 
 Stored = str | int | None
 
-TEXT_CHECKS = {
+TEXT_CHECKS: dict[str, Check] = {
     **dict.fromkeys(CONTACT_TEXTS, text),
     "email": email,
     "address": partial(text, longest=LONGEST_LINE),
     "website": partial(text, longest=LONGEST_LINE),
 }
-VALUE_CHECKS: dict[str, tuple[Any, Any]] = {
+VALUE_CHECKS: dict[str, tuple[Check, Callable[[Any], int]]] = {
     "score": (integer, int),
     "spent": (decimal, to_units),
     "birthday": (day, to_day_number),
@@ -70,6 +70,12 @@ class Draft:
     problems: Problems = field(default_factory=Problems)
 
     @property
+    def email(self) -> str | None:
+        """The folded e-mail address that the row sets."""
+        found = self.cells.get("email_folded")
+        return found if isinstance(found, str) else None
+
+    @property
     def is_blank(self) -> bool:
         """Whether the row says nothing about a contact."""
         return not any(value is not None for value in self.cells.values()) and not any(self.custom.values())
@@ -93,9 +99,9 @@ async def draft_contacts(context: Context, change: Change, rows: Sequence[Row]) 
 
 async def _look_up(context: Context, rows: Sequence[Row]) -> References:
     owners = {number_of(row.fields["owner_id"], "User") for row in rows if row.fields.get("owner_id") is not None} - {None}
-    known = await context.scope.users.filter(id__in=owners).values_list("id", flat=True) if owners else []
+    known = await context.scope.users.filter(id__in=owners).values("id") if owners else []
     custom = await context.scope.custom_fields if any("custom_fields" in row.fields for row in rows) else []
-    return References(frozenset(known), {found.key: found for found in custom})
+    return References(frozenset(user["id"] for user in known), {found.key: found for found in custom})
 
 
 def _draft(row: Row, references: References) -> Draft:
@@ -108,6 +114,8 @@ def _draft(row: Row, references: References) -> Draft:
         else:
             _set_value(draft, name, value)
     check_count(row.tags, draft.problems, *row.path, "tags")
+    if row.aim is Aim.UPSERT and draft.is_blank and not draft.problems:
+        draft.problems.note(ProblemCode.BLANK, "The row says nothing about a contact. Fill in a field, or leave the row out.", *row.path)
     return draft
 
 

@@ -1,6 +1,7 @@
 """Groups: reading, defining, editing and deleting saved searches that stay true."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tortoise.expressions import Subquery
@@ -8,34 +9,37 @@ from tortoise.queryset import QuerySet
 
 from models import ChangeCause, Contact, Group, GroupEvent, GroupMember, GroupState, RecordType
 from models.audience import EVERYONE, Audience, read_audience
-from models.errors import Problem, ProblemCode, Refused, refuse
-from models.ids import number_of, to_global_id
-from models.text import fold, storable
+from models.errors import ProblemCode, Refused, refuse
+from models.ids import to_global_id
+from models.text import fold
 from resolvers import paging
 from resolvers.access import require_editor
 from resolvers.context import Context
 from resolvers.criteria.diagnose import Diagnostic, diagnose
-from resolvers.criteria.mentions import Mention
+from resolvers.criteria.mentions import Mention, groups_mentioned
 from resolvers.criteria.names import Vocabulary, load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.criteria.sentence import sentence
-from resolvers.criteria.tree import Tree, groups_mentioned
+from resolvers.criteria.tree import Tree
+from resolvers.identify import id_or_none
 from resolvers.keyset import Order
 from resolvers.membership.change import Change
 from resolvers.membership.cycle import find_cycle
 from resolvers.membership.rebuild import new_epoch
 from resolvers.paging import Edge, Page, PageArguments
 from resolvers.permissions import audiences, editable_group
+from resolvers.rules import Problems, required_text
+from resolvers.usage import in_use
+from resolvers.where import readable_tree
 from resolvers.write import write
 
 LONGEST_NAME = 200
-LISTED_USERS = 10  # groups that are named when one is in use
 BY_NAME = Order("groups", "name_folded")
 
 
 async def group(context: Context, group_id: str) -> Group | None:
     """The group, if it exists for the caller."""
-    return await context.loaders.groups_by_id.load(number_of(group_id, "Group") or 0)
+    return await context.loaders.groups_by_id.load(id_or_none(group_id, "Group") or 0)
 
 
 async def groups(context: Context, *, search: str | None, record_type: RecordType | None, page: PageArguments) -> Page[Group]:
@@ -80,7 +84,7 @@ async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
 async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:
     """Define a group; its first members have joined when this returns."""
     require_editor(context)
-    given = {"name": _checked_name(name), "name_folded": fold(name)} | await audiences(context, permission)
+    given = _named(name) | await audiences(context, permission)
 
     async def work(change: Change) -> int:
         tree = await _checked_criteria(context, criteria)
@@ -107,7 +111,7 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
     edited = await editable_group(context, group_id)
     values = await audiences(context, changes.get("permission"))
     if changes.get("name") is not None:
-        values |= {"name": _checked_name(changes["name"]), "name_folded": fold(changes["name"])}
+        values |= _named(changes["name"])
     redefines = changes.get("criteria") is not None
 
     async def work(change: Change) -> None:
@@ -145,28 +149,16 @@ async def _refuse_cycle(context: Context, edited: Group, tree: Tree) -> None:
 
 async def _checked_criteria(context: Context, criteria: Mapping[str, Any]) -> Tree:
     try:
-        vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [criteria])
-        tree = parse(criteria, vocabulary, context.services.criteria)
+        return await readable_tree(context, criteria)
     except Refused as refused:
         raise Refused([problem.under("input", "criteria") for problem in refused.problems]) from None
-    await _refuse_hidden_groups(context, tree)
-    return tree
 
 
-async def _refuse_hidden_groups(context: Context, tree: Tree) -> None:
-    mentioned = groups_mentioned(tree)
-    if mentioned and await context.scope.groups.filter(id__in=list(mentioned)).count() < len(mentioned):
-        raise refuse(ProblemCode.NOT_FOUND, "The criteria name a group that does not exist.", "input", "criteria")
-
-
-def _checked_name(name: str) -> str:
-    if not fold(name):
-        raise refuse(ProblemCode.BLANK, "Give the group a name.", "input", "name")
-    if len(name) > LONGEST_NAME:
-        raise refuse(ProblemCode.TOO_LONG, f"A group's name has at most {LONGEST_NAME} characters.", "input", "name")
-    if not storable(name):
-        raise refuse(ProblemCode.INVALID, "The name contains a character that cannot be stored.", "input", "name")
-    return name.strip()
+def _named(name: str) -> dict[str, Any]:
+    problems = Problems()
+    checked = problems.attempt(partial(required_text, longest=LONGEST_NAME), name, "input", "name")
+    problems.raise_any()
+    return {"name": checked, "name_folded": fold(name)}
 
 
 async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
@@ -185,15 +177,6 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
 
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
     return to_global_id("Group", deleted.id)
-
-
-async def in_use(context: Context, group_ids: Sequence[int], *path: str) -> Refused:
-    """The refusal that names the groups whose criteria use something, as far as the caller may view them."""
-    names = await context.scope.groups.filter(id__in=list(group_ids)).order_by("name_folded").values_list("name", flat=True)
-    named = ", ".join(str(name) for name in names[:LISTED_USERS])
-    others = len(group_ids) - min(len(names), LISTED_USERS)
-    listed = " and ".join(part for part in (named, f"{others} more" if others else "") if part)
-    return Refused([Problem(ProblemCode.IN_USE, f"The criteria of these groups use it: {listed}. Edit them first, or force it.", path)])
 
 
 def audience_of(group: Group, side: str) -> Audience:

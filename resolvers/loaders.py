@@ -8,7 +8,7 @@ from tortoise.functions import Count
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from models import Appointment, Contact, CustomValue, Group, Tag, Tagging, User
+from models import Appointment, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
 from resolvers.batching import Loader
 from resolvers.scope import Scope
 
@@ -26,6 +26,7 @@ class Loaders:
         self.appointments_by_id: Loader[int, Appointment | None] = _by_id(scope.appointments)
         self.tags_by_id: Loader[int, Tag | None] = _by_id(scope.tags)
         self.groups_by_id: Loader[int, Group | None] = _by_id(scope.groups)
+        self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(scope.custom_fields)
         self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(scope.taggings.order_by("id"))
         self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(scope.custom_values.order_by("ordinal"))
         self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)

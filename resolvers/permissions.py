@@ -5,10 +5,11 @@ from typing import Any
 
 from models import Group, Role
 from models.audience import EVERYONE, Audience, read_audience
-from models.errors import Forbidden, NotFound, Problem, ProblemCode, Refused, refuse
+from models.errors import Forbidden, Problem, ProblemCode, Refused, refuse
 from models.ids import number_of
 from resolvers.access import require_editor
 from resolvers.context import Context
+from resolvers.identify import id_of, unknown
 
 
 async def audiences(context: Context, permission: Mapping[str, Any] | None) -> dict[str, str]:
@@ -36,7 +37,7 @@ async def _audience(context: Context, side: str, given: Mapping[str, Any]) -> Au
 
 async def _users(context: Context, side: str, ids: list[str]) -> tuple[int, ...]:
     numbers = [number_of(text, "User") for text in ids]
-    known = set(await context.scope.users.filter(id__in=[number for number in numbers if number]).values_list("id", flat=True))
+    known = {user.id for user in await context.scope.users.filter(id__in=[number for number in numbers if number])}
     problems = [
         Problem(ProblemCode.NOT_FOUND, "No such user in this account.", ("input", "permission", side, "users", str(index)))
         for index, number in enumerate(numbers)
@@ -50,9 +51,9 @@ async def _users(context: Context, side: str, ids: list[str]) -> tuple[int, ...]
 async def editable_group(context: Context, group_id: str) -> Group:
     """The group, if the caller may edit it; `NotFound` if they may not even view it, `Forbidden` if they may only view it."""
     require_editor(context)
-    group = await context.scope.groups.get_or_none(id=number_of(group_id, "Group") or 0)
+    group = await context.scope.groups.get_or_none(id=id_of(group_id, "Group", "group"))
     if group is None:
-        raise NotFound("No such group.")
+        raise unknown("group")
     if not viewer_can_edit(context, group):
         raise Forbidden("You may view this group but not edit it. Ask its owner for permission.")
     return group

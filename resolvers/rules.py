@@ -16,6 +16,7 @@ from models.fields import DECIMAL_LIMIT, DECIMAL_PLACES
 from models.text import storable
 
 T = TypeVar("T")
+Check = Callable[[Any], Any]
 
 LONGEST_TEXT = 255
 LONGEST_EMAIL = 320

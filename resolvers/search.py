@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
 
+from models import Contact, SearchTerm
 from models.errors import BadInput
 from models.text import fold, prefix_end, storable
+from resolvers.context import Context
 from resolvers.phones import digits_of
 from resolvers.scope import Scope
 
@@ -31,10 +34,12 @@ def terms_of(contact: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(terms - {""})
 
 
-def found_by(scope: Scope, search: str | None, column: str = "id") -> Q:
-    """The rows whose `column` is a contact that every word of the search leads to; all rows if there is no word."""
-    found: list[dict[str, Any]] = [{f"{column}__in": _contacts_with(scope, word)} for word in _words(search or "")]
-    return Q(*(Q(**condition) for condition in found))
+def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:
+    """The contacts that every word of the search leads to; all of them if there is no word."""
+    found = context.scope.contacts
+    for word in _words(search or ""):
+        found = found.filter(id__in=Subquery(_terms(context.scope, word).values("contact_id")))
+    return found
 
 
 def _words(search: str) -> list[str]:
@@ -46,10 +51,9 @@ def _words(search: str) -> list[str]:
     return words
 
 
-def _contacts_with(scope: Scope, word: str) -> Subquery:
+def _terms(scope: Scope, word: str) -> QuerySet[SearchTerm]:
     beginnings = {word, _NO_DIGIT.sub("", word)} if _TELEPHONE.fullmatch(word) else {word}
-    terms = Q(*(_begins_with(beginning) for beginning in sorted(beginnings)), join_type=Q.OR)
-    return Subquery(scope.search_terms.filter(terms).values("contact_id"))
+    return scope.search_terms.filter(Q(*(_begins_with(beginning) for beginning in sorted(beginnings)), join_type=Q.OR))
 
 
 def _begins_with(beginning: str) -> Q:

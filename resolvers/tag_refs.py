@@ -88,7 +88,7 @@ def missing_names(refs: Sequence[TagRef], known: KnownTags, problems: Problems, 
 
 def tag_name(value: object) -> str:
     """A name that a tag can have."""
-    return required_text(value, LONGEST_NAME)
+    return required_text(value, LONGEST_NAME).strip()
 
 
 def check_count(refs: Sequence[TagRef], problems: Problems, *path: str) -> None:
@@ -102,6 +102,6 @@ async def create_tags(change: Change, names: Mapping[str, str]) -> None:
     at = to_microseconds(change.at)
     tags = [
         {"account_id": change.account_id, "name": name, "name_folded": folded, "created_at": at, "updated_at": at}
-        for folded, name in names.items()
+        for folded, name in sorted(names.items())  # in one order everywhere, so that writers cannot deadlock
     ]
     await change.database.rows(CREATE, tags=tags)

@@ -6,16 +6,15 @@ from typing import Any
 from tortoise.expressions import Q
 
 from models import ChangeCause, Role, User
-from models.errors import Forbidden, NotFound, ProblemCode, refuse
-from models.ids import number_of
+from models.errors import Forbidden, ProblemCode, refuse
 from models.text import fold
+from resolvers import rules
 from resolvers.access import require_admin
-from resolvers.checks import checked_email, checked_name
 from resolvers.context import Context
+from resolvers.identify import id_of, unknown
 from resolvers.membership.change import Change
+from resolvers.rules import Problems, required_text
 from resolvers.write import write
-
-LONGEST_NAME = 200
 
 
 async def user(context: Context, user_id: int | None) -> User | None:
@@ -30,14 +29,19 @@ async def users_among(context: Context, user_ids: Sequence[int]) -> list[User]:
 
 async def users(context: Context) -> list[User]:
     """Everybody in the account, by name."""
-    return await context.scope.users.order_by("name", "id")
+    return sorted(await context.scope.users, key=lambda user: (fold(user.name), user.id))
 
 
 async def create_user(context: Context, *, name: str, email: str, role: Role) -> User:
     """Add a person to the account; the e-mail address must be new in it, whatever its case."""
     require_admin(context)
     _refuse_touching_owners(context, role)
-    given: dict[str, Any] = {"name": checked_name(name, LONGEST_NAME, "input", "name"), "email": checked_email(email, "input", "email")}
+    problems = Problems()
+    given: dict[str, Any] = {
+        "name": problems.attempt(required_text, name, "input", "name"),
+        "email": problems.attempt(_required_email, email, "input", "email"),
+    }
+    problems.raise_any()
 
     async def work(change: Change) -> User:
         if await context.scope.users.filter(email_folded=fold(email)).exists():
@@ -49,27 +53,34 @@ async def create_user(context: Context, *, name: str, email: str, role: Role) ->
     return await write(context, ChangeCause.RECORD_CHANGED, work)
 
 
+def _required_email(value: str) -> str | None:
+    return rules.email(required_text(value, rules.LONGEST_EMAIL))
+
+
 async def update_user(context: Context, *, user_id: str, changes: Mapping[str, Any]) -> User:
     """Rename a user or give them another role; nulls change nothing, and an account always keeps an owner."""
     require_admin(context)
     assigned = {name: value for name, value in changes.items() if value is not None}
+    user_number = id_of(user_id, "User", "user")
+    problems = Problems()
     if "name" in assigned:
-        assigned["name"] = checked_name(assigned["name"], LONGEST_NAME, "name")
+        assigned["name"] = problems.attempt(required_text, assigned["name"], "name")
+    problems.raise_any()
 
     async def work(change: Change) -> User:
-        found = await _locked(context, number_of(user_id, "User"), assigned.get("role"))
+        found = await _locked(context, user_number, assigned.get("role"))
         await found.update_from_dict({**assigned, "updated_at": change.at}).save()
         return found
 
     return await write(context, ChangeCause.RECORD_CHANGED, work)
 
 
-async def _locked(context: Context, user_id: int | None, role: Role | None) -> User:
+async def _locked(context: Context, user_id: int, role: Role | None) -> User:
     """The user, once it is certain that they may take the role; nobody else can change the owners meanwhile."""
-    rows = await context.scope.users.filter(Q(id=user_id or 0) | Q(role=Role.OWNER)).order_by("id").select_for_update()
+    rows = await context.scope.users.filter(Q(id=user_id) | Q(role=Role.OWNER)).order_by("id").select_for_update()
     found = next((row for row in rows if row.id == user_id), None)
     if found is None:
-        raise NotFound("No such user.")
+        raise unknown("user")
     if role not in (None, found.role):
         _refuse_touching_owners(context, found.role, role)
         if found.role is Role.OWNER and sum(row.role is Role.OWNER for row in rows) == 1:

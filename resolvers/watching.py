@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 
 from models import Group
-from models.errors import NotFound
-from models.ids import number_of
 from resolvers.context import Context
+from resolvers.identify import id_of
 from subscriptions.cursor import Cursor, read_cursor
 from subscriptions.messages import Message
 from subscriptions.stream import Stream, Viewer
@@ -18,9 +17,7 @@ def cursor(group: Group) -> str:
 
 async def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIterator[Message]:
     """Everything that happens to the group after a cursor, or from now on; loaders are fresh for every message."""
-    number = number_of(group_id, "Group")
-    if number is None:
-        raise NotFound("No such group.")
+    number = id_of(group_id, "Group", "group")
     services, caller = context.services, context.caller
     viewer = Viewer(caller.account_id, caller.user_id, caller.role)
     stream = Stream(services.hub, services.database, viewer, services.heartbeat_seconds)

@@ -38,11 +38,12 @@ async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefine
         stop=stop_after_attempt(ATTEMPTS), wait=wait_random(0, 0.05), retry=retry_if_exception_type(RACES), reraise=True
     )
     try:
-        result, grown = await retrying(_attempt, context, cause, work, redefines=redefines)
+        done: tuple[T, list[int]] = await retrying(_attempt, context, cause, work, redefines=redefines)
     except RACES as error:
         raise Conflict("Somebody else changed the same data at the same time. Nothing was changed; try again.") from error
     finally:
         context.forget()
+    result, grown = done
     context.services.hub.wake(grown)
     return result
 

@@ -1,0 +1,35 @@
+"""What clients may ask: the GraphQL schema, in which every field declares its type and delegates in one statement."""
+
+from graphql import GraphQLArgument, GraphQLSchema, Undefined
+from strawberry.schema.config import StrawberryConfig
+
+from schema.descriptions import describe, described
+from schema.errors import MusterSchema
+from schema.limits import DocumentCheck, DocumentLimits
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.subscription import Subscription
+from schema.types import Account
+
+
+def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
+    """The schema, described in full, that accepts documents within these limits."""
+    schema = MusterSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Account],  # reached through interfaces only
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[DocumentCheck(limits or DocumentLimits())],
+    )
+    describe(schema._schema)
+    _drop_null_defaults(schema._schema)
+    return schema
+
+
+def _drop_null_defaults(schema: GraphQLSchema) -> None:
+    # Python needs a default for what may be left out; to clients `= null` would say nothing.
+    for _, _, element in described(schema):
+        if isinstance(element, GraphQLArgument) and element.default_value is None:
+            element.default_value = Undefined

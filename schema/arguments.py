@@ -1,6 +1,6 @@
 """What fields are given: the operation's context, and inputs as the plain dicts that resolvers take."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 from strawberry import UNSET
+from strawberry.extensions import FieldExtension
 from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
@@ -19,6 +20,15 @@ from schema.scalars import write_decimal
 Info = strawberry.Info[Context, None]
 
 
+def field(graphql_type: object, *extensions: FieldExtension, subscription: bool = False) -> Callable[[Callable[..., Any]], StrawberryField]:
+    """Declare a field of this GraphQL type whose function returns what stands behind it: a model, a page, a message."""
+
+    def declare(resolver: Callable[..., Any]) -> StrawberryField:
+        return strawberry.field(resolver, graphql_type=graphql_type, extensions=list(extensions), is_subscription=subscription)
+
+    return declare
+
+
 def plain(value: Any) -> Any:
     """An input as dicts, lists and values, with the keys of the Python side and without what the client left out."""
     match value:
@@ -27,7 +37,7 @@ def plain(value: Any) -> Any:
         case list():
             return [plain(item) for item in value]
         case _ if definition := get_object_definition(value):
-            return {field.python_name: plain(found) for field, found in _given(value, definition)}
+            return {declared.python_name: plain(found) for declared, found in _given(value, definition)}
         case _:
             return value
 
@@ -52,17 +62,17 @@ def document(value: Any) -> Any:
             return [document(item) for item in value]
         case _ if definition := get_object_definition(value):
             given = _given(value, definition)
-            return {_key(field): document(found) for field, found in given if found is not None and found != field.default}
+            return {_key(declared): document(found) for declared, found in given if found is not None and found != declared.default}
         case _:
             return value
 
 
 def _given(value: object, definition: StrawberryObjectDefinition) -> Iterator[tuple[StrawberryField, Any]]:
-    for field in definition.fields:
-        found = getattr(value, field.python_name)
+    for declared in definition.fields:
+        found = getattr(value, declared.python_name)
         if found is not UNSET:
-            yield field, found
+            yield declared, found
 
 
-def _key(field: StrawberryField) -> str:
-    return field.graphql_name or to_camel_case(field.python_name)
+def _key(declared: StrawberryField) -> str:
+    return declared.graphql_name or to_camel_case(declared.python_name)

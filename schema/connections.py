@@ -33,21 +33,31 @@ class Edge(Generic[T]):
 
 
 @strawberry.type
-class Connection(Generic[T]):
-    """A page of a list."""
+class Listing:
+    """What every connection tells of its list."""
 
-    edges: list[Edge[T]]
-    nodes: list[T]
-
-    @strawberry.field(graphql_type=PageInfo)
+    @strawberry.field
     @staticmethod
-    def page_info(page: Parent[Page[Any]]) -> Page[Any]:
-        return page
+    def page_info(page: Parent[Page[Any]]) -> PageInfo:
+        return PageInfo(
+            has_next_page=page.has_next_page,
+            has_previous_page=page.has_previous_page,
+            start_cursor=page.start_cursor,
+            end_cursor=page.end_cursor,
+        )
 
     @strawberry.field
     @staticmethod
     async def total_count(page: Parent[Page[Any]]) -> int:
         return await page.total_count()
+
+
+@strawberry.type
+class Connection(Listing, Generic[T]):
+    """A page of a list."""
+
+    edges: list[Edge[T]]
+    nodes: list[T]
 
 
 class Paged(FieldExtension):

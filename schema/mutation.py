@@ -1,13 +1,14 @@
 """Writing: every change that a client can make, each answered with a payload."""
 
 from functools import partial
+from typing import Annotated
 
 import strawberry
-from strawberry import ID, UNSET
+from strawberry import ID
 
 import models
-from resolvers import accounts, appointments, contacts, fields, groups, taggings, tags, tokens, users
-from schema.arguments import Info, changes, document, plain
+from resolvers import accounts, appointments, contacts, fields, groups, imports, taggings, tags, tokens, users
+from schema.arguments import Info, changes, plain
 from schema.inputs import (
     CreateAccessTokenInput,
     CreateAppointmentInput,
@@ -51,7 +52,11 @@ class Mutation:
     @mutation
     @staticmethod
     async def create_contact(info: Info, input: CreateContactInput) -> ContactPayload:
-        return ContactPayload(contact=await contacts.create_contact(info.context, **plain(input)))
+        return ContactPayload(
+            contact=await contacts.create_contact(
+                info.context, fields=plain(input.fields), tags=plain(input.tags or []), create_missing_tags=input.create_missing_tags
+            )
+        )
 
     @mutation
     @staticmethod
@@ -61,9 +66,122 @@ class Mutation:
     @mutation
     @staticmethod
     async def upsert_contact(info: Info, input: UpsertContactInput) -> ContactPayload:
-        return ContactPayload(contact=await contacts.upsert_contact(info.context, **plain(input)))
+        return ContactPayload(
+            contact=await contacts.upsert_contact(
+                info.context, fields=plain(input.fields), tags=plain(input.tags or []), create_missing_tags=input.create_missing_tags
+            )
+        )
 
     @mutation
     @staticmethod
     async def delete_contact(info: Info, id: ID) -> DeletePayload:
         return DeletePayload(deleted_id=await contacts.delete_contact(info.context, id))
+
+    @mutation
+    @staticmethod
+    async def import_contacts(info: Info, input: ImportContactsInput) -> ImportPayload:
+        return ImportPayload.of(await imports.import_contacts(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def create_appointment(info: Info, input: CreateAppointmentInput) -> AppointmentPayload:
+        return AppointmentPayload(
+            appointment=await appointments.create_appointment(info.context, contact_id=input.contact_id, values=changes(input))
+        )
+
+    @mutation
+    @staticmethod
+    async def update_appointment(info: Info, input: UpdateAppointmentInput) -> AppointmentPayload:
+        return AppointmentPayload(
+            appointment=await appointments.update_appointment(info.context, appointment_id=input.id, values=changes(input))
+        )
+
+    @mutation
+    @staticmethod
+    async def delete_appointment(info: Info, id: ID) -> DeletePayload:
+        return DeletePayload(deleted_id=await appointments.delete_appointment(info.context, id))
+
+    @mutation
+    @staticmethod
+    async def create_tag(info: Info, input: CreateTagInput) -> TagPayload:
+        return TagPayload(tag=await tags.create_tag(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def update_tag(info: Info, input: UpdateTagInput) -> TagPayload:
+        return TagPayload(tag=await tags.update_tag(info.context, tag_id=input.id, changes=changes(input)))
+
+    @mutation
+    @staticmethod
+    async def merge_tags(info: Info, from_: Annotated[ID, strawberry.argument(name="from")], into: ID) -> TagPayload:
+        return TagPayload(tag=await tags.merge_tags(info.context, source_id=from_, target_id=into))
+
+    @mutation
+    @staticmethod
+    async def delete_tag(info: Info, id: ID, force: bool = False) -> DeletePayload:
+        return DeletePayload(deleted_id=await tags.delete_tag(info.context, tag_id=id, force=force))
+
+    @mutation
+    @staticmethod
+    async def add_tags(info: Info, input: TagContactsInput) -> TagContactsPayload:
+        return TagContactsPayload.of(await taggings.add_tags(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def remove_tags(info: Info, input: TagContactsInput) -> TagContactsPayload:
+        return TagContactsPayload.of(await taggings.remove_tags(info.context, contact_ids=input.contact_ids, tags=plain(input.tags)))
+
+    @mutation
+    @staticmethod
+    async def create_group(info: Info, input: CreateGroupInput) -> GroupPayload:
+        return GroupPayload(group=await groups.create_group(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def update_group(info: Info, input: UpdateGroupInput) -> GroupPayload:
+        return GroupPayload(group=await groups.update_group(info.context, group_id=input.id, changes=changes(input)))
+
+    @mutation
+    @staticmethod
+    async def delete_group(info: Info, id: ID, force: bool = False) -> DeletePayload:
+        return DeletePayload(deleted_id=await groups.delete_group(info.context, group_id=id, force=force))
+
+    @mutation
+    @staticmethod
+    async def create_custom_field(info: Info, input: CreateCustomFieldInput) -> CustomFieldPayload:
+        return CustomFieldPayload(field=await fields.create_custom_field(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def update_custom_field(info: Info, input: UpdateCustomFieldInput) -> CustomFieldPayload:
+        return CustomFieldPayload(field=await fields.update_custom_field(info.context, key=input.key, changes=changes(input)))
+
+    @mutation
+    @staticmethod
+    async def delete_custom_field(info: Info, key: str, force: bool = False) -> DeletePayload:
+        return DeletePayload(deleted_id=await fields.delete_custom_field(info.context, key=key, force=force))
+
+    @mutation
+    @staticmethod
+    async def update_account(info: Info, input: UpdateAccountInput) -> AccountPayload:
+        return AccountPayload(account=await accounts.update_account(info.context, changes(input)))
+
+    @mutation
+    @staticmethod
+    async def create_user(info: Info, input: CreateUserInput) -> UserPayload:
+        return UserPayload(user=await users.create_user(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def update_user(info: Info, id: ID, role: models.Role | None = None, name: str | None = None) -> UserPayload:
+        return UserPayload(user=await users.update_user(info.context, user_id=id, changes={"role": role, "name": name}))
+
+    @mutation
+    @staticmethod
+    async def create_access_token(info: Info, input: CreateAccessTokenInput) -> AccessTokenPayload:
+        return AccessTokenPayload.of(*await tokens.create_access_token(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def revoke_access_token(info: Info, id: ID) -> DeletePayload:
+        return DeletePayload(deleted_id=await tokens.revoke_access_token(info.context, id))

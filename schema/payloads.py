@@ -1,7 +1,7 @@
 """What mutations answer: the changed thing, or what the caller can mend."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import strawberry
 from strawberry import ID
@@ -9,6 +9,8 @@ from strawberry.extensions import FieldExtension
 
 import models
 from models.errors import Problem, ProblemCode, Refused
+from resolvers.put import PutResult
+from resolvers.taggings import TagResult
 from schema.arguments import Info
 from schema.types import AccessToken, Account, Appointment, Contact, Group, SegmentField, Tag, User
 
@@ -40,7 +42,8 @@ class UserErrors(FieldExtension):
         try:
             return await next_(source, info, **kwargs)
         except Refused as refused:
-            return info.return_type(user_errors=refused.problems)
+            payload: Any = info.return_type
+            return payload(user_errors=refused.problems)
 
 
 @strawberry.type
@@ -75,6 +78,11 @@ class TagContactsPayload:
     changed: int = 0
     user_errors: Sequence[Problem] = _errors()
 
+    @classmethod
+    def of(cls, result: TagResult) -> Self:
+        """What tagging came to."""
+        return cls(contacts=result.contacts, changed=result.changed)
+
 
 @strawberry.type
 class GroupPayload:
@@ -99,6 +107,11 @@ class ImportPayload:
     created: int = 0
     updated: int = 0
     user_errors: Sequence[Problem] = _errors()
+
+    @classmethod
+    def of(cls, result: PutResult) -> Self:
+        """What importing came to."""
+        return cls(created=result.created, updated=result.updated)
 
 
 @strawberry.type
@@ -132,3 +145,8 @@ class AccessTokenPayload:
     access_token: models.AccessToken | None = _absent(AccessToken | None)
     secret: str | None = None
     user_errors: Sequence[Problem] = _errors()
+
+    @classmethod
+    def of(cls, token: models.AccessToken, secret: str) -> Self:
+        """A token on the one occasion when its secret is known."""
+        return cls(access_token=token, secret=secret)

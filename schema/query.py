@@ -1,7 +1,6 @@
 """Reading: the entries into everything that the caller's account holds."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import strawberry
 from strawberry import ID
@@ -9,8 +8,9 @@ from strawberry import ID
 import models
 from resolvers import appointments, contacts, groups, nodes, tags, tokens, users
 from resolvers.context import Caller
+from resolvers.nodes import Row
 from resolvers.paging import Page, PageArguments
-from schema.arguments import Info, document, plain
+from schema.arguments import Info, document, field, plain
 from schema.connections import Connection, Paged
 from schema.criteria import AppointmentCriteria, ContactCriteria, TagRef
 from schema.inputs import ContactOrder, ContactRef, order_of
@@ -21,27 +21,27 @@ from schema.types import AccessToken, Appointment, Contact, Group, Node, Tag, Us
 class Query:
     """The root of queries."""
 
-    @strawberry.field(graphql_type=Viewer)
+    @field(Viewer)
     @staticmethod
     def viewer(info: Info) -> Caller:
         return info.context.caller
 
-    @strawberry.field(graphql_type=Node | None)
+    @field(Node | None)
     @staticmethod
-    async def node(info: Info, id: ID) -> nodes.Row | None:
+    async def node(info: Info, id: ID) -> Row | None:
         return await nodes.node(info.context, id)
 
-    @strawberry.field(graphql_type=list[Node | None])
+    @field(list[Node | None])
     @staticmethod
-    async def nodes(info: Info, ids: list[ID]) -> Sequence[nodes.Row | None]:
+    async def nodes(info: Info, ids: list[ID]) -> Sequence[Row | None]:
         return await nodes.nodes(info.context, ids)
 
-    @strawberry.field(graphql_type=Contact | None)
+    @field(Contact | None)
     @staticmethod
     async def contact(info: Info, by: ContactRef) -> models.Contact | None:
         return await contacts.contact_by(info.context, plain(by))
 
-    @strawberry.field(graphql_type=Connection[Contact], extensions=[Paged()])
+    @field(Connection[Contact], Paged())
     @staticmethod
     async def contacts(
         info: Info,
@@ -52,44 +52,44 @@ class Query:
     ) -> Page[models.Contact]:
         return await contacts.contacts(info.context, where=document(where), search=search, order=order_of(order_by), page=page)
 
-    @strawberry.field(graphql_type=Appointment | None)
+    @field(Appointment | None)
     @staticmethod
     async def appointment(info: Info, id: ID) -> models.Appointment | None:
         return await appointments.appointment(info.context, id)
 
-    @strawberry.field(graphql_type=Connection[Appointment], extensions=[Paged()])
+    @field(Connection[Appointment], Paged())
     @staticmethod
     async def appointments(info: Info, page: PageArguments, where: AppointmentCriteria | None = None) -> Page[models.Appointment]:
         return await appointments.appointments(info.context, where=document(where), page=page)
 
-    @strawberry.field(graphql_type=Tag | None)
+    @field(Tag | None)
     @staticmethod
     async def tag(info: Info, by: TagRef) -> models.Tag | None:
         return await tags.tag_by(info.context, plain(by))
 
-    @strawberry.field(graphql_type=Connection[Tag], extensions=[Paged()])
+    @field(Connection[Tag], Paged())
     @staticmethod
     async def tags(info: Info, page: PageArguments, search: str | None = None) -> Page[models.Tag]:
         return await tags.tags(info.context, search=search, page=page)
 
-    @strawberry.field(graphql_type=Group | None)
+    @field(Group | None)
     @staticmethod
     async def group(info: Info, id: ID) -> models.Group | None:
         return await groups.group(info.context, id)
 
-    @strawberry.field(graphql_type=Connection[Group], extensions=[Paged()])
+    @field(Connection[Group], Paged())
     @staticmethod
     async def groups(
         info: Info, page: PageArguments, search: str | None = None, record_type: models.RecordType | None = None
     ) -> Page[models.Group]:
         return await groups.groups(info.context, search=search, record_type=record_type, page=page)
 
-    @strawberry.field(graphql_type=list[User])
+    @field(list[User])
     @staticmethod
     async def users(info: Info) -> Sequence[models.User]:
         return await users.users(info.context)
 
-    @strawberry.field(graphql_type=list[AccessToken])
+    @field(list[AccessToken])
     @staticmethod
     async def access_tokens(info: Info) -> Sequence[models.AccessToken]:
         return await tokens.access_tokens(info.context)

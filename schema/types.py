@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 from graphql import GraphQLAbstractType, GraphQLResolveInfo
@@ -11,22 +11,19 @@ from strawberry import ID, Parent
 
 import models
 from models.audience import Audience as StoredAudience
-from models.errors import Problem, ProblemCode
 from models.ids import to_global_id
-from resolvers import accounts, appointments, contacts, groups, members, nodes, permissions, taggings, tags, users
+from resolvers import accounts, appointments, contacts, groups, members, permissions, taggings, tags, users, watching
 from resolvers.context import Caller
 from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode
 from resolvers.paging import Edge, Page, PageArguments
-from schema.arguments import Info
-from schema.connections import Connection, Paged, PageInfo
+from schema.arguments import Info, field
+from schema.connections import Connection, Listing, Paged
 from schema.inputs import MemberOrder, order_of
 from schema.operators import operators_of
 from schema.scalars import JSON, Criteria
-from subscriptions import messages
 
-for enumeration in (models.ChangeCause, models.FieldType, models.GroupState, models.RecordType, models.Role, messages.ResetReason):
+for enumeration in (models.FieldType, models.GroupState, models.RecordType, models.Role):
     strawberry.enum(enumeration)
-strawberry.enum(ProblemCode, name="UserErrorCode")
 strawberry.enum(DiagnosticCode)
 
 
@@ -35,11 +32,11 @@ class Node:
     """Anything with a global id; the types are named like the models behind them."""
 
     @classmethod
-    def is_type_of(cls, row: object, _info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, row: object, _info: GraphQLResolveInfo[Any]) -> bool:
         return type(row).__name__ == cls.__name__
 
     @classmethod
-    def resolve_type(cls, row: object, _info: GraphQLResolveInfo, _type: GraphQLAbstractType) -> str:
+    def resolve_type(cls, row: object, _info: GraphQLResolveInfo[Any], _type: GraphQLAbstractType) -> str:
         return type(row).__name__
 
     @strawberry.field
@@ -79,12 +76,12 @@ class Viewer:
 
     role: models.Role
 
-    @strawberry.field(graphql_type=Account)
+    @field(Account)
     @staticmethod
-    async def account(caller: Parent[Caller], info: Info) -> models.Account:
+    async def account(info: Info) -> models.Account:
         return await accounts.account(info.context)
 
-    @strawberry.field(graphql_type=User)
+    @field(User)
     @staticmethod
     async def user(caller: Parent[Caller], info: Info) -> models.User | None:
         return await users.user(info.context, caller.user_id)
@@ -99,7 +96,7 @@ class AccessToken(Node):
     last_used_at: datetime | None
     expires_at: datetime | None
 
-    @strawberry.field(graphql_type=User)
+    @field(User)
     @staticmethod
     async def user(token: Parent[models.AccessToken], info: Info) -> models.User | None:
         return await users.user(info.context, token.user_id)
@@ -120,12 +117,12 @@ class Tag(Node):
     async def contact_count(tag: Parent[models.Tag], info: Info) -> int:
         return await tags.contact_count(info.context, tag)
 
-    @strawberry.field(graphql_type="Connection[Contact]", extensions=[Paged()])
+    @field(Connection["Contact"], Paged())
     @staticmethod
     async def contacts(tag: Parent[models.Tag], info: Info, page: PageArguments) -> Page[models.Contact]:
         return await tags.contacts_of(info.context, tag, page)
 
-    @strawberry.field(graphql_type="list[Group]")
+    @field(list["Group"])
     @staticmethod
     async def used_by(tag: Parent[models.Tag], info: Info) -> Sequence[models.Group]:
         return await tags.used_by(info.context, tag)
@@ -137,12 +134,12 @@ class Tagging:
 
     tagged_at: datetime
 
-    @strawberry.field(graphql_type=Tag)
+    @field(Tag)
     @staticmethod
     async def tag(tagging: Parent[models.Tagging], info: Info) -> models.Tag | None:
         return await info.context.loaders.tags_by_id.load(tagging.tag_id)
 
-    @strawberry.field(graphql_type=User | None)
+    @field(User | None)
     @staticmethod
     async def tagged_by(tagging: Parent[models.Tagging], info: Info) -> models.User | None:
         return await users.user(info.context, tagging.tagged_by_id)
@@ -172,32 +169,32 @@ class Contact(Record):
     birthday: date | None
     last_activity_at: datetime | None
 
-    @strawberry.field(graphql_type=User | None)
+    @field(User | None)
     @staticmethod
     async def owner(contact: Parent[models.Contact], info: Info) -> models.User | None:
         return await users.user(info.context, contact.owner_id)
 
-    @strawberry.field(graphql_type=JSON)
+    @field(JSON)
     @staticmethod
     async def custom_fields(contact: Parent[models.Contact], info: Info) -> dict[str, Any]:
         return await contacts.custom_fields_of(info.context, contact)
 
-    @strawberry.field(graphql_type=list[Tag])
+    @field(list[Tag])
     @staticmethod
     async def tags(contact: Parent[models.Contact], info: Info) -> Sequence[models.Tag]:
         return await taggings.tags_of(info.context, contact)
 
-    @strawberry.field(graphql_type=list[Tagging])
+    @field(list[Tagging])
     @staticmethod
     async def taggings(contact: Parent[models.Contact], info: Info) -> Sequence[models.Tagging]:
         return await taggings.taggings_of(info.context, contact)
 
-    @strawberry.field(graphql_type="Connection[Group]", extensions=[Paged(backward=False)])
+    @field(Connection["Group"], Paged(backward=False))
     @staticmethod
     async def groups(contact: Parent[models.Contact], info: Info, page: PageArguments) -> Page[models.Group]:
         return await groups.groups_of(info.context, contact, page)
 
-    @strawberry.field(graphql_type="Connection[Appointment]", extensions=[Paged(backward=False)])
+    @field(Connection["Appointment"], Paged(backward=False))
     @staticmethod
     async def appointments(contact: Parent[models.Contact], info: Info, page: PageArguments) -> Page[models.Appointment]:
         return await appointments.appointments_of(info.context, contact, page)
@@ -213,7 +210,7 @@ class Appointment(Record):
     starts_at: datetime
     ends_at: datetime | None
 
-    @strawberry.field(graphql_type=Contact)
+    @field(Contact)
     @staticmethod
     async def contact(appointment: Parent[models.Appointment], info: Info) -> models.Contact | None:
         return await info.context.loaders.contacts_by_id.load(appointment.contact_id)
@@ -227,7 +224,7 @@ class Audience:
     only_owner: bool
     roles: list[models.Role]
 
-    @strawberry.field(graphql_type=list[User])
+    @field(list[User])
     @staticmethod
     async def users(audience: Parent[StoredAudience], info: Info) -> Sequence[models.User]:
         return await users.users_among(info.context, audience.user_ids)
@@ -237,12 +234,12 @@ class Audience:
 class GroupPermission:
     """Who may view and edit a group."""
 
-    @strawberry.field(graphql_type=Audience)
+    @field(Audience)
     @staticmethod
     def view(group: Parent[models.Group]) -> StoredAudience:
         return groups.audience_of(group, "view")
 
-    @strawberry.field(graphql_type=Audience)
+    @field(Audience)
     @staticmethod
     def edit(group: Parent[models.Group]) -> StoredAudience:
         return groups.audience_of(group, "edit")
@@ -264,28 +261,18 @@ class MemberEdge:
     cursor: str
     node: Record
 
-    @strawberry.field
+    @field(datetime)
     @staticmethod
-    def joined_at(edge: Parent[Edge[Any]]) -> datetime:
+    def joined_at(edge: Parent[Edge[Any]]) -> Any:
         return edge.extra["joined_at"]
 
 
 @strawberry.type
-class MemberConnection:
+class MemberConnection(Listing):
     """A page of a group's members."""
 
     edges: list[MemberEdge]
     nodes: list[Record]
-
-    @strawberry.field(graphql_type=PageInfo)
-    @staticmethod
-    def page_info(page: Parent[Page[Any]]) -> Page[Any]:
-        return page
-
-    @strawberry.field
-    @staticmethod
-    async def total_count(page: Parent[Page[Any]]) -> int:
-        return await page.total_count()
 
 
 @strawberry.type
@@ -306,17 +293,17 @@ class Group(Node):
     async def criteria_text(group: Parent[models.Group], info: Info) -> str:
         return await groups.criteria_text(info.context, group)
 
-    @strawberry.field(graphql_type=list[CriteriaDiagnostic])
+    @field(list[CriteriaDiagnostic])
     @staticmethod
     async def diagnostics(group: Parent[models.Group], info: Info) -> Sequence[Diagnostic]:
         return await groups.diagnostics(info.context, group)
 
-    @strawberry.field(graphql_type=User | None)
+    @field(User | None)
     @staticmethod
     async def owner(group: Parent[models.Group], info: Info) -> models.User | None:
         return await users.user(info.context, group.owner_id)
 
-    @strawberry.field(graphql_type=GroupPermission)
+    @field(GroupPermission)
     @staticmethod
     def permission(group: Parent[models.Group]) -> models.Group:
         return group
@@ -329,9 +316,9 @@ class Group(Node):
     @strawberry.field
     @staticmethod
     def cursor(group: Parent[models.Group]) -> str:
-        return groups.cursor(group)
+        return watching.cursor(group)
 
-    @strawberry.field(graphql_type=MemberConnection, extensions=[Paged()])
+    @field(MemberConnection, Paged())
     @staticmethod
     async def members(
         group: Parent[models.Group], info: Info, page: PageArguments, order_by: MemberOrder | None = None, search: str | None = None
@@ -362,89 +349,3 @@ class SegmentField:
     @staticmethod
     def is_custom() -> bool:
         return True
-
-
-@strawberry.type
-class MembersChanged:
-    """Records joined or left."""
-
-    cursor: str
-    from_version: int
-    to_version: int
-    member_count: int
-    cause: models.ChangeCause
-    occurred_at: datetime
-
-    @classmethod
-    def is_type_of(cls, message: object, _info: GraphQLResolveInfo) -> bool:
-        return isinstance(message, messages.MembersChanged)
-
-    @strawberry.field(graphql_type=Group)
-    @staticmethod
-    async def group(message: Parent[messages.MembersChanged], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id)
-
-    @strawberry.field
-    @staticmethod
-    def joined_ids(message: Parent[messages.MembersChanged]) -> list[ID]:
-        return nodes.record_ids(message.record_type, message.joined_ids)
-
-    @strawberry.field
-    @staticmethod
-    def left_ids(message: Parent[messages.MembersChanged]) -> list[ID]:
-        return nodes.record_ids(message.record_type, message.left_ids)
-
-    @strawberry.field(graphql_type=list[Record])
-    @staticmethod
-    async def joined(message: Parent[messages.MembersChanged], info: Info) -> Sequence[models.Contact | models.Appointment]:
-        return await nodes.records(info.context, message.record_type, message.joined_ids)
-
-
-@strawberry.type
-class GroupReset:
-    """The watcher has to read the members anew."""
-
-    cursor: str
-    member_count: int
-    reason: messages.ResetReason
-
-    @classmethod
-    def is_type_of(cls, message: object, _info: GraphQLResolveInfo) -> bool:
-        return isinstance(message, messages.GroupReset)
-
-    @strawberry.field(graphql_type=Group | None)
-    @staticmethod
-    async def group(message: Parent[messages.GroupReset], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id or 0)
-
-
-@strawberry.type
-class GroupDefinitionChanged:
-    """The group's criteria changed."""
-
-    cursor: str
-
-    @classmethod
-    def is_type_of(cls, message: object, _info: GraphQLResolveInfo) -> bool:
-        return isinstance(message, messages.DefinitionChanged)
-
-    @strawberry.field(graphql_type=Group)
-    @staticmethod
-    async def group(message: Parent[messages.DefinitionChanged], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id)
-
-
-@strawberry.type
-class GroupHeartbeat:
-    """Nothing has changed."""
-
-    cursor: str
-    version: int
-    member_count: int
-
-    @classmethod
-    def is_type_of(cls, message: object, _info: GraphQLResolveInfo) -> bool:
-        return isinstance(message, messages.Heartbeat)
-
-
-GroupChange = Annotated[MembersChanged | GroupReset | GroupDefinitionChanged | GroupHeartbeat, strawberry.union("GroupChange")]

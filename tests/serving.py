@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+import httpx
 import orjson
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
-from strawberry.scalars import JSON
+from strawberry import scalars
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from app.graphql import GraphQLApp
+from app.graphql.accept import GRAPHQL_JSON, JSON
 from app.graphql.limits import TransportLimits
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from schema.errors import MusterSchema
@@ -87,7 +89,7 @@ class Query:
         return number * 2
 
     @strawberry.field
-    def echo(self, value: JSON) -> JSON:
+    def echo(self, value: scalars.JSON) -> scalars.JSON:
         return value
 
     @strawberry.field
@@ -256,3 +258,17 @@ async def serve(limits: TransportLimits | None = None, documents: DocumentLimits
         app.close()
         async with asyncio.timeout(DEADLINE):
             await service.server.shutdown()
+
+
+async def post(service: Service, body: object, *, accept: str = "*/*", token: str = ADA, content_type: str = JSON) -> httpx.Response:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+        headers = {"Accept": accept, "Content-Type": content_type, **({"Authorization": token} if token else {})}
+        return await client.post(service.url, content=content, headers=headers)
+
+
+def code_of(response: httpx.Response) -> str:
+    assert response.headers["content-type"].startswith((JSON, GRAPHQL_JSON))
+    assert response.headers["x-content-type-options"] == "nosniff"
+    (error,) = response.json()["errors"]
+    return str(error["extensions"]["code"])

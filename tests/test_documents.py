@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, get_introspection_query, parse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strawberry.types import ExecutionResult
 from structlog.testing import capture_logs
@@ -38,6 +38,7 @@ def weight(document: str) -> Weight:
     return Scales({d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}).weigh(operation.selection_set)
 
 
+@settings(deadline=None)
 @given(st.lists(trees, min_size=4, max_size=4), trees)
 def test_a_document_weighs_as_much_as_with_its_fragments_written_out(fragments: list[Tree], operation: Tree) -> None:
     acyclic = [earlier_only(tree, number) for number, tree in enumerate(fragments)]
@@ -195,6 +196,11 @@ async def test_no_name_is_suggested_for_a_variable() -> None:
 async def test_an_answer_names_at_most_twenty_errors(query: str, variables: dict[str, object]) -> None:
     errors = await told(query, variables=variables)
     assert len(errors) == 20
+
+
+async def test_an_argument_that_its_variable_leaves_null_is_bad_input() -> None:
+    ((code, message),) = await told("query ($n: Int = 1) { double(number: $n) }", variables={"n": None})
+    assert (code, message.startswith("Argument 'number'")) == ("BAD_USER_INPUT", True)
 
 
 async def test_a_failure_in_a_stream_is_masked() -> None:

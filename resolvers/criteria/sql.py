@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
-from pypika_tortoise import SqlContext
+from pypika_tortoise.context import SqlContext
 from pypika_tortoise.enums import Dialects
 from pypika_tortoise.terms import Criterion, Term, ValueWrapper
 from typing_extensions import override
@@ -54,7 +54,7 @@ class Among(Term):
     def get_sql(self, ctx: SqlContext) -> str:
         if _is_postgresql(ctx):
             return f" = ANY({_array(ctx, self.values)})"
-        return f" IN (SELECT value FROM json_each({_json(ctx, self.values)}))"
+        return f" IN (SELECT value FROM json_each({_json(ctx, self.values)}))"  # noqa: S608  # a placeholder
 
 
 class Given(Term):
@@ -74,12 +74,14 @@ class Given(Term):
         return f"(SELECT {cells} FROM json_each({_json(ctx, self.rows)})) AS {GIVEN}"  # noqa: S608  # names of our own
 
 
-def joined(separator: str, parts: Sequence[Term]) -> Sql:
-    """Conditions joined by AND or OR, in parentheses."""
-    pieces: list[str | Term] = ["("]
-    for index, part in enumerate(parts):
-        pieces += (separator, part) if index else (part,)
-    return Sql(*pieces, ")")
+def joined(separator: str, conditions: Sequence[Sql]) -> Sql:
+    """Conditions joined by AND or OR, in parentheses where there are several."""
+    if len(conditions) == 1:
+        return conditions[0]
+    parts: list[str | Term] = ["("]
+    for index, condition in enumerate(conditions):
+        parts += (separator, condition) if index else (condition,)
+    return Sql(*parts, ")")
 
 
 def _is_postgresql(ctx: SqlContext) -> bool:

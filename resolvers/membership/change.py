@@ -56,11 +56,9 @@ class Change:
         """Say that a record is gone; its memberships end with this write."""
         self.deleted[record_type].add(record_id)
 
-    def suspect(self, contact_ids: Iterable[int], group_ids: Iterable[int]) -> None:
-        """Ask for these locked contacts to be judged anew against these groups, whatever changed."""
-        groups = set(group_ids)
-        for contact_id in contact_ids:
-            self.suspects[contact_id] |= groups
+    def suspect(self, contact_id: int, group_ids: Iterable[int]) -> None:
+        """Ask for a locked contact to be judged anew against these groups, whatever changed."""
+        self.suspects[contact_id].update(group_ids)
 
     def redefine(self, *group_ids: int) -> None:
         """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""

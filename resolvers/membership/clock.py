@@ -1,13 +1,15 @@
 """The logical clock, and finding the records whose truth changes because it moved."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
+from typing import assert_never
 
+from models import RecordType
 from models.database import Database
 from models.fields import to_microseconds
-from resolvers.criteria.temporal import Source, boundaries
+from resolvers.criteria.temporal import boundaries
 from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Tags
 from resolvers.membership.definitions import AccountDefinitions
 
 START = "INSERT INTO clock (id, now, settled) SELECT 1, CAST(:at AS bigint), CAST(:at AS bigint) WHERE NOT EXISTS (SELECT 1 FROM clock)"
@@ -15,13 +17,10 @@ ADVANCE = "UPDATE clock SET now = :at WHERE now < :at"
 SETTLED = "UPDATE clock SET settled = :at WHERE settled < :at"
 READ = "SELECT now, settled FROM clock"
 
-SCANS = {
-    "contact": "SELECT id FROM contacts WHERE account_id = :account AND {column} >= :low AND {column} < :high",
-    "appointment": "SELECT contact_id AS id FROM appointments WHERE account_id = :account AND {column} >= :low AND {column} < :high",
-    "custom": "SELECT contact_id AS id FROM custom_values WHERE field_id = :key AND {column} >= :low AND {column} < :high",
-    "tag": "SELECT contact_id AS id FROM taggings WHERE tag_id = :key AND {column} >= :low AND {column} < :high",
-}
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
+CONTACTS = "SELECT id FROM contacts WHERE account_id = :account AND {column} >= :low AND {column} < :high"
+APPOINTMENTS = "SELECT contact_id AS id FROM appointments WHERE account_id = :account AND {column} >= :low AND {column} < :high"
+CUSTOM_VALUES = "SELECT contact_id AS id FROM custom_values WHERE field_id = :key AND {column} >= :low AND {column} < :high"
+TAGGINGS = "SELECT contact_id AS id FROM taggings WHERE tag_id = :key AND tagged_at >= :low AND tagged_at < :high"
 
 
 async def start(database: Database, at: datetime) -> None:
@@ -49,19 +48,25 @@ async def affected(database: Database, account_id: int, definitions: AccountDefi
     before, after = (Now(instant, definitions.zone) for instant in span)
     found: defaultdict[int, set[int]] = defaultdict(set)
     for leaf, group_ids in definitions.temporal.items():
+        statement, key = _scan(leaf.source)
         for low, high in boundaries(leaf, before, after):
-            for contact_id in await _scan(database, account_id, leaf.source, (low, high)):
-                found[contact_id] |= group_ids
+            for row in await database.rows(statement, account=account_id, key=key, low=low, high=high):
+                found[row["id"]] |= group_ids
     return found
 
 
-async def _scan(database: Database, account_id: int, source: Source, between: tuple[int | None, int | None]) -> Iterable[int]:
-    low, high = between
-    rows = await database.rows(
-        SCANS[source.kind].format(column=source.column),
-        account=account_id,
-        key=source.key,
-        low=LOWEST if low is None else low,
-        high=HIGHEST if high is None else high,
-    )
-    return {row["id"] for row in rows}
+def _scan(source: Source) -> tuple[str, int]:
+    """The statement that finds contacts by a range of this source's values, and the field or tag it is about."""
+    match source:
+        case Column(record_type=RecordType.CONTACT):
+            return CONTACTS.format(column=source.column), 0
+        case Column():
+            return APPOINTMENTS.format(column=source.column), 0
+        case Custom():
+            return CUSTOM_VALUES.format(column=source.column), source.field_id
+        case TaggedAt():
+            return TAGGINGS, source.tag_id
+        case Tags() | Groups():
+            raise AssertionError("tags and groups have no value that time could pass over")
+        case _:
+            assert_never(source)

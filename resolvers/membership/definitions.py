@@ -16,7 +16,7 @@ from resolvers.criteria.mentions import Mention, mentions
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.criteria.predicate import Needs, Predicate, compile_predicate, needs
-from resolvers.criteria.temporal import TemporalLeaf, temporal_leaves
+from resolvers.criteria.temporal import TemporalLeaf, temporal_leaves, zoned_leaves
 from resolvers.criteria.tree import Tree
 
 ANY_TAG = 0
@@ -48,6 +48,7 @@ class AccountDefinitions:
     groups: dict[int, Definition]
     mentioning: dict[Mention, frozenset[int]] = field(default_factory=dict)
     temporal: dict[TemporalLeaf, frozenset[int]] = field(default_factory=dict)
+    zoned: frozenset[int] = frozenset()
 
     def candidates(self, touched: Iterable[Mention]) -> set[int]:
         """The groups whose criteria mention any of these; no other group can be affected."""
@@ -104,6 +105,10 @@ class Definitions:
         """The groups whose criteria mention this, ascending."""
         return sorted((await self.current(database, account_id)).mentioning.get(mention, frozenset()))
 
+    async def zoned(self, database: Database, account_id: int) -> list[int]:
+        """The groups whose criteria mean something else in another time zone, ascending."""
+        return sorted((await self.current(database, account_id)).zoned)
+
     async def load(self, database: Database, account_id: int) -> AccountDefinitions:
         """The account's groups as the running transaction sees them, bypassing what is kept."""
         row = await database.row(VERSION, account=account_id)
@@ -133,6 +138,7 @@ def compile_definitions(version: int, zone: ZoneInfo, trees: dict[int, Tree]) ->
         groups=groups,
         mentioning={mention: frozenset(found) for mention, found in mentioning.items()},
         temporal={leaf: frozenset(found) for leaf, found in temporal.items()},
+        zoned=frozenset(group_id for group_id, tree in trees.items() if zoned_leaves(tree)),
     )
 
 

@@ -47,8 +47,8 @@ async def _difference(change: Change, definition: Definition, now: Now) -> Flips
     joined = matching.filter(Q(id__not_in=Subquery(members.values("record_id")))).order_by("id")
     left = members.filter(Q(record_id__not_in=Subquery(matching.values("id")))).order_by("record_id")
     flips = Flips()
-    flips.joined[definition.group_id] = list(await joined.values_list("id", flat=True))
-    flips.left[definition.group_id] = list(await left.values_list("record_id", flat=True))
+    flips.joined[definition.group_id] = [row["id"] for row in await joined.values("id")]
+    flips.left[definition.group_id] = [row["record_id"] for row in await left.values("record_id")]
     return flips
 
 

@@ -36,7 +36,7 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
     """Log and carry out every join and leave that the change causes; returns the groups whose logs have grown."""
     now = await read_clock(change.database, definitions)
     flips = Flips()
-    if change.touched or change.suspects:
+    if change.touched or change.created_for or change.suspects:
         flips = await _judge(change, definitions, now)
     if change.deleted:
         await _part_with_deleted(change, flips)

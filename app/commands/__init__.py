@@ -1,0 +1,1 @@
+"""What each command of the program does, apart from how its words are read and its answers are printed."""

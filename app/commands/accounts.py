@@ -1,0 +1,110 @@
+"""Accounts from the command line: making one with its owner, finding one by name, and handing out access tokens."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from models import Account, Role, User
+from models.errors import BadInput, ProblemCode, refuse
+from models.text import fold
+from resolvers.accounts import LONGEST_NAME, checked_timezone
+from resolvers.checks import checked_email, checked_name
+from resolvers.context import Caller, Context, Services
+from resolvers.scope import Scope
+from resolvers.tokens import create_access_token
+
+MOST_LISTED = 10
+
+_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to be made."""
+
+    name: str
+    owner_email: str
+    timezone: str = "UTC"
+
+
+async def create_account(services: Services, new: NewAccount) -> Context:
+    """Make an account whose name no other has, and return the context of its owner."""
+    name = checked_name(new.name, LONGEST_NAME, "name")
+    email = checked_email(new.owner_email, "ownerEmail")
+    timezone = checked_timezone(new.timezone, "timezone")
+    at = services.wall_clock()
+    async with services.database.transaction():
+        if await accounts_named(name):
+            raise refuse(ProblemCode.TAKEN, f"There is an account named {name} already. Choose another name.", "name")
+        account = await Account.create(name=name, timezone=timezone, created_at=at, updated_at=at)
+        owner = await User.create(
+            account_id=account.id,
+            name=email.partition("@")[0],
+            email=email,
+            email_folded=fold(email),
+            role=Role.OWNER,
+            created_at=at,
+            updated_at=at,
+        )
+    return as_user(services, owner)
+
+
+def as_user(services: Services, user: User) -> Context:
+    """A context in which a command acts for a user."""
+    return Context(services, Caller(user.account_id, user.id, user.role, 0), Scope(user.account_id, user.id, user.role))
+
+
+async def accounts_named(name: str) -> list[Account]:
+    """The accounts with this name, whatever its case."""
+    return [account for account in await Account.all().order_by("name", "id") if fold(account.name) == fold(name)]
+
+
+async def chosen_account(name: str | None) -> Account:
+    """The account with this name, or without a name the only one there is."""
+    every = await Account.all().order_by("name", "id")
+    if not every:
+        raise BadInput("There is no account yet. Create one with `muster account create`.")
+    found = every if name is None else await accounts_named(name)
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(account.name for account in every[:MOST_LISTED])
+    if name is None:
+        raise BadInput(f"There are {len(every)} accounts. Choose one with --account, such as: {names}.")
+    if found:
+        raise BadInput(f"There are {len(found)} accounts named {name}. Give all but one another name first.")
+    raise BadInput(f"There is no account named {name}. There is: {names}.")
+
+
+async def as_owner(services: Services, account: Account) -> Context:
+    """A context in which a command acts for the account's owner, the first if there are several."""
+    return as_user(services, await User.filter(account_id=account.id, role=Role.OWNER).order_by("id").first().get())
+
+
+async def user_with_email(email: str, account: str | None) -> User:
+    """The user with this e-mail address, who must be in one account only unless the account is named."""
+    found = await User.filter(email_folded=fold(email)).order_by("id")
+    if account is not None or len(found) > 1:
+        chosen = await chosen_account(account)
+        found = [user for user in found if user.account_id == chosen.id]
+    if not found:
+        raise BadInput(f"There is no user with the e-mail address {email}{'' if account is None else f' in the account {account}'}.")
+    return found[0]
+
+
+async def create_token(context: Context, name: str, expires: str | None) -> str:
+    """Hand out a token for the context's user and return its secret, which cannot be read again."""
+    account = await context.scope.account.get()
+    expires_at = expires and expiry(expires, ZoneInfo(account.timezone), context.services.wall_clock())
+    _, secret = await create_access_token(context, name=name, expires_at=expires_at or None)
+    return secret
+
+
+def expiry(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """The moment that `30d` or `2027-01-31` stands for: so many days from now, or the end of that day in the zone."""
+    try:
+        if days := _DAYS.fullmatch(text):
+            return now + timedelta(days=int(days[1]))
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadInput(f"--expires takes a day such as 2027-01-31 or a number of days such as 30d, not {text}.") from None

@@ -1,0 +1,79 @@
+"""The fields that a column may stand for: those of every contact by their usual names, and the account's custom fields."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from models import CustomField, FieldType
+from models.records import CONTACT_TEXTS
+from models.text import fold
+from resolvers.drafts import VALUE_CHECKS
+from resolvers.rules import camel
+
+STANDARD = (*CONTACT_TEXTS, *VALUE_CHECKS)
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "email": ("email address", "mail", "e-mail 1", "primary email"),
+    "first_name": ("given name", "forename", "first"),
+    "last_name": ("surname", "family name", "last"),
+    "phone": ("phone number", "telephone", "tel", "mobile", "mobile phone", "cell", "cell phone"),
+    "company": ("organisation", "organization", "company name", "organization name", "employer"),
+    "job_title": ("title", "position", "role"),
+    "address": ("street", "street address", "address line 1", "address 1"),
+    "city": ("town", "locality"),
+    "state": ("region", "province", "county", "state/region", "state/province"),
+    "country": ("nation", "country/region"),
+    "postal_code": ("zip", "zip code", "zip/postal code", "postcode"),
+    "timezone": ("tz",),
+    "website": ("url", "web", "web page", "homepage", "website url"),
+    "source": ("lead source",),
+    "status": ("lead status", "contact status"),
+    "score": ("lead score", "rating"),
+    "spent": ("total spent", "amount spent"),
+    "birthday": ("birth date", "date of birth", "dob", "born"),
+    "last_activity_at": ("last activity", "last activity date", "last seen"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a contact as an import speaks of it."""
+
+    name: str
+    key: str
+    type: FieldType | None = None
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the account has added the field."""
+        return self.type is not None
+
+
+def plain(name: str) -> str:
+    """A name without what people write differently: case, spaces and punctuation."""
+    return "".join(character for character in fold(name) if character.isalnum())
+
+
+def fields_by_name(custom: Iterable[CustomField]) -> dict[str, Field]:
+    """Every field by each plain name that it goes by; the names of every contact's fields come first, then keys, then labels."""
+    known = {plain(name): Field(camel(name), name) for name in STANDARD}
+    fields = [(field, Field(field.key, field.key, field.type)) for field in custom]
+    for key, found in fields:
+        known.setdefault(plain(key.key), found)
+    for labelled, found in fields:
+        known.setdefault(plain(labelled.label), found)
+    for name, aliases in ALIASES.items():
+        for alias in aliases:
+            known.setdefault(plain(alias), known[plain(name)])
+    return known
+
+
+def key_for(label: str, taken: Iterable[str]) -> str:
+    """A key for a new custom field with this label that no other field has."""
+    ascii_only = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
+    head, *rest = re.findall(r"[A-Za-z0-9]+", ascii_only) or ["field"]
+    joined = head.lower() + "".join(word.capitalize() for word in rest)
+    key = (joined if joined[0].isalpha() else f"field{joined}")[:60]
+    known = set(taken)
+    return next(name for name in (key, *(f"{key}{number}" for number in range(2, 1000))) if name not in known)

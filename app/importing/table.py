@@ -1,0 +1,108 @@
+"""The CSV file as a table: its columns, and its records one after the other, so that a file of any size fits in memory."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from models.errors import BadInput
+
+DELIMITERS = (",", ";", "\t")
+SAMPLE = 2**16  # characters that are looked at to find out which delimiter it is
+LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
+
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the file, with the number of the line on which it begins, and why it cannot be read if it cannot."""
+
+    line: int
+    cells: Sequence[str]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV file in UTF-8 whose first row names its columns."""
+
+    path: Path
+    delimiter: str
+    columns: tuple[str, ...]
+    size: int
+
+    def records(self, progress: Callable[[int], None]) -> Iterator[Record]:
+        """Every row that is not blank, from the beginning; `progress` hears how many bytes have been read."""
+        with _opened(self.path) as stream:
+            rows = _rows(stream, self.delimiter)
+            next(rows)
+            for record in rows:
+                progress(stream.buffer.tell())
+                if record.problem or any(map(str.strip, record.cells)):
+                    yield self._checked(record)
+
+    def _checked(self, record: Record) -> Record:
+        problem = record.problem
+        if any(map(_NOT_UTF8.search, record.cells)):
+            problem = "The row is not UTF-8. Save the file as UTF-8."
+        elif problem is None and len(record.cells) != len(self.columns):
+            problem = f"The row has {len(record.cells)} fields, and the first line names {len(self.columns)} columns."
+        return Record(record.line, record.cells, problem)
+
+
+def open_table(path: Path) -> Table:
+    """The table in this file; raises `BadInput` if there is none."""
+    if not path.is_file():
+        raise BadInput(f"There is no file {path}.")
+    with _opened(path) as stream:
+        sample = stream.read(SAMPLE)
+    delimiter = _sniffed(sample)
+    header = next(_rows(io.StringIO(sample, newline=""), delimiter), None)
+    if header is None or not any(map(str.strip, header.cells)):
+        raise BadInput(f"{path} does not begin with a line that names its columns.")
+    if header.problem or any(map(_NOT_UTF8.search, header.cells)) or "\0" in sample:
+        raise BadInput(f"{path} is not a CSV file in UTF-8. Save it as such.")
+    return Table(path, delimiter, _named(path, header.cells), path.stat().st_size)
+
+
+def _named(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    columns = tuple(cell.strip() for cell in cells)
+    twice = next((column for index, column in enumerate(columns) if column and column in columns[:index]), None)
+    if twice is not None:
+        raise BadInput(f"{path} has two columns named {twice}. Rename one of them.")
+    return columns
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
+    # Bytes that are not UTF-8 are carried along as surrogates: they spoil their own row, and no other.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        yield stream
+
+
+def _rows(stream: TextIO, delimiter: str) -> Iterator[Record]:
+    csv.field_size_limit(LARGEST_CELL)
+    reader = csv.reader(stream, delimiter=delimiter)
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield Record(line, next(reader))
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Record(line, (), f"A field has more than {LARGEST_CELL:,} characters. A quotation mark may be missing its partner.")
+
+
+def _sniffed(sample: str) -> str:
+    return max(DELIMITERS, key=lambda delimiter: _regularity(sample, delimiter))
+
+
+def _regularity(sample: str, delimiter: str) -> tuple[int, int]:
+    """How many rows have the width of the first, which must have more than one field, and that width."""
+    widths = [len(record.cells) for record in _rows(io.StringIO(sample, newline=""), delimiter)]
+    return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)

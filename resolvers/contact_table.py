@@ -1,0 +1,149 @@
+"""Statements that read and write contacts and what belongs to them, each for any number of contacts at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from models.fields import to_microseconds
+from models.records import CONTACT_TEXTS
+from resolvers.custom_values import VALUE_COLUMNS, Cells
+from resolvers.membership.change import Change
+
+Stored = str | int | None
+Pair = tuple[int, int]
+
+TYPES = {
+    **dict.fromkeys(CONTACT_TEXTS, "text"),
+    **{f"{name}_folded": "text" for name in CONTACT_TEXTS},
+    "phone_e164": "text",
+    "score": "int",
+    "spent": "bigint",
+    "birthday": "int",
+    "last_activity_at": "bigint",
+    "owner_id": "bigint",
+    "created_at": "bigint",
+    "updated_at": "bigint",
+}
+COLUMNS = ", ".join(TYPES)
+VALUE_TYPES = "text text, folded text, long_folded text, number bigint, day int, instant bigint, boolean boolean"
+
+IDS_BY_EMAIL = """
+    SELECT id FROM contacts WHERE account_id = :account
+    AND email_folded IN (SELECT email FROM ROWS(:emails AS wanted(email text)))
+"""
+READ = f"SELECT id, {COLUMNS} FROM contacts WHERE account_id = :account AND id = ANY(:ids)"  # noqa: S608  # columns of ours
+INSERT = f"""
+    INSERT INTO contacts (account_id, {COLUMNS}) SELECT account_id, {COLUMNS}
+    FROM ROWS(:contacts AS given(ordinal int, account_id bigint, {", ".join(f"{name} {kind}" for name, kind in TYPES.items())}))
+    ORDER BY ordinal RETURNING id
+"""  # noqa: S608  # columns of ours
+UPDATE = "UPDATE contacts SET {settings} FROM ROWS(:contacts AS given(id bigint, {columns})) WHERE contacts.id = given.id"
+DELETE = "DELETE FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
+
+INSERT_TERMS = """
+    INSERT INTO search_terms (account_id, contact_id, term) SELECT account_id, contact_id, term
+    FROM ROWS(:terms AS given(account_id bigint, contact_id bigint, term text)) WHERE true ON CONFLICT DO NOTHING
+"""
+DELETE_TERMS = """
+    DELETE FROM search_terms WHERE (contact_id, term) IN
+    (SELECT contact_id, term FROM ROWS(:terms AS gone(contact_id bigint, term text)))
+"""
+
+READ_VALUES = f"""
+    SELECT contact_id, field_id, {", ".join(VALUE_COLUMNS)} FROM custom_values
+    WHERE contact_id = ANY(:contacts) AND field_id = ANY(:fields) ORDER BY contact_id, field_id, ordinal
+"""  # noqa: S608  # columns of ours
+INSERT_VALUES = f"""
+    INSERT INTO custom_values (account_id, contact_id, field_id, ordinal, {", ".join(VALUE_COLUMNS)})
+    SELECT account_id, contact_id, field_id, ordinal, {", ".join(VALUE_COLUMNS)}
+    FROM ROWS(:given AS given(account_id bigint, contact_id bigint, field_id bigint, ordinal int, {VALUE_TYPES}))
+"""  # noqa: S608  # columns of ours
+DELETE_VALUES = """
+    DELETE FROM custom_values WHERE (contact_id, field_id) IN
+    (SELECT contact_id, field_id FROM ROWS(:gone AS gone(contact_id bigint, field_id bigint)))
+"""
+
+INSERT_TAGGINGS = """
+    INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
+    SELECT account_id, contact_id, tag_id, tagged_at, tagged_by_id
+    FROM ROWS(:taggings AS given(account_id bigint, contact_id bigint, tag_id bigint, tagged_at bigint, tagged_by_id bigint))
+    WHERE true ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
+"""
+
+
+async def ids_by_email(change: Change, emails: Iterable[str]) -> list[int]:
+    """The contacts with one of these folded e-mail addresses."""
+    wanted = [{"email": email} for email in sorted(set(emails))]
+    return [row["id"] for row in await change.database.rows(IDS_BY_EMAIL, account=change.account_id, emails=wanted)] if wanted else []
+
+
+async def read_locked(change: Change, contact_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The stored values of those of these contacts that exist, which stay as they are until the write ends."""
+    ids = sorted(set(contact_ids))
+    if not ids or not await change.lock_contacts(ids):
+        return {}
+    # A statement of its own: it sees what those wrote who held the locks before.
+    return {row.pop("id"): row for row in await change.database.rows(READ, account=change.account_id, ids=ids)}
+
+
+async def insert_contacts(change: Change, contacts: Sequence[Mapping[str, Stored]]) -> list[int]:
+    """Add contacts with these stored values and return their ids in the same order."""
+    given = [{**contact, "ordinal": ordinal, "account_id": change.account_id} for ordinal, contact in enumerate(contacts)]
+    # Ids are given out in the order in which rows are inserted; the order in which they are returned is not promised.
+    return sorted(row["id"] for row in await change.database.rows(INSERT, contacts=given)) if given else []
+
+
+async def update_contacts(change: Change, columns: Iterable[str], contacts: Mapping[int, Mapping[str, Stored]]) -> None:
+    """Set these columns of each of these contacts."""
+    names = sorted(columns)
+    if names and contacts:
+        statement = UPDATE.format(
+            settings=", ".join(f"{name} = given.{name}" for name in names), columns=", ".join(f"{name} {TYPES[name]}" for name in names)
+        )
+        given = [{name: contact[name] for name in names} | {"id": contact_id} for contact_id, contact in contacts.items()]
+        await change.database.rows(statement, contacts=given)
+
+
+async def delete_contacts(change: Change, contact_ids: Sequence[int]) -> None:
+    """Delete contacts with everything that belongs to them."""
+    await change.database.rows(DELETE, account=change.account_id, ids=contact_ids)
+
+
+async def replace_terms(change: Change, gone: Iterable[tuple[int, str]], added: Iterable[tuple[int, str]]) -> None:
+    """Remove search terms of contacts and add others."""
+    removed = [{"contact_id": contact_id, "term": term} for contact_id, term in gone]
+    given = [{"account_id": change.account_id, "contact_id": contact_id, "term": term} for contact_id, term in added]
+    if removed:
+        await change.database.rows(DELETE_TERMS, terms=removed)
+    if given:
+        await change.database.rows(INSERT_TERMS, terms=given)
+
+
+async def read_values(change: Change, contact_ids: Iterable[int], field_ids: Iterable[int]) -> dict[Pair, list[Cells]]:
+    """The values of these custom fields on these contacts, by contact and field."""
+    found: defaultdict[Pair, list[Cells]] = defaultdict(list)
+    for row in await change.database.rows(READ_VALUES, contacts=sorted(contact_ids), fields=sorted(field_ids)):
+        found[row["contact_id"], row["field_id"]].append({name: row[name] for name in VALUE_COLUMNS})
+    return found
+
+
+async def replace_values(change: Change, values: Mapping[Pair, Sequence[Cells]], known: Iterable[Pair]) -> None:
+    """Set custom fields of contacts to these values; `known` are those that had values before."""
+    gone = [{"contact_id": contact_id, "field_id": field_id} for contact_id, field_id in known]
+    if gone:
+        await change.database.rows(DELETE_VALUES, gone=gone)
+    given = [
+        {**cells, "account_id": change.account_id, "contact_id": contact_id, "field_id": field_id, "ordinal": ordinal}
+        for (contact_id, field_id), entries in values.items()
+        for ordinal, cells in enumerate(entries)
+    ]
+    if given:
+        await change.database.rows(INSERT_VALUES, given=given)
+
+
+async def insert_taggings(change: Change, pairs: Iterable[Pair]) -> list[Pair]:
+    """Tag contacts, and return the pairs of contact and tag that are new."""
+    said = {"account_id": change.account_id, "tagged_at": to_microseconds(change.at), "tagged_by_id": change.actor_id}
+    given = [{**said, "contact_id": contact_id, "tag_id": tag_id} for contact_id, tag_id in sorted(pairs)]
+    rows = await change.database.rows(INSERT_TAGGINGS, taggings=given) if given else []
+    return [(row["contact_id"], row["tag_id"]) for row in rows]

@@ -1,0 +1,55 @@
+"""The leaves whose truth changes by itself as time passes, and for which stored values it changes between two moments."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from resolvers.criteria.anniversaries import Anniversary
+from resolvers.criteria.checks import Within
+from resolvers.criteria.operands import Span
+from resolvers.criteria.ranges import Ranges, difference
+from resolvers.criteria.time import FromNow, FromToday, NamedDay, Now, Offset, StartOf
+from resolvers.criteria.tree import Test, Tree, tests
+
+TemporalLeaf = Test
+
+_MOVING = FromNow | FromToday | NamedDay | Offset | Anniversary
+
+
+def temporal_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
+    """The distinct leaves that are about now or today; each tells by its source where the values stand."""
+    return tuple(dict.fromkeys(test for test in tests(tree) if moves(test)))
+
+
+def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
+    """The stored values for which the leaf's truth differs between two moments, or two time zones."""
+    one, other = leaf.check(before), leaf.check(after)
+    return difference(one.ranges, other.ranges) if isinstance(one, Within) and isinstance(other, Within) else ()
+
+
+def moves(test: Test) -> bool:
+    """Whether the leaf's truth can change by the passing of time alone."""
+    return any(isinstance(part, _MOVING) for part in _parts(test.operand))
+
+
+def is_zoned(test: Test) -> bool:
+    """Whether the leaf's truth can depend on the moment or on the account's time zone."""
+    return any(isinstance(part, _MOVING | date) for part in _parts(test.operand))
+
+
+def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
+    """The distinct leaves that a new time zone can affect."""
+    return tuple(dict.fromkeys(test for test in tests(tree) if is_zoned(test)))
+
+
+def _parts(operand: Any) -> Iterator[Any]:
+    match operand:
+        case tuple():
+            for part in operand:
+                yield from _parts(part)
+        case Span():
+            yield from _parts((operand.low, operand.high))
+        case StartOf():
+            yield operand.day
+        case _:
+            yield operand

@@ -1,0 +1,188 @@
+"""Putting contacts: creating and updating any number of them, with tags and custom values, in a constant number of statements."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models import RecordType
+from models.errors import Problem, ProblemCode, Refused
+from models.fields import to_microseconds
+from resolvers.contact_table import (
+    TYPES,
+    ids_by_email,
+    insert_contacts,
+    insert_taggings,
+    read_locked,
+    read_values,
+    replace_terms,
+    replace_values,
+    update_contacts,
+)
+from resolvers.context import Context
+from resolvers.criteria.mentions import Mention
+from resolvers.custom_values import Cells
+from resolvers.drafts import Aim, Draft, Row, Stored, draft_contacts
+from resolvers.identify import unknown
+from resolvers.membership.change import Change
+from resolvers.phones import e164
+from resolvers.search import SEARCHED, terms_of
+
+UPDATED_AT = "updated_at"
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """A contact that one or more rows are about: as it was, if it was, and as it shall be."""
+
+    id: int
+    before: Mapping[str, Any] | None
+    after: dict[str, Stored]
+    custom: dict[int, list[Cells]] = field(default_factory=dict)
+    tag_ids: set[int] = field(default_factory=set)
+    changed: set[Mention] = field(default_factory=set)
+
+    def take(self, draft: Draft) -> None:
+        """Let a draft have its way; where two are about the same contact, the later one wins."""
+        self.after |= draft.cells
+        self.custom |= draft.custom
+        self.tag_ids |= draft.tag_ids
+        if "phone" in draft.cells or "country" in draft.cells:
+            self.after["phone_e164"] = e164(self.text("phone"), self.text("country"))
+
+    def text(self, column: str) -> str | None:
+        """The text that a column shall have."""
+        found = self.after[column]
+        return found if isinstance(found, str) else None
+
+    def changed_columns(self) -> set[str]:
+        """The columns that shall be other than they are."""
+        return {column for column in TYPES if self.before is not None and self.after[column] != self.before[column]}
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """What became of the rows: the contact that each was about (None for a refused one), and how many changed."""
+
+    contact_ids: Sequence[int | None]
+    created: int
+    updated: int
+    problems: Sequence[Sequence[Problem]]
+
+    def raise_any(self) -> None:
+        """Refuse everything if any row has a problem."""
+        found = [problem for problems in self.problems for problem in problems]
+        if found:
+            raise Refused(found)
+
+
+async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) -> PutResult:
+    """Write the rows that are in order and report what is wrong with the others; what stays the same is not touched."""
+    drafts = await draft_contacts(context, change, rows)
+    roll = await _Roll.of(change, drafts)
+    found = [roll.target_of(draft) for draft in drafts]
+    targets = list(dict.fromkeys(target for target in found if target))
+    await _insert(change, [target for target in targets if target.before is None])
+    await _put_values(change, targets)
+    await _put_taggings(change, targets)
+    await _put_terms(change, targets)
+    updated = await _update(change, [target for target in targets if target.before is not None])
+    return PutResult(
+        contact_ids=[target.id if target else None for target in found],
+        created=sum(target.before is None for target in targets),
+        updated=updated,
+        problems=[draft.problems for draft in drafts],
+    )
+
+
+class _Roll:
+    """The contacts that are known while rows are matched to them, those that earlier rows will create included."""
+
+    def __init__(self, at: int, known: Mapping[int, Mapping[str, Any]]) -> None:
+        self._at = at
+        self._by_id = {contact_id: Target(contact_id, row, dict(row)) for contact_id, row in known.items()}
+        self._by_email = {target.after["email_folded"]: target for target in self._by_id.values()}
+
+    @staticmethod
+    async def of(change: Change, drafts: Iterable[Draft]) -> "_Roll":
+        """What there is in the database of what the drafts are about, locked."""
+        good = [draft for draft in drafts if not draft.problems]
+        named = [draft.row.contact_id for draft in good if draft.row.contact_id is not None]
+        found = await ids_by_email(change, (email for draft in good if (email := draft.email)))
+        return _Roll(to_microseconds(change.at), await read_locked(change, [*named, *found]))
+
+    def target_of(self, draft: Draft) -> Target | None:
+        """The contact that a draft is about, which takes the draft; None if the draft has a problem."""
+        if draft.problems:
+            return None
+        holder = self._by_email.get(draft.email) if draft.email else None
+        target = self._aimed_at(draft, holder)
+        if holder and holder is not target:
+            draft.problems.note(
+                ProblemCode.TAKEN, "Another contact has this e-mail address. Use that one.", *draft.row.path, "fields", "email"
+            )
+            return None
+        target.take(draft)
+        if draft.email:
+            self._by_email[draft.email] = target
+        return target
+
+    def _aimed_at(self, draft: Draft, holder: Target | None) -> Target:
+        if draft.row.aim is Aim.UPDATE:
+            if draft.row.contact_id not in self._by_id:
+                raise unknown("contact")
+            return self._by_id[draft.row.contact_id]
+        if draft.row.aim is Aim.UPSERT and holder:
+            return holder
+        return Target(0, None, dict.fromkeys(TYPES) | {"created_at": self._at, "updated_at": self._at})
+
+
+async def _insert(change: Change, targets: Sequence[Target]) -> None:
+    ids = await insert_contacts(change, [target.after for target in targets])
+    for target, contact_id in zip(targets, ids, strict=True):
+        target.id = contact_id
+        change.create(RecordType.CONTACT, contact_id)
+
+
+async def _put_values(change: Change, targets: Iterable[Target]) -> None:
+    given = {(target.id, field_id): target for target in targets for field_id in target.custom}
+    if not given:
+        return
+    known = await read_values(change, {contact_id for contact_id, _ in given}, {field_id for _, field_id in given})
+    changed = {pair: cells for pair, target in given.items() if (cells := target.custom[pair[1]]) != known.get(pair, [])}
+    await replace_values(change, changed, [pair for pair in changed if pair in known])
+    for contact_id, field_id in changed:
+        given[contact_id, field_id].changed.add(Mention("custom", field_id))
+
+
+async def _put_taggings(change: Change, targets: Iterable[Target]) -> None:
+    by_id = {target.id: target for target in targets}
+    pairs = ((target.id, tag_id) for target in by_id.values() for tag_id in target.tag_ids)
+    for contact_id, tag_id in await insert_taggings(change, pairs):
+        by_id[contact_id].changed.add(Mention("tag", tag_id))
+
+
+async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
+    gone: list[tuple[int, str]] = []
+    added: list[tuple[int, str]] = []
+    for target in targets:
+        if target.before is None or target.changed_columns() & set(SEARCHED):
+            before = terms_of(target.before) if target.before else frozenset()
+            after = terms_of(target.after)
+            gone += [(target.id, term) for term in before - after]
+            added += [(target.id, term) for term in after - before]
+    await replace_terms(change, gone, added)
+
+
+async def _update(change: Change, targets: Iterable[Target]) -> int:
+    """Write what changed and say so; returns how many contacts that were."""
+    columns: set[str] = set()
+    changed: dict[int, Mapping[str, Stored]] = {}
+    for target in targets:
+        target.changed |= {Mention("contact", column) for column in target.changed_columns()}
+        if target.changed:
+            target.after[UPDATED_AT] = to_microseconds(change.at)
+            columns |= {UPDATED_AT, *target.changed_columns()}
+            changed[target.id] = target.after
+            change.touch(target.id, Mention("contact", UPDATED_AT), *target.changed)
+    await update_contacts(change, columns, changed)
+    return len(changed)

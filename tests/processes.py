@@ -1,0 +1,117 @@
+"""Real server processes, and the accounts that tests talk to them with."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from gql import Client
+from gql.client import AsyncClientSession
+from gql.transport.websockets import WebsocketsTransport
+
+DEADLINE = 30.0
+MUSTER = (sys.executable, "-m", "app.cli")
+
+
+def environment(url: str, **settings: str) -> dict[str, str]:
+    """The environment of a `muster` program that works on this database."""
+    return os.environ | {"MUSTER_DATABASE_URL": url} | {f"MUSTER_{name.upper()}": value for name, value in settings.items()}
+
+
+async def muster(url: str, *arguments: str) -> str:
+    """Run a `muster` command that must succeed, and return what it prints on standard output."""
+    process = await asyncio.create_subprocess_exec(
+        *MUSTER, *arguments, env=environment(url), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
+
+
+async def new_token(url: str, name: str) -> str:
+    """Create an account and return its owner's access token."""
+    output = await muster(url, "account", "create", name, "--owner-email", f"{name.lower()}@example.com")
+    return output.splitlines()[-1]
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Server:
+    """A running `muster serve`."""
+
+    port: int
+    process: asyncio.subprocess.Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/graphql"
+
+    async def ask(self, token: str, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation over HTTP, which must have no errors."""
+        answer = await self.answer(token, query, **variables)
+        assert "errors" not in answer, answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def answer(self, token: str, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation over HTTP."""
+        async with httpx.AsyncClient(timeout=DEADLINE, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+            response = await client.post(self.url, json={"query": query, "variables": variables})
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    @asynccontextmanager
+    async def session(self, token: str) -> AsyncIterator[AsyncClientSession]:
+        """A WebSocket of the reference Python client."""
+        transport = WebsocketsTransport(
+            url=self.url.replace("http", "ws"),
+            init_payload={"Authorization": f"Bearer {token}"},
+            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+        )
+        async with Client(transport=transport, execute_timeout=DEADLINE) as session:
+            yield session
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End the process and return its exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(how)
+        async with asyncio.timeout(DEADLINE):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def serving(url: str, **settings: str) -> AsyncIterator[Server]:
+    """A server process on this database, ready to answer."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *MUSTER, "serve", "--port", str(port), env=environment(url, **settings), stdout=asyncio.subprocess.PIPE
+    )
+    server = Server(port, process)
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await _until_announced(process)
+        yield server
+    finally:
+        await server.stop(signal.SIGKILL)
+
+
+async def _until_announced(process: asyncio.subprocess.Process) -> None:
+    assert process.stdout is not None
+    while line := await process.stdout.readline():
+        if b"/graphql" in line:
+            return
+    raise AssertionError("the server ended before it answered")
