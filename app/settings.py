@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     websocket_init_timeout_seconds: float = Field(default=5, ge=0.01, le=60, description="time a new WebSocket has to authenticate")
     websocket_ping_seconds: float = Field(default=20, ge=0.01, le=600, description="time between pings on a WebSocket")
     send_deadline_seconds: float = Field(default=30, ge=0.01, le=600, description="time a client has to take a message before it is closed")
-    max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets open at once in one process")
+    max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets and event streams open at once in one process")
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
     heartbeat_seconds: float = Field(default=25, ge=0.01, le=600, description="quiet time after which a subscription sends a heartbeat")
     shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="size of one value in a condition")
     page_size_default: int = Field(default=50, ge=1, le=1_000, description="nodes on a page when neither first nor last is given")
     page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")
-    query_max_tokens: int = Field(default=10_000, ge=100, le=1_000_000, description="length of a GraphQL document")
+    query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="length of a GraphQL document")
     query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
     query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
 

@@ -4,19 +4,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 
-def say(text: str) -> None:
-    """Print a line of the result, exactly as it is, so that it can be copied or piped."""
-    Console(soft_wrap=True).out(text, highlight=False)
-
-
-def note(text: str) -> None:
-    """Print a line for the person who waits."""
-    notes().out(text, highlight=False)
+def output() -> Console:
+    """Where results go."""
+    return Console()
 
 
 def notes() -> Console:
     """Where everything goes that is not the result."""
     return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Print a line of the result, exactly as it is, so that it can be copied or piped."""
+    output().out(text, highlight=False)
+
+
+def note(text: str) -> None:
+    """Print a line for the person who waits."""
+    notes().out(text, highlight=False)
 
 
 def progress() -> Progress:

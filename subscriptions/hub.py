@@ -52,9 +52,10 @@ class Channel:
 class Hub:
     """Follows the logs of watched groups; without watchers it does nothing."""
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    def __init__(self, database: Database, bus: Bus, *, compare_seconds: float = COMPARE_SECONDS) -> None:
         self._database = database
         self._bus = bus
+        self._compare_seconds = compare_seconds
         self._channels: dict[int, Channel] = {}
         self._hinted: set[int] = set()
         self._wake = asyncio.Event()
@@ -112,7 +113,7 @@ class Hub:
 
     async def _compare(self) -> None:
         while True:
-            await asyncio.sleep(COMPARE_SECONDS)
+            await asyncio.sleep(self._compare_seconds)
             await self._look_at(set(self._channels))
 
     async def _look_at(self, group_ids: set[int]) -> None:

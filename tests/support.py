@@ -36,12 +36,12 @@ class DrivenClock:
 
 
 @asynccontextmanager
-async def running_services(database: Database, clock: DrivenClock, bus: Bus | None = None) -> AsyncIterator[Services]:
-    """The services of one process."""
+async def running_services(database: Database, clock: DrivenClock, *, bus: Bus | None = None) -> AsyncIterator[Services]:
+    """The services of one process, which looks for lost hints every few milliseconds."""
     await start(database, clock())
-    hub = Hub(database, bus or LocalBus())
+    hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
     async with hub.running():
-        yield Services(database, hub, Definitions(CriteriaLimits()), clock)
+        yield Services(database, hub, Definitions(CriteriaLimits()), clock, heartbeat_seconds=0.1)
 
 
 async def new_account(services: Services, *, timezone: str = "UTC") -> Context:

@@ -76,16 +76,16 @@ async def _walk(context: Context, order: tuple[str, str], size: int, *, forward:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(people=PEOPLE, field=st.sampled_from(sorted(ORDERS)), direction=st.sampled_from(["ASC", "DESC"]), size=st.integers(1, 5))
+@given(people=PEOPLE, order=st.tuples(st.sampled_from(sorted(ORDERS)), st.sampled_from(["ASC", "DESC"])), size=st.integers(1, 5))
 async def test_pages_concatenate_to_the_whole_list_in_order(
-    context: Context, people: list[dict[str, Any]], field: str, direction: str, size: int
+    context: Context, people: list[dict[str, Any]], order: tuple[str, str], size: int
 ) -> None:
     other = await new_account(context.services)
     found = await _add(other, people)
     await _add(context, people[:2])
-    expected = _in_order(found, field, direction)
-    assert await _walk(other, (field, direction), size, forward=True) == expected
-    assert await _walk(other, (field, direction), size, forward=False) == expected
+    expected = _in_order(found, *order)
+    assert await _walk(other, order, size, forward=True) == expected
+    assert await _walk(other, order, size, forward=False) == expected
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,14 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from models import Account, Role, User
 from models.errors import BadInput, ProblemCode, refuse
 from models.text import fold
-from resolvers.accounts import LONGEST_NAME, checked_timezone
-from resolvers.checks import checked_email, checked_name
 from resolvers.context import Caller, Context, Services
+from resolvers.rules import Problems, email, required_text, time_zone
 from resolvers.scope import Scope
 from resolvers.tokens import create_access_token
 
@@ -30,24 +30,18 @@ class NewAccount:
 
 async def create_account(services: Services, new: NewAccount) -> Context:
     """Make an account whose name no other has, and return the context of its owner."""
-    name = checked_name(new.name, LONGEST_NAME, "name")
-    email = checked_email(new.owner_email, "ownerEmail")
-    timezone = checked_timezone(new.timezone, "timezone")
-    at = services.wall_clock()
+    problems = Problems()
+    name = problems.attempt(required_text, new.name, "NAME") or ""
+    address = problems.attempt(lambda given: email(required_text(given)), new.owner_email, "--owner-email") or ""
+    timezone = problems.attempt(lambda given: time_zone(required_text(given)), new.timezone, "--timezone")
+    problems.raise_any()
+    now: dict[str, Any] = {"created_at": services.wall_clock(), "updated_at": services.wall_clock()}
+    person: dict[str, Any] = {"name": address.partition("@")[0], "email": address, "email_folded": fold(address), "role": Role.OWNER}
     async with services.database.transaction():
         if await accounts_named(name):
-            raise refuse(ProblemCode.TAKEN, f"There is an account named {name} already. Choose another name.", "name")
-        account = await Account.create(name=name, timezone=timezone, created_at=at, updated_at=at)
-        owner = await User.create(
-            account_id=account.id,
-            name=email.partition("@")[0],
-            email=email,
-            email_folded=fold(email),
-            role=Role.OWNER,
-            created_at=at,
-            updated_at=at,
-        )
-    return as_user(services, owner)
+            raise refuse(ProblemCode.TAKEN, f"There is an account named {name} already. Choose another name.", "NAME")
+        account = await Account.create(name=name.strip(), timezone=timezone, **now)
+        return as_user(services, await User.create(account_id=account.id, **person, **now))
 
 
 def as_user(services: Services, user: User) -> Context:
@@ -78,7 +72,8 @@ async def chosen_account(name: str | None) -> Account:
 
 async def as_owner(services: Services, account: Account) -> Context:
     """A context in which a command acts for the account's owner, the first if there are several."""
-    return as_user(services, await User.filter(account_id=account.id, role=Role.OWNER).order_by("id").first().get())
+    first, *_ = await User.filter(account_id=account.id, role=Role.OWNER).order_by("id")
+    return as_user(services, first)
 
 
 async def user_with_email(email: str, account: str | None) -> User:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models import CustomField, FieldType
@@ -50,23 +50,35 @@ class Field:
         return self.type is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What fields go by, in plain form: their own names, and others that mean the same to most people."""
+
+    own: Mapping[str, Field]
+    others: Mapping[str, Field]
+
+    def meaning(self, name: str) -> Field | None:
+        """The field that a name stands for."""
+        return self.own.get(plain(name)) or self.others.get(plain(name))
+
+    def listed(self) -> str:
+        """Every field, to choose from."""
+        return ", ".join(dict.fromkeys(field.name for field in self.own.values()))
+
+
 def plain(name: str) -> str:
     """A name without what people write differently: case, spaces and punctuation."""
-    return "".join(character for character in fold(name) if character.isalnum())
+    return "".join(character for character in fold(name) if character.isalnum()) or fold(name)
 
 
-def fields_by_name(custom: Iterable[CustomField]) -> dict[str, Field]:
-    """Every field by each plain name that it goes by; the names of every contact's fields come first, then keys, then labels."""
-    known = {plain(name): Field(camel(name), name) for name in STANDARD}
-    fields = [(field, Field(field.key, field.key, field.type)) for field in custom]
-    for key, found in fields:
-        known.setdefault(plain(key.key), found)
-    for labelled, found in fields:
-        known.setdefault(plain(labelled.label), found)
-    for name, aliases in ALIASES.items():
-        for alias in aliases:
-            known.setdefault(plain(alias), known[plain(name)])
-    return known
+def names_of(custom: Sequence[CustomField]) -> Names:
+    """The names of every contact's fields, then the keys and the labels of an account's custom fields."""
+    standard = {name: Field(camel(name), name) for name in STANDARD}
+    own = {plain(name): field for name, field in standard.items()}
+    for name in ("key", "label"):
+        for found in custom:
+            own.setdefault(plain(getattr(found, name)), Field(found.key, found.key, found.type))
+    return Names(own, {plain(alias): standard[name] for name, aliases in ALIASES.items() for alias in aliases})
 
 
 def key_for(label: str, taken: Iterable[str]) -> str:

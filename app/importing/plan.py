@@ -1,9 +1,9 @@
 """The plan of an import: which column goes into which field, as the user wished it or as the names suggest it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.importing.fields import Field, plain
+from app.importing.fields import Field, Names, plain
 from models.errors import BadInput
 
 IGNORE = "-"
@@ -25,14 +25,9 @@ class Plan:
 
     columns: tuple[str, ...]
     fields: Mapping[int, Field]
+    unmatched: tuple[int, ...]
     tag_column: int | None
     tags: tuple[str, ...]
-
-    @property
-    def ignored(self) -> list[int]:
-        """The columns with a name of which nothing is kept."""
-        kept = {*self.fields, self.tag_column}
-        return [index for index, column in enumerate(self.columns) if column and index not in kept]
 
     @property
     def email_column(self) -> int | None:
@@ -46,29 +41,33 @@ class Plan:
         return next((self.columns[index] for index, field in self.fields.items() if field.name == name), None)
 
 
-def plan_import(columns: tuple[str, ...], known: Mapping[str, Field], wishes: Wishes) -> Plan:
+def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
     """Match columns to fields: wishes first, then names, each field once; raises `BadInput` for what does not exist."""
-    chosen = dict(_wished(columns, known, wish) for wish in wishes.columns)
+    chosen = dict(_wished(columns, names, wish) for wish in wishes.columns)
     tag_column = None if wishes.tag_column is None else _column(columns, wishes.tag_column, "--tag-column")
     fields = {index: field for index, field in chosen.items() if field is not None}
     _refuse_twice(columns, fields)
-    for index, column in enumerate(columns):
-        field = known.get(plain(column))
-        if field and index not in chosen and index != tag_column and field not in fields.values():
-            fields[index] = field
-    return Plan(columns, dict(sorted(fields.items())), tag_column, tuple(wishes.tags))
+    free = [index for index, column in enumerate(columns) if column and index not in chosen and index != tag_column]
+    for known in (names.own, names.others):
+        for index in free:
+            field = known.get(plain(columns[index]))
+            if field and index not in fields and field not in fields.values():
+                fields[index] = field
+    unmatched = tuple(index for index in free if index not in fields)
+    return Plan(columns, dict(sorted(fields.items())), unmatched, tag_column, tuple(wishes.tags))
 
 
-def _wished(columns: Sequence[str], known: Mapping[str, Field], wish: str) -> tuple[int, Field | None]:
+def _wished(columns: Sequence[str], names: Names, wish: str) -> tuple[int, Field | None]:
     column, equals, name = wish.rpartition("=")
     if not equals:
         raise BadInput(f"--map takes COLUMN=FIELD, or COLUMN={IGNORE} to leave a column out, not {wish}.")
     index = _column(columns, column, "--map")
     if name.strip() == IGNORE:
         return index, None
-    if plain(name) not in known:
-        raise BadInput(f"--map: there is no field {name}. The fields are {_listed(field.name for field in known.values())}.")
-    return index, known[plain(name)]
+    field = names.meaning(name)
+    if field is None:
+        raise BadInput(f"--map: there is no field {name}. The fields are {names.listed()}.")
+    return index, field
 
 
 def _column(columns: Sequence[str], name: str, option: str) -> int:
@@ -77,7 +76,7 @@ def _column(columns: Sequence[str], name: str, option: str) -> int:
     for found in (exact, alike):
         if len(found) == 1:
             return found[0]
-    raise BadInput(f"{option}: there is no column {name}. The columns are {_listed(columns)}.")
+    raise BadInput(f"{option}: there is no column {name}. The columns are {', '.join(filter(None, columns))}.")
 
 
 def _refuse_twice(columns: Sequence[str], fields: Mapping[int, Field]) -> None:
@@ -86,7 +85,3 @@ def _refuse_twice(columns: Sequence[str], fields: Mapping[int, Field]) -> None:
         if field in by_field:
             raise BadInput(f"--map: {columns[by_field[field]]} and {columns[index]} cannot both be {field.name}.")
         by_field[field] = index
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(name for name in names if name))

@@ -24,6 +24,14 @@ class Summary:
     unchanged: int = 0
     repeated: int = 0
     bad: int = 0
+    bad_rows: str = ""
+
+    def __str__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        repeated = f", {self.repeated:,} repeated" if self.repeated else ""
+        written = f" (see {self.bad_rows})" if self.bad else ""
+        told = f"{self.created:,} created, {self.updated:,} updated, {self.unchanged:,} unchanged{repeated}"
+        return f"{rows}: {told}, {self.bad:,} bad{written}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Import:
                 for record, reason in zip(chunk, reasons, strict=True):
                     if reason:
                         bad_rows.add(record, reason)
-            summary.bad = bad_rows.count
+            summary.bad, summary.bad_rows = bad_rows.count, str(bad_rows.path)
         return summary
 
     def _chunks(self, progress: Progress) -> Iterator[list[Record]]:

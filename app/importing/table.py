@@ -4,10 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from models.errors import BadInput
 
@@ -38,11 +37,11 @@ class Table:
 
     def records(self, progress: Callable[[int], None]) -> Iterator[Record]:
         """Every row that is not blank, from the beginning; `progress` hears how many bytes have been read."""
-        with _opened(self.path) as stream:
+        with self.path.open("rb") as raw, _decoded(raw) as stream:
             rows = _rows(stream, self.delimiter)
             next(rows)
             for record in rows:
-                progress(stream.buffer.tell())
+                progress(raw.tell())
                 if record.problem or any(map(str.strip, record.cells)):
                     yield self._checked(record)
 
@@ -59,7 +58,7 @@ def open_table(path: Path) -> Table:
     """The table in this file; raises `BadInput` if there is none."""
     if not path.is_file():
         raise BadInput(f"There is no file {path}.")
-    with _opened(path) as stream:
+    with path.open("rb") as raw, _decoded(raw) as stream:
         sample = stream.read(SAMPLE)
     delimiter = _sniffed(sample)
     header = next(_rows(io.StringIO(sample, newline=""), delimiter), None)
@@ -78,11 +77,9 @@ def _named(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
+def _decoded(raw: BinaryIO) -> io.TextIOWrapper:
     # Bytes that are not UTF-8 are carried along as surrogates: they spoil their own row, and no other.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        yield stream
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _rows(stream: TextIO, delimiter: str) -> Iterator[Record]:

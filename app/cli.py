@@ -1,0 +1,204 @@
+"""The program `muster`: reads the words of the command line, runs one command, and turns a failure into one sentence."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from asyncpg.exceptions import InterfaceError, PostgresError
+from rich.markup import escape
+from rich.table import Table
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+from app.commands.accounts import NewAccount, as_user, create_account, create_token, user_with_email
+from app.commands.imports import Order, import_file
+from app.commands.servers import load_demo_visibly, serve_until_stopped
+from app.demo.load import CONTACTS
+from app.importing.plan import Wishes
+from app.logs import configure_logging
+from app.services import open_services
+from app.settings import PREFIX, Settings, described, load_settings
+from app.terminal import note, output, say
+from models.database import open_database, sqlite_path
+from models.errors import MusterError, Refused
+from models.migrate import migrate as apply_migrations
+from resolvers.context import Services
+from schema import build_schema
+
+T = TypeVar("T")
+
+FAILED = 1
+NAMELESS = "Command line"
+DATABASE_FAILURES = (DBConnectionError, OperationalError, PostgresError, InterfaceError)
+
+application = typer.Typer(
+    help="Muster keeps contacts, tags and groups that stay true by themselves, and serves them live over GraphQL.",
+    epilog="Settings come from the environment: see `muster settings`.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+accounts = typer.Typer(help="Make accounts.", no_args_is_help=True)
+tokens = typer.Typer(help="Hand out access tokens.", no_args_is_help=True)
+application.add_typer(accounts, name="account")
+application.add_typer(tokens, name="token")
+
+AccountName = Annotated[str | None, typer.Option("--account", metavar="NAME", help="The account, where there is more than one.")]
+DemoSize = Annotated[int, typer.Option("--contacts", metavar="N", min=1, max=1_000_000, help="How many contacts to make up.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"muster {version('muster')}")
+        raise typer.Exit
+
+
+@application.callback()
+def muster(
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@application.command()
+def serve(
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Port to listen on; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Server processes; more than one needs PostgreSQL.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Load the demo if there is no account yet, and show a token for it.")] = False,
+) -> None:
+    """Serve GraphQL over HTTP, WebSocket and event streams until Ctrl-C."""
+    serve_until_stopped(_configured(host=host, port=port, workers=workers), demo=demo)
+
+
+@application.command()
+def migrate() -> None:
+    """Bring the database to this program's schema; a SQLite file is created."""
+    settings = _configured()
+    if settings.database_url.startswith("sqlite:"):
+        sqlite_path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
+    applied = asyncio.run(_migrate(settings))
+    note(f"Applied {', '.join(applied)}." if applied else "The database is current.")
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    async with open_database(settings.database_url) as database:
+        return await apply_migrations(database)
+
+
+@application.command()
+def demo(contacts: DemoSize = CONTACTS) -> None:
+    """Make the account Demo, with contacts, tags, appointments and groups to try things with."""
+    _run(lambda services: load_demo_visibly(services, contacts))
+    note("The account Demo is there. For a token: muster token create --user demo@example.com")
+
+
+@accounts.command("create")
+def create_account_and_owner(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")],
+    owner_email: Annotated[str, typer.Option(metavar="EMAIL", help="E-mail address of its first user, who may do everything.")],
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone in which its days begin, such as Europe/Berlin.")] = "UTC",
+) -> None:
+    """Make an account with its owner, and print an access token for them on the last line."""
+
+    async def work(services: Services) -> str:
+        owner = await create_account(services, NewAccount(name, owner_email, timezone))
+        return await create_token(owner, NAMELESS, None)
+
+    _print_token(_run(work))
+
+
+@tokens.command("create")
+def create_token_for_user(
+    user: Annotated[str, typer.Option(metavar="EMAIL", help="E-mail address of the user whom the token signs in.")],
+    account: AccountName = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the token is called in the list of tokens.")] = NAMELESS,
+    expires: Annotated[str | None, typer.Option(metavar="DAY|30d", help="Last day on which it is valid, or for how many days.")] = None,
+) -> None:
+    """Hand out an access token, and print it on the last line."""
+
+    async def work(services: Services) -> str:
+        return await create_token(as_user(services, await user_with_email(user, account)), name, expires)
+
+    _print_token(_run(work))
+
+
+def _print_token(secret: str) -> None:
+    note("This is the access token. It cannot be shown again:")
+    say(secret)
+
+
+@application.command("import")
+def import_contacts(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A CSV file in UTF-8 whose first line names its columns.")],
+    *,
+    account: AccountName = None,
+    columns: Annotated[list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field; - ignores it.")] = [],  # noqa: B006
+    tags: Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag.")] = [],  # noqa: B006
+    tag_column: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags, separated by ; or |.")] = None,
+    create_fields: Annotated[bool, typer.Option("--create-fields", help="Make a custom field for each column without one.")] = False,
+) -> None:
+    """Import contacts. An e-mail address that is known updates its contact; rows that are bad go to FILE.errors.csv."""
+    order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
+    say(str(_run(lambda services: import_file(services, order))))
+
+
+@application.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    say(build_schema().as_str())
+
+
+@application.command()
+def settings() -> None:
+    """List what can be set in the environment, with defaults and meaning."""
+    listing = Table("Variable", "Default", "Meaning")
+    for variable, default, meaning in described():
+        listing.add_row(variable, escape(default), escape(meaning))
+    output().print(listing)
+
+
+def _configured(**options: str | int | None) -> Settings:
+    """The settings, which options win over; they are put into the environment, where worker processes find them too."""
+    os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None})
+    settings = load_settings()
+    configure_logging(settings)
+    return settings
+
+
+def _run(work: Callable[[Services], Awaitable[T]]) -> T:
+    settings = _configured()
+    try:
+        return asyncio.run(_with_services(settings, work))
+    except KeyboardInterrupt:
+        note("Interrupted. What was finished before stays.")
+        raise
+
+
+async def _with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
+    async with open_services(settings) as services:
+        return await work(services)
+
+
+def main() -> int:
+    """Run the program; returns the exit code of a failure, after saying what it was."""
+    try:
+        application()
+    except Refused as refused:
+        note(" ".join(": ".join((*problem.path[-1:], problem.message)) for problem in refused.problems))
+    except MusterError as error:
+        note(error.message)
+    except DATABASE_FAILURES as error:
+        note(f"The database failed: {' '.join(str(error).split())}")
+    except OSError as error:
+        note(f"{error.filename or 'The system'}: {error.strerror or error}")
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Loading the demo: the account first, with its groups, so that they follow the contacts as these come in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from app.commands.accounts import NewAccount, create_account
+from app.demo.groups import GROUPS
+from app.demo.names import TAGS
+from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Inventor
+from models import FieldType, Role
+from models.ids import to_global_id
+from resolvers.appointments import create_appointment
+from resolvers.context import Context, Services
+from resolvers.drafts import Row
+from resolvers.fields import create_custom_field
+from resolvers.groups import create_group
+from resolvers.imports import CHUNK, import_good_rows
+from resolvers.tags import create_tag
+from resolvers.users import create_user
+
+DEMO = NewAccount("Demo", "demo@example.com", "America/Toronto")
+CONTACTS = 1000
+MOST_MEETINGS = 200
+COLLEAGUES = (
+    ("Ada Brandt", "ada@example.com", Role.ADMIN),
+    ("Ben Ortega", "ben@example.com", Role.EDITOR),
+    ("Cleo Reid", "cleo@example.com", Role.VIEWER),
+)
+
+Progress = Callable[[int], None]
+
+
+async def load_demo(services: Services, contacts: int, progress: Progress) -> Context:
+    """Make the demo account with so many contacts; returns the context of its owner. Refused where there is one already."""
+    context = await create_account(services, DEMO)
+    await _furnish(context)
+    inventor = Inventor(services.wall_clock())
+    contact_ids: list[int] = []
+    rows = inventor.rows(contacts)
+    while chunk := list(islice(rows, CHUNK)):
+        contact_ids += await _put(context, chunk)
+        progress(len(contact_ids))
+    for meeting in inventor.meetings(min(MOST_MEETINGS, contacts), contacts):
+        contact = to_global_id("Contact", contact_ids[meeting.contact])
+        await create_appointment(context, contact_id=contact, values=meeting.values)
+    return context
+
+
+async def _put(context: Context, rows: Sequence[Row]) -> Iterator[int]:
+    result = await import_good_rows(context, rows)
+    return (contact_id for contact_id in result.contact_ids if contact_id is not None)
+
+
+async def _furnish(context: Context) -> None:
+    """Everything that contacts refer to, and the groups that will follow them."""
+    for name, email, role in COLLEAGUES:
+        await create_user(context, name=name, email=email, role=role)
+    for name in TAGS:
+        await create_tag(context, name=name)
+    await create_custom_field(context, key=PLAN, label="Plan", type=FieldType.DROPDOWN, choices=list(PLANS))
+    await create_custom_field(context, key=SEATS, label="Seats", type=FieldType.NUMBER)
+    await create_custom_field(context, key=RENEWS_ON, label="Renews on", type=FieldType.DATE)
+    for name, criteria in GROUPS.items():
+        await create_group(context, name=name, criteria=criteria)

@@ -1,0 +1,68 @@
+"""The law of criteria: query, predicate and the meaning written down a second time agree on every tree and every record."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from models import Appointment, Contact, RecordType
+from models.database import Database
+from models.fields import to_microseconds
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.parse import parse
+from resolvers.criteria.predicate import compile_predicate
+from resolvers.criteria.query import criteria_query
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Tree
+from tests import criteria_world as world
+from tests.criteria_reference import Reference
+
+PEOPLE = 40
+cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=20, max_size=30)
+slow_but_thorough = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture
+async def prepared(database: Database) -> Database:
+    await world.prepare(database)
+    return database
+
+
+def read_twice(document: dict[str, Any], zone: ZoneInfo) -> Tree:
+    """The tree as it is read back from storage, after some of the names that it was accepted with have gone."""
+    accepted = parse(document, world.vocabulary(zone, with_gone=True), CriteriaLimits())
+    return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
+
+
+async def selected(tree: Tree, now: Now) -> set[int]:
+    model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
+    found: list[int] = await model.filter(account_id=world.ACCOUNT).filter(criteria_query(tree, now)).values_list("id", flat=True)
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+@slow_but_thorough
+@given(seed=st.integers(0, 2**32), cases=cases)
+async def test_query_predicate_and_reference_agree(
+    prepared: Database, seed: int, cases: list[tuple[dict[str, Any], tuple[datetime, ZoneInfo]]]
+) -> None:
+    people = world.contacts(seed, PEOPLE)
+    await world.store(prepared, people)
+    appointments = [appointment for person in people for appointment in person["appointments"]]
+    known = [world.facts(person) for person in people]
+    for document, (moment, zone) in cases:
+        tree, now = read_twice(document, zone), Now(to_microseconds(moment), zone)
+        records = people if tree.record_type is RecordType.CONTACT else appointments
+        reference = Reference(moment, zone)
+        expected = {record["id"] for record in records if reference.holds(document, record)}
+        predicate = compile_predicate(tree)
+        judged: list[Any] = known if tree.record_type is RecordType.CONTACT else [a for person in known for a in person.appointments]
+        assert {found.id for found in judged if predicate(found, now)} == expected, document
+        assert await selected(tree, now) == expected, document
