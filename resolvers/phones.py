@@ -5,10 +5,11 @@ from functools import lru_cache
 from importlib.resources import files
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumberFormat
 
 from models.text import fold
 
+CODE_LENGTHS = (1, 2, 3)  # of countries' calling codes, none of which begins with another
 MOST_RUNS = 8  # no telephone number is written in more groups of digits
 ALSO_CALLED = {
     "america": "US",
@@ -56,6 +57,6 @@ def digits_of(phone: str | None, international: str | None) -> set[str]:
         runs = _DIGITS.findall(phone)
         found.update("".join(runs[start:]) for start in range(min(len(runs), MOST_RUNS)))
     if international is not None:
-        found.add(international.removeprefix("+"))
-        found.add(str(phonenumbers.parse(international).national_number))
+        digits = international.removeprefix("+")
+        found |= {digits, *(digits[length:] for length in CODE_LENGTHS if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE)}
     return found

@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:
 
 def changes(value: object) -> dict[str, Any]:
     """What an update is to change: its input without what names the thing."""
-    return {name: found for name, found in plain(value).items() if name not in ("id", "key")}
+    return {name: found for name, found in plain(value).items() if name not in ("id", "key", "contact_id")}
 
 
 def document(value: Any) -> Any:

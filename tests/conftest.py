@@ -8,6 +8,7 @@ MUSTER_TEST_POSTGRESQL names a running server.
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -26,20 +27,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="the database engine under test")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are about the other engine: `@pytest.mark.only("postgresql")`."""
+    chosen = config.getoption("--engine")
+    about = {item: marker.args[0] for item in items if (marker := item.get_closest_marker("only"))}
+    config.hook.pytest_deselected(items=[item for item in items if about.get(item, chosen) != chosen])
+    items[:] = [item for item in items if about.get(item, chosen) == chosen]
+
+
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> str:
     return str(pytestconfig.getoption("--engine"))
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server, without a database name."""
     if url := os.environ.get("MUSTER_TEST_POSTGRESQL"):
         yield url
         return
-    server = get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
+    # Not in pytest's own directory, which every new run closes to all users but its own, PostgreSQL's among them.
+    with tempfile.TemporaryDirectory(prefix="muster-postgresql-", ignore_cleanup_errors=True) as directory:
+        server = get_server(directory)
+        yield server.get_uri()
+        server.cleanup()
 
 
 async def _administer(url: str, statement: str) -> None:

@@ -357,8 +357,22 @@ dates = st.one_of(
     st.sampled_from([now.date() for now in NOWS]), st.dates(date(2010, 1, 1), date(2030, 1, 1)), st.just(date(1984, 2, 29))
 ).map(date.isoformat)
 named_days = st.sampled_from(
-    "TODAY YESTERDAY TOMORROW LAST_SUNDAY SUNDAY_BEFORE_LAST FIRST_DAY_OF_THIS_MONTH FIRST_DAY_OF_LAST_MONTH FIRST_DAY_OF_NEXT_MONTH"
-    " THIS_DAY_LAST_MONTH THIS_DAY_NEXT_MONTH FIRST_DAY_OF_THIS_YEAR FIRST_DAY_OF_NEXT_YEAR THIS_DAY_LAST_YEAR THIS_DAY_NEXT_YEAR".split()
+    [
+        "TODAY",
+        "YESTERDAY",
+        "TOMORROW",
+        "LAST_SUNDAY",
+        "SUNDAY_BEFORE_LAST",
+        "FIRST_DAY_OF_THIS_MONTH",
+        "FIRST_DAY_OF_LAST_MONTH",
+        "FIRST_DAY_OF_NEXT_MONTH",
+        "THIS_DAY_LAST_MONTH",
+        "THIS_DAY_NEXT_MONTH",
+        "FIRST_DAY_OF_THIS_YEAR",
+        "FIRST_DAY_OF_NEXT_YEAR",
+        "THIS_DAY_LAST_YEAR",
+        "THIS_DAY_NEXT_YEAR",
+    ]
 )
 days = one_key(date=dates, named=named_days, today=day_offsets)
 instants = (

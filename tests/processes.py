@@ -81,6 +81,7 @@ class Server:
             url=self.url.replace("http", "ws"),
             init_payload={"Authorization": f"Bearer {token}"},
             subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+            close_timeout=0.2,  # for subscriptions that a test leaves open
         )
         async with Client(transport=transport, execute_timeout=DEADLINE) as session:
             yield session

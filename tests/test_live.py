@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from gql import gql
+from gql import GraphQLRequest
 from gql.client import AsyncClientSession
 
-from tests.processes import DEADLINE, Server, new_token, serving
+from tests.processes import DEADLINE, MUSTER, Server, environment, free_port, new_token, serving
 
 CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { tag { id } userErrors { message } } }"
 CREATE_CONTACT = """
@@ -60,7 +60,7 @@ async def server(url: str) -> AsyncIterator[Server]:
 
 async def watch(session: AsyncClientSession, group: str, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
     """The messages of a watched group, each within the deadline."""
-    stream = session.subscribe(gql(WATCH), variable_values={"group": group, "after": after})
+    stream = session.subscribe(GraphQLRequest(WATCH, variable_values={"group": group, "after": after}))
     while True:
         async with asyncio.timeout(DEADLINE):
             message = await anext(stream)
@@ -171,3 +171,31 @@ async def test_a_quiet_group_sends_heartbeats(url: str) -> None:
             for _ in range(3):
                 heartbeat = await anext(messages)
                 assert heartbeat == {"__typename": "GroupHeartbeat", "cursor": group["cursor"], "version": 0, "memberCount": 0}
+
+
+@pytest.mark.only("sqlite")
+async def test_a_second_server_on_the_same_file_is_refused_with_a_sentence(server: Server, url: str) -> None:
+    second = await asyncio.create_subprocess_exec(
+        *MUSTER, "serve", "--port", str(free_port()), env=environment(url), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE):
+        _, errors = await second.communicate()
+    assert second.returncode == 1
+    assert b"Another Muster server already serves" in errors
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.only("postgresql")
+async def test_watchers_of_one_process_hear_what_another_process_writes(server: Server, url: str) -> None:
+    token = await new_token(url, "Acme")
+    async with serving(url) as other:
+        await other.ask(token, CREATE_TAG, name="Client")
+        group = await create_group(server, token, "Clients", CLIENTS)
+        async with server.session(token) as session:
+            messages = watch(session, group["id"], group["cursor"])
+            contacts = [await create_contact(other, token, "Client", email=f"{n}@example.com", country="Mexico") for n in range(5)]
+            told = [await anext(messages) for _ in contacts]
+            assert [message["joinedIds"] for message in told] == [[contact] for contact in contacts]
+            await other.stop(signal.SIGKILL)
+            await server.ask(token, UNTAG, contact=contacts[0], tag="Client")
+            assert (await anext(messages))["leftIds"] == [contacts[0]]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def written(type_: Any, depth: int = 7) -> st.SearchStrategy[Any]:
         case GraphQLScalarType():
             return WIRE[type_.name]
         case GraphQLInputObjectType():
-            return st.deferred(partial(_written_object, type_, depth - 1))
+            return st.deferred(lambda: _written_object(type_, depth - 1))
     raise AssertionError(type_)
 
 
@@ -306,7 +306,7 @@ async def test_every_kind_of_value_of_a_contact_is_read_as_it_was_written(owner:
 async def test_a_page_of_contacts_costs_the_same_queries_whatever_its_length(owner: Context, caplog: pytest.LogCaptureFixture) -> None:
     user = to_global_id("User", owner.caller.user_id)
     for number in range(50):
-        tags = [{"name": f"Tag {number % 7}"}, {"name": f"Tag {number}"}]
+        tags = [{"name": f"Kind {number % 7}"}, {"name": f"Tag {number}"}]
         await ask(owner, CREATE_CONTACT, fields={"email": f"contact{number}@example.com", "ownerId": user}, tags=tags)
     page = """query ($first: Int) { contacts(first: $first) { totalCount nodes {
         email owner { name } customFields tags { name contactCount } taggings { tag { name } taggedAt taggedBy { name } }
@@ -318,5 +318,5 @@ async def test_a_page_of_contacts_costs_the_same_queries_whatever_its_length(own
             found = await ask(owner, page, first=first)
             counts.append(len(caplog.records))
         assert len(found["contacts"]["nodes"]) == first
-        assert [tag["name"] for tag in found["contacts"]["nodes"][0]["tags"]] == ["Tag 0"]
+        assert [tag["name"] for tag in found["contacts"]["nodes"][0]["tags"]] == ["Kind 0", "Tag 0"]
     assert counts[0] == counts[1] <= 8

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from rich.markup import escape
 from rich.table import Table as Listing
 
 from app.commands.accounts import as_owner, chosen_account
@@ -17,6 +18,7 @@ from models import FieldType
 from models.errors import BadInput, Refused
 from resolvers.context import Context, Services
 from resolvers.fields import create_custom_field, custom_fields
+from resolvers.rules import Problems
 from resolvers.tag_refs import tag_name
 
 
@@ -32,8 +34,10 @@ class Order:
 async def import_file(services: Services, order: Order) -> Summary:
     """Import a CSV file of contacts, showing how its columns are understood and how far it is."""
     table = open_table(order.path)
+    problems = Problems()
     for name in order.wishes.tags:
-        tag_name(name)
+        problems.attempt(tag_name, name, "--tag")
+    problems.raise_any()
     account = await chosen_account(order.account)
     context = await as_owner(services, account)
     plan = await _planned(context, table, order.wishes)
@@ -69,5 +73,5 @@ def _listing(plan: Plan) -> Listing:
     for index, column in enumerate(plan.columns):
         meaning = [plan.fields[index].name] if index in plan.fields else []
         meaning += ["tags"] if index == plan.tag_column else []
-        listing.add_row(column, " and ".join(meaning) or "(ignored)")
+        listing.add_row(escape(column), " and ".join(meaning) or "(ignored)")
     return listing

@@ -5,9 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from app.importing.table import Record, Table
-
-ADDED = ("line", "reason")
+from app.importing.table import ADDED, Record, Table
 
 
 class BadRows(AbstractContextManager["BadRows"]):
@@ -32,8 +30,8 @@ class BadRows(AbstractContextManager["BadRows"]):
         if self._writer is None:
             self._writer = self._start()
         self.count += 1
-        missing = [""] * (len(self._table.columns) - len(record.cells))
-        self._writer.writerow([*record.cells, *missing, record.line, reason])
+        missing = len(self._table.columns) - len(record.cells)
+        self._writer.writerow([*record.cells, *[""] * missing, record.line, reason])
 
     def _start(self) -> Any:
         # What was not UTF-8 is written as it was read.

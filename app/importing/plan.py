@@ -28,11 +28,8 @@ class Plan:
     unmatched: tuple[int, ...]
     tag_column: int | None
     tags: tuple[str, ...]
-
-    @property
-    def email_column(self) -> int | None:
-        """The column by which rows find their contacts."""
-        return next((index for index, field in self.fields.items() if field.key == "email" and not field.is_custom), None)
+    email_column: int | None
+    """The column by which rows find their contacts."""
 
     def column_named(self, name: str) -> str | None:
         """The column from which a field, or the tags, were taken."""
@@ -53,8 +50,14 @@ def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
             field = known.get(plain(columns[index]))
             if field and index not in fields and field not in fields.values():
                 fields[index] = field
-    unmatched = tuple(index for index in free if index not in fields)
-    return Plan(columns, dict(sorted(fields.items())), unmatched, tag_column, tuple(wishes.tags))
+    return Plan(
+        columns=columns,
+        fields=dict(sorted(fields.items())),
+        unmatched=tuple(index for index in free if index not in fields),
+        tag_column=tag_column,
+        tags=tuple(wishes.tags),
+        email_column=next((index for index, field in fields.items() if field == names.own["email"]), None),
+    )
 
 
 def _wished(columns: Sequence[str], names: Names, wish: str) -> tuple[int, Field | None]:

@@ -48,7 +48,7 @@ class Import:
         with BadRows(self.table) as bad_rows:
             for chunk in self._chunks(progress):
                 reasons = await self._put(chunk, summary)
-                for record, reason in zip(chunk, reasons, strict=True):
+                for record, reason in sorted(zip(chunk, reasons, strict=True), key=lambda pair: pair[0].line):
                     if reason:
                         bad_rows.add(record, reason)
             summary.bad, summary.bad_rows = bad_rows.count, str(bad_rows.path)

@@ -14,6 +14,8 @@ DELIMITERS = (",", ";", "\t")
 SAMPLE = 2**16  # characters that are looked at to find out which delimiter it is
 LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
 
+ADDED = ("error line", "error reason")  # columns at the end of a file of bad rows, which are read as if they were not there
+
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +35,7 @@ class Table:
     path: Path
     delimiter: str
     columns: tuple[str, ...]
+    added: int
     size: int
 
     def records(self, progress: Callable[[int], None]) -> Iterator[Record]:
@@ -46,12 +49,12 @@ class Table:
                     yield self._checked(record)
 
     def _checked(self, record: Record) -> Record:
-        problem = record.problem
+        problem, width = record.problem, len(self.columns) + self.added
         if any(map(_NOT_UTF8.search, record.cells)):
             problem = "The row is not UTF-8. Save the file as UTF-8."
-        elif problem is None and len(record.cells) != len(self.columns):
-            problem = f"The row has {len(record.cells)} fields, and the first line names {len(self.columns)} columns."
-        return Record(record.line, record.cells, problem)
+        elif problem is None and len(record.cells) != width:
+            problem = f"The row has {len(record.cells)} fields, and the first line names {width} columns."
+        return Record(record.line, record.cells[: len(self.columns)], problem)
 
 
 def open_table(path: Path) -> Table:
@@ -66,11 +69,12 @@ def open_table(path: Path) -> Table:
         raise BadInput(f"{path} does not begin with a line that names its columns.")
     if header.problem or any(map(_NOT_UTF8.search, header.cells)) or "\0" in sample:
         raise BadInput(f"{path} is not a CSV file in UTF-8. Save it as such.")
-    return Table(path, delimiter, _named(path, header.cells), path.stat().st_size)
+    columns = tuple(cell.strip() for cell in header.cells)
+    added = len(ADDED) if columns[-len(ADDED) :] == ADDED else 0
+    return Table(path, delimiter, _distinct(path, columns[: len(columns) - added]), added, path.stat().st_size)
 
 
-def _named(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
-    columns = tuple(cell.strip() for cell in cells)
+def _distinct(path: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
     twice = next((column for index, column in enumerate(columns) if column and column in columns[:index]), None)
     if twice is not None:
         raise BadInput(f"{path} has two columns named {twice}. Rename one of them.")

@@ -1,7 +1,7 @@
 """The fields that criteria can name, in one table: key, column, label, family of operators and type, for each record type."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models import FieldType, RecordType
@@ -25,7 +25,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordField:
-    """A field that a column stores; `verb` says it where "<label> is" would be poor English ("starts", "was created")."""
+    """A field that a column stores; `verb` says it where "<label> is" would be poor English ("starts", "was created").
+
+    A `required` field is never missing.
+    """
 
     key: str
     column: str
@@ -33,22 +36,23 @@ class RecordField:
     family: Family
     type: FieldType
     verb: tuple[str, str] | None = None
+    required: bool = False
 
 
 def _text(key: str, column: str, kind: FieldType = FieldType.TEXT) -> RecordField:
     return RecordField(key, f"{column}_folded", column.replace("_", " ").capitalize(), Family.TEXT, kind)
 
 
-def _instant(key: str, column: str, label: str, verb: tuple[str, str] | None = None) -> RecordField:
-    return RecordField(key, column, label, Family.DATE_TIME, FieldType.DATE_TIME, verb)
+def _instant(key: str, column: str, label: str) -> RecordField:
+    return RecordField(key, column, label, Family.DATE_TIME, FieldType.DATE_TIME)
 
 
 def _by_key(*fields: RecordField) -> Mapping[str, RecordField]:
     return {field.key: field for field in fields}
 
 
-_CREATED = _instant("createdAt", "created_at", "Creation", ("was created", "was not created"))
-_UPDATED = _instant("updatedAt", "updated_at", "Last update", ("was updated", "was not updated"))
+_CREATED = replace(_instant("createdAt", "created_at", "Creation"), verb=("was created", "was not created"), required=True)
+_UPDATED = replace(_instant("updatedAt", "updated_at", "Last update"), verb=("was updated", "was not updated"), required=True)
 
 FIELDS: Mapping[RecordType, Mapping[str, RecordField]] = {
     RecordType.CONTACT: _by_key(
@@ -76,11 +80,11 @@ FIELDS: Mapping[RecordType, Mapping[str, RecordField]] = {
         RecordField("owner", "owner_id", "Owner", Family.REFERENCE, FieldType.REFERENCE),
     ),
     RecordType.APPOINTMENT: _by_key(
-        _text("title", "title"),
+        replace(_text("title", "title"), required=True),
         _text("location", "location"),
-        RecordField("status", "status", "Status", Family.STATUS, FieldType.DROPDOWN),
-        _instant("startsAt", "starts_at", "Start", ("starts", "does not start")),
-        _instant("endsAt", "ends_at", "End", ("ends", "does not end")),
+        RecordField("status", "status", "Status", Family.STATUS, FieldType.DROPDOWN, required=True),
+        replace(_instant("startsAt", "starts_at", "Start"), verb=("starts", "does not start"), required=True),
+        replace(_instant("endsAt", "ends_at", "End"), verb=("ends", "does not end")),
         _CREATED,
         _UPDATED,
     ),

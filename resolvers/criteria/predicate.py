@@ -126,10 +126,11 @@ def _related(child: Judge | None, least: int, *, negated: bool) -> Judge:
 def _test(test: Test) -> Judge:
     if test.operator.quantifier is not Quantifier.SOME:
         return _each(test)
-    check_at, values_of, negated = _check_at(test), _values_of(test.source), test.negated
+    check_at, negated = _check_at(test), test.negated
     if isinstance(test.source, Column):
         return _column_test(test.source.column, check_at, negated=negated)
-    return lambda facts, now: any(map(check_at(now), values_of(facts))) is not negated
+    values = values_of(test.source)
+    return lambda facts, now: any(map(check_at(now), values(facts))) is not negated
 
 
 def _column_test(column: str, check_at: Callable[[Now], InMemory], *, negated: bool) -> Judge:
@@ -143,11 +144,11 @@ def _column_test(column: str, check_at: Callable[[Now], InMemory], *, negated: b
 
 
 def _each(test: Test) -> Judge:
-    check, values_of = test.check(ANY_MOMENT), _values_of(test.source)
+    check, values = test.check(ANY_MOMENT), values_of(test.source)
     wanted = check.values if isinstance(check, OneOf) else frozenset()
     if test.operator.quantifier is Quantifier.EXACTLY:
-        return lambda facts, _now: wanted == frozenset(values_of(facts))
-    return lambda facts, _now: wanted.issubset(values_of(facts))
+        return lambda facts, _now: wanted == frozenset(values(facts))
+    return lambda facts, _now: wanted.issubset(values(facts))
 
 
 def _check_at(test: Test) -> Callable[[Now], InMemory]:
@@ -169,7 +170,7 @@ def _check_at(test: Test) -> Callable[[Now], InMemory]:
     return check_at
 
 
-def _values_of(source: Source) -> Callable[[Any], Iterable[Any]]:
+def values_of(source: Source) -> Callable[[Any], Iterable[Any]]:
     """How to find the values of a source that are there."""
     match source:
         case Column():

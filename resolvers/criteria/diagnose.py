@@ -1,0 +1,199 @@
+"""What the author of criteria should know about them, although nothing forbids it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice, permutations
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from resolvers.criteria.checks import Within
+from resolvers.criteria.implication import Claim, claim, excludes, implies, moments
+from resolvers.criteria.names import Vocabulary
+from resolvers.criteria.operands import Span
+from resolvers.criteria.operators import IS_EMPTY
+from resolvers.criteria.sentence import clause
+from resolvers.criteria.tree import (
+    AllOf,
+    AnyOf,
+    Column,
+    Custom,
+    Groups,
+    Node,
+    Not,
+    OfContact,
+    Path,
+    Related,
+    TaggedAt,
+    Tags,
+    Test,
+    Tree,
+    is_negative,
+    walk,
+)
+
+MOST_COMPARED = 20  # leaves about one source in one list; comparing is quadratic
+
+
+class DiagnosticCode(StrEnum):
+    """What kind of remark it is."""
+
+    ALWAYS_TRUE = "ALWAYS_TRUE"
+    ALWAYS_FALSE = "ALWAYS_FALSE"
+    REDUNDANT = "REDUNDANT"
+    NEGATIVE_UNDER_ANY = "NEGATIVE_UNDER_ANY"
+    UNKNOWN_TAG = "UNKNOWN_TAG"
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
+    UNKNOWN_GROUP = "UNKNOWN_GROUP"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One remark, and the node that it is about."""
+
+    code: DiagnosticCode
+    path: Path
+    message: str
+
+
+def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
+    """Every remark on a tree, in the order in which the nodes were written."""
+    examination = _Examination(vocabulary)
+    truth = examination.truth(tree.root)
+    remarks = [*examination.remarks, *(remark for node in walk(tree.root) for remark in _unknown(node, vocabulary))]
+    if truth is not None and not any(remark.path == tree.root.path for remark in remarks):
+        remarks.append(_constant(tree.root, "As a whole, the criteria are", truth=truth))
+    order = {node.path: index for index, node in enumerate(walk(tree.root))}
+    return sorted(remarks, key=lambda remark: order[remark.path])
+
+
+class _Examination:
+    """Works out which nodes have the same truth for every record, and remarks on where that comes from."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self.remarks: list[Diagnostic] = []
+
+    def truth(self, node: Node) -> bool | None:
+        """The truth of a node, where it is the same for every record."""
+        match node:
+            case AllOf() | AnyOf():
+                return self._of_list(node)
+            case Not():
+                truth = self.truth(node.child)
+                return None if truth is None else not truth
+            case OfContact():
+                return self.truth(node.child)
+            case Related():
+                impossible = node.where is not None and self.truth(node.where) is False
+                return node.negated if impossible else None
+            case Test():
+                return self._of_test(node)
+            case _:
+                assert_never(node)
+
+    def _of_test(self, test: Test) -> bool | None:
+        met = _always_met(test, self._vocabulary.zone)
+        if met is None:
+            return None
+        reason = "The value is never missing, so this is" if met else "The range has nothing in it, so this is"
+        truth = met is not test.negated
+        self.remarks.append(_constant(test, reason, truth=truth))
+        return truth
+
+    def _of_list(self, node: AllOf | AnyOf) -> bool | None:
+        decisive = isinstance(node, AnyOf)  # the truth of one child that decides the whole list
+        truths = [self.truth(child) for child in node.children]
+        self._remark_on_redundant(node)
+        self._remark_on_negative(node)
+        if decisive in truths:
+            return decisive
+        if pair := next(self._conflicts(node), None):
+            self._remark_on_conflict(node, pair)
+            return decisive
+        return None if None in truths else not decisive
+
+    def _conflicts(self, node: AllOf | AnyOf) -> Iterator[tuple[Claim, Claim]]:
+        for (_, one), (_, other) in _pairs(node):
+            first, second = (one, other) if isinstance(node, AllOf) else (one.opposite, other.opposite)
+            if excludes(first, second, self._vocabulary.zone):
+                yield one, other
+
+    def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
+        one, other = (clause(found.test, self._vocabulary, negated=found.negated != found.test.negated) for found in pair)
+        verb = "exclude each other" if isinstance(node, AllOf) else "leave nothing out"
+        self.remarks.append(_constant(node, f"“{one}” and “{other}” {verb}, so this is", truth=isinstance(node, AnyOf)))
+
+    def _remark_on_redundant(self, node: AllOf | AnyOf) -> None:
+        idle: set[Path] = set()
+        for kept, dropped in self._implied(node):
+            if kept.path not in idle:
+                idle.add(dropped.path)
+        message = "This adds nothing: what stands beside it already says it. Remove it."
+        self.remarks += [Diagnostic(DiagnosticCode.REDUNDANT, child.path, message) for child in node.children if child.path in idle]
+
+    def _implied(self, node: AllOf | AnyOf) -> Iterator[tuple[Node, Node]]:
+        first: dict[Node, Node] = {}
+        for child in node.children:
+            if first.setdefault(child, child) is not child:
+                yield first[child], child
+        for (one, says_one), (other, says_other) in _pairs(node):
+            narrow, wide = (says_other, says_one) if isinstance(node, AnyOf) else (says_one, says_other)
+            if one != other and implies(narrow, wide, self._vocabulary.zone):
+                yield one, other
+
+    def _remark_on_negative(self, node: AllOf | AnyOf) -> None:
+        message = "A negative condition in `any` lets nearly everybody in: put it under `all`, or inside `not`."
+        found = [child for child in node.children if isinstance(node, AnyOf) and is_negative(child)]
+        self.remarks += [Diagnostic(DiagnosticCode.NEGATIVE_UNDER_ANY, child.path, message) for child in found]
+
+
+def _pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node, Claim]]]:
+    """All ordered pairs of claims in a list about the same source, of so many as can be compared in time."""
+    by_source: dict[object, list[tuple[Node, Claim]]] = {}
+    for child in node.children:
+        if found := claim(child):
+            by_source.setdefault(found.test.source, []).append((child, found))
+    for together in by_source.values():
+        yield from permutations(islice(together, MOST_COMPARED), 2)
+
+
+def _always_met(test: Test, zone: ZoneInfo) -> bool | None:
+    """Whether what the operator asks is met by every record, or by none."""
+    if isinstance(test.source, Column) and test.source.field.required and test.operator is IS_EMPTY:
+        return True
+    if not isinstance(test.operand, Span):
+        return None
+    checks = (test.check(now) for now in moments(zone, test))
+    return False if all(isinstance(check, Within) and not check.ranges for check in checks) else None
+
+
+def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
+    """A remark where a node names something that no longer exists."""
+    if not isinstance(node, Test):
+        return
+    match node.source:
+        case TaggedAt(tag_id) if tag_id not in vocabulary.tags:
+            yield _gone(node, DiagnosticCode.UNKNOWN_TAG, "tag")
+        case Tags() if not _all_known(node, vocabulary.tags.__contains__):
+            yield _gone(node, DiagnosticCode.UNKNOWN_TAG, "tag")
+        case Groups() if not _all_known(node, vocabulary.groups.__contains__):
+            yield _gone(node, DiagnosticCode.UNKNOWN_GROUP, "group")
+        case Custom(field_id) if not field_id:
+            yield _gone(node, DiagnosticCode.UNKNOWN_FIELD, "custom field")
+        case _:
+            return
+
+
+def _all_known(test: Test, known: Callable[[object], bool]) -> bool:
+    return not isinstance(test.operand, tuple) or all(map(known, test.operand))
+
+
+def _gone(test: Test, code: DiagnosticCode, kind: str) -> Diagnostic:
+    message = f"This names a {kind} that no longer exists, which matches nobody: name another one, or remove the condition."
+    return Diagnostic(code, test.path, message)
+
+
+def _constant(node: Node, reason: str, *, truth: bool) -> Diagnostic:
+    code = DiagnosticCode.ALWAYS_TRUE if truth else DiagnosticCode.ALWAYS_FALSE
+    return Diagnostic(code, node.path, f"{reason} {'true for every' if truth else 'false for every'} record.")

@@ -1,0 +1,120 @@
+"""Why one record matches or not: the tree again, with each node's truth and the value that was compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from models.fields import from_day_number, from_microseconds, from_units
+from models.ids import to_global_id
+from resolvers.criteria.facts import AppointmentFacts, ContactFacts, Facts
+from resolvers.criteria.fields import Family
+from resolvers.criteria.names import Vocabulary
+from resolvers.criteria.predicate import judge, values_of
+from resolvers.criteria.sentence import capitalised, clause
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Column, Custom, Groups, Node, OfContact, Path, Related, Source, TaggedAt, Tags, Test, Tree, children
+
+Json = str | int | bool | list[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationNode:
+    """One node: what it says, whether it is true, what was found, and the nodes below it."""
+
+    text: str
+    matches: bool
+    actual: Json
+    path: Path
+    children: tuple["ExplanationNode", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a record matches, and why."""
+
+    matches: bool
+    root: ExplanationNode
+
+
+def explain(tree: Tree, facts: Facts, *, now: Now, vocabulary: Vocabulary) -> Explanation:
+    """The tree as it stands for one record at one moment."""
+    root = _Explainer(now, vocabulary).node(tree.root, facts)
+    return Explanation(root.matches, root)
+
+
+class _Explainer:
+    """Explains nodes to the facts of the record that each is about."""
+
+    def __init__(self, now: Now, vocabulary: Vocabulary) -> None:
+        self._now = now
+        self._vocabulary = vocabulary
+
+    def node(self, node: Node, facts: Facts) -> ExplanationNode:
+        return ExplanationNode(
+            text=capitalised(clause(node, self._vocabulary)),
+            matches=judge(node)(facts, self._now),
+            actual=self._actual(node, facts),
+            path=node.path,
+            children=self._children(node, facts),
+        )
+
+    def _children(self, node: Node, facts: Facts) -> tuple[ExplanationNode, ...]:
+        match node, facts:
+            case Related(where=None), _:
+                return ()
+            case Related(where=where), ContactFacts(appointments=appointments):
+                # One appointment stands for all: one that meets the condition, where there is any.
+                found = sorted(appointments, key=lambda each: not judge(where)(each, self._now))
+                return tuple(self.node(where, each) for each in found[:1])
+            case OfContact(), AppointmentFacts(contact=contact):
+                return (self.node(node.child, contact),)
+            case _:
+                return tuple(self.node(child, facts) for child in children(node))
+
+    def _actual(self, node: Node, facts: Facts) -> Json:
+        match node, facts:
+            case Test(source=source), _:
+                shown = [self._shown(source, value) for value in values_of(source)(facts)]
+                return shown if isinstance(source, Tags | Groups) or len(shown) > 1 else next(iter(shown), None)
+            case Related(where=where), ContactFacts(appointments=appointments):
+                return sum(1 for each in appointments if where is None or judge(where)(each, self._now))
+            case _:
+                return None
+
+    def _shown(self, source: Source, value: Any) -> Json:
+        match source:
+            case Tags():
+                return self._vocabulary.tags.get(value, to_global_id("Tag", value))
+            case Groups():
+                return self._vocabulary.groups[value].name if value in self._vocabulary.groups else to_global_id("Group", value)
+            case TaggedAt():
+                return _instant(value)
+            case Custom(column=column):
+                return SHOWN_CUSTOM.get(column, _same)(value)
+            case Column(field=field) if field.family is Family.REFERENCE:
+                return self._vocabulary.users.get(value, to_global_id("User", value))
+            case Column(field=field):
+                return SHOWN.get(field.family, _same)(value)
+            case _:
+                assert_never(source)
+
+
+def _same(value: Any) -> Json:
+    found: Json = value
+    return found
+
+
+def _instant(value: int) -> str:
+    return from_microseconds(value).isoformat().replace("+00:00", "Z")
+
+
+def _day(value: int) -> str:
+    return from_day_number(value).isoformat()
+
+
+def _decimal(value: int) -> str:
+    return f"{from_units(value):f}"
+
+
+SHOWN: dict[Family, Callable[[Any], Json]] = {Family.DATE: _day, Family.DATE_TIME: _instant, Family.NUMBER: _decimal}
+SHOWN_CUSTOM: dict[str, Callable[[Any], Json]] = {"day": _day, "instant": _instant, "number": _decimal, "boolean": bool}

@@ -1,0 +1,102 @@
+"""What leaves about one source say about each other: which excludes which, and which follows from which.
+
+Where the answer hangs on the time it is taken at sample moments, spread over months, days and hours. True means that no
+record was overlooked; False means only that nothing is known.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from resolvers.criteria.anniversaries import Anniversary
+from resolvers.criteria.checks import Check, Containing, Ending, OneOf, Present, Within
+from resolvers.criteria.operators import Quantifier
+from resolvers.criteria.ranges import difference, normalised
+from resolvers.criteria.temporal import moves
+from resolvers.criteria.time import MICROSECONDS_A_DAY, Now
+from resolvers.criteria.tree import Node, Not, Test
+
+SAMPLES = 50
+SAMPLE_STEP = 29 * MICROSECONDS_A_DAY + MICROSECONDS_A_DAY // 7
+OF_MANY_VALUES = ("containsAny", "containsNone", "memberOfAny", "memberOfNone")
+
+
+class Claim(NamedTuple):
+    """A leaf, or the opposite of one."""
+
+    test: Test
+    negated: bool
+
+    @property
+    def opposite(self) -> "Claim":
+        """What is true exactly where this is false."""
+        return Claim(self.test, not self.negated)
+
+
+def claim(node: Node) -> Claim | None:
+    """The node as a claim about some value of one source, if it is one."""
+    if isinstance(node, Not):
+        found = claim(node.child)
+        return found and found.opposite
+    if not isinstance(node, Test) or node.operator.quantifier is not Quantifier.SOME or isinstance(node.operand, Anniversary):
+        return None  # anniversaries are ranges by the ten thousand, too many to compare at every sample
+    return Claim(node, node.negated)
+
+
+def excludes(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
+    """Whether no record meets both."""
+    if one.test.source != other.test.source:
+        return False
+    return all(_excludes(one, other, now) for now in moments(zone, one.test, other.test))
+
+
+def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
+    """Whether every record that meets the one meets the other."""
+    return excludes(one, other.opposite, zone)
+
+
+def moments(zone: ZoneInfo, *tests: Test) -> Iterator[Now]:
+    """The moments at which these leaves have to be looked at."""
+    count = SAMPLES if any(moves(test) for test in tests) else 1
+    return (Now(index * SAMPLE_STEP, zone) for index in range(count))
+
+
+def _excludes(one: Claim, other: Claim, now: Now) -> bool:
+    first, second = one.test.check(now), other.test.check(now)
+    match one.negated, other.negated:
+        case False, False:
+            return one.test.operator.name not in OF_MANY_VALUES and _apart(first, second)
+        case False, True:
+            return _inside(first, second)
+        case True, False:
+            return _inside(second, first)
+        case _:
+            return False  # a missing value meets both
+
+
+def _inside(one: Check, other: Check) -> bool:
+    """Whether every value that passes the one passes the other."""
+    match one, other:
+        case _, Present():
+            return True
+        case OneOf(values), _:
+            return all(map(other.in_memory(), values))
+        case Within(ranges), Within(others):
+            return normalised([*ranges, *others]) == others
+        case (Containing(parts), Containing()) | (Ending(parts), Ending() | Containing()):
+            return all(map(other.in_memory(), parts))
+        case _:
+            return False
+
+
+def _apart(one: Check, other: Check) -> bool:
+    """Whether no value passes both."""
+    match one, other:
+        case OneOf(values), _:
+            return not any(map(other.in_memory(), values))
+        case _, OneOf():
+            return _apart(other, one)
+        case Within(ranges), Within(others):
+            return difference(ranges, others) == normalised([*ranges, *others])
+        case _:
+            return False

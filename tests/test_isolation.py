@@ -1,0 +1,166 @@
+"""Accounts do not know of each other: a walk through the whole schema with another account's token finds nothing."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType
+
+from models.database import Database
+from models.ids import to_global_id
+from resolvers.context import Context, Services
+from tests.asking import answer, ask, formatted, schema
+from tests.support import DrivenClock, new_account, running_services
+from tests.walking import Guide, variables
+
+NOBODY = 2**52  # numbers from here on are nobody's
+TABLES = (
+    "users",
+    "access_tokens",
+    "contacts",
+    "search_terms",
+    "tags",
+    "taggings",
+    "appointments",
+    "custom_fields",
+    "custom_values",
+    "groups",
+    "group_members",
+    "group_events",
+)
+ROOTS = (("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription"))
+
+FURNISH = """
+mutation ($name: String!, $email: String!, $key: String!) {
+  updateAccount(input: {name: $name}) { account { id } userErrors { message } }
+  createUser(input: {name: $name, email: $email, role: ADMIN}) { user { id } userErrors { message } }
+  createAccessToken(input: {name: $name}) { accessToken { id } userErrors { message } }
+  createCustomField(input: {key: $key, label: $name, type: TEXT}) { field { key } userErrors { message } }
+  createTag(input: {name: $name}) { tag { id } userErrors { message } }
+}
+"""
+POPULATE = """
+mutation ($name: String!, $email: String!, $owner: ID!, $custom: JSON!, $criteria: CriteriaInput!) {
+  createContact(input: {fields: {firstName: $name, email: $email, ownerId: $owner, customFields: $custom}, tags: [{name: $name}]}) {
+    contact { id } userErrors { message }
+  }
+  createGroup(input: {name: $name, criteria: $criteria, permission: {view: {everyone: true}, edit: {users: [$owner]}}}) {
+    group { id } userErrors { message }
+  }
+}
+"""
+MEET = """
+mutation ($name: String!, $contact: ID!) {
+  createAppointment(input: {contactId: $contact, title: $name, startsAt: "2030-01-01T00:00:00Z"}) {
+    appointment { id } userErrors { message }
+  }
+}
+"""
+
+
+@pytest.fixture
+async def services(database: Database) -> AsyncIterator[Services]:
+    async with running_services(database, DrivenClock()) as running:
+        yield running
+
+
+async def furnish(context: Context, name: str) -> dict[str, str]:
+    """Put something of every kind into an account, with the name written all over it; returns an id of each kind."""
+    own = {"name": name, "email": f"{name}@example.com"}
+    first = await ask(context, FURNISH, **own, key=name.lower())
+    found = {"Account": first["updateAccount"]["account"], "User": first["createUser"]["user"], "Tag": first["createTag"]["tag"]}
+    found["AccessToken"] = first["createAccessToken"]["accessToken"]
+    criteria = {"contacts": {"tags": {"containsAny": [{"name": name}]}}}
+    custom = {name.lower(): name}
+    second = await ask(context, POPULATE, **own, owner=found["User"]["id"], custom=custom, criteria=criteria)
+    found |= {"Contact": second["createContact"]["contact"], "Group": second["createGroup"]["group"]}
+    third = await ask(context, MEET, name=name, contact=found["Contact"]["id"])
+    found["Appointment"] = third["createAppointment"]["appointment"]
+    return {kind: node["id"] for kind, node in found.items()}
+
+
+async def everything_of(database: Database, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """All rows of an account."""
+    account = context.caller.account_id
+    rows = {table: await database.rows(f"SELECT * FROM {table} WHERE account_id = :id ORDER BY id", id=account) for table in TABLES}
+    return {**rows, "accounts": await database.rows("SELECT * FROM accounts WHERE id = :id", id=account)}
+
+
+async def reply(context: Context, kind: str, query: str, given: dict[str, Any]) -> Any:
+    """The answer, or the first one of a subscription."""
+    if kind != "subscription":
+        return await answer(context, query, given)
+    async with aclosing(await schema().subscribe(query, variable_values=given, context_value=context)) as results:
+        return formatted(await anext(results))
+
+
+async def test_ids_of_another_account_answer_like_ids_that_never_were(services: Services) -> None:
+    stranger, caller = await new_account(services), await new_account(services)
+    foreign, own = await furnish(stranger, "Zebra"), await furnish(caller, "Okapi")
+    before = await everything_of(services.database, stranger)
+    guide = Guide(schema()._schema, own)
+    asked = 0
+    for kind, root in ROOTS:
+        for name, field in schema()._schema.type_map[root].fields.items():
+            query = guide.operation(kind, name, field, depth=2)
+            for place in guide.arguments(name, field, "ID"):
+                for type_name, theirs in foreign.items():
+                    nobodys = to_global_id(type_name, NOBODY)
+                    said = [await reply(caller, kind, query, variables(place(id), id)) for id in (theirs, nobodys)]
+                    assert text(said[0], theirs) == text(said[1], nobodys), (name, place(theirs))
+                    assert "Zebra" not in text(said[0], theirs)
+                    asked += 1
+    assert asked > 500
+    assert await everything_of(services.database, stranger) == before
+
+
+def text(said: Any, id: str) -> str:
+    """An answer as text, with the id that was asked about made unrecognisable."""
+    return json.dumps(said, sort_keys=True).replace(id, "(id)")
+
+
+async def test_names_of_another_account_answer_like_names_that_never_were(services: Services) -> None:
+    stranger, caller = await new_account(services), await new_account(services)
+    own = (await furnish(stranger, "Zebra"), await furnish(caller, "Okapi"))[1]
+    guide = Guide(schema()._schema, own)
+    for name, field in schema()._schema.type_map["Query"].fields.items():
+        query = guide.operation("query", name, field, depth=2)
+        for place in guide.arguments(name, field, "String"):
+            for theirs, nobodys in (("zebra", "moose"), ("Zebra@example.com", "Moose@example.com")):
+                said = [await answer(caller, query, variables(place(name), own["Contact"])) for name in (theirs, nobodys)]
+                assert text(said[0], theirs) == text(said[1], nobodys), (name, place(theirs))
+
+
+async def test_the_key_of_another_accounts_custom_field_is_unknown(services: Services) -> None:
+    stranger, caller = await new_account(services), await new_account(services)
+    await furnish(stranger, "Zebra")
+    for change in ('updateCustomField(input: {key: "%s", label: "x"})', 'deleteCustomField(key: "%s", force: true)'):
+        mutation = f"mutation {{ {change} {{ userErrors {{ code message path }} }} }}"
+        said = [await answer(caller, mutation % key) for key in ("zebra", "moose")]
+        assert text(said[0], "zebra") == text(said[1], "moose")
+    fields = (await everything_of(services.database, stranger))["custom_fields"]
+    assert [row["key"] for row in fields] == ["zebra"]
+
+
+async def test_a_walk_over_every_field_meets_nothing_of_another_account(services: Services) -> None:
+    stranger, caller = await new_account(services), await new_account(services)
+    foreign, own = await furnish(stranger, "Zebra"), await furnish(caller, "Okapi")
+    before = await everything_of(services.database, stranger)
+    guide = Guide(schema()._schema, own)
+    read = []
+    for kind, root in ROOTS:
+        for name, field in schema()._schema.type_map[root].fields.items():
+            query = guide.operation(kind, name, field, depth=6)
+            given = variables(guide.own_arguments(name, field), own["Contact"])
+            read.append(json.dumps(await reply(caller, kind, query, given)).lower())
+    assert sum("okapi" in said for said in read) > 10
+    assert [said for said in read if "zebra" in said or any(id.lower() in said for id in foreign.values())] == []
+    assert guide.visited >= {
+        (type_.name, name)
+        for type_ in schema()._schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__")
+        for name in type_.fields
+    }
+    assert await everything_of(services.database, stranger) == before

@@ -1,0 +1,138 @@
+"""Ways through the whole schema: every place where a client can put an id or a text, and every field it can read."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+)
+
+Place = Callable[[str], Any]  # an argument's value with the given id or text in one place
+
+SAMPLES = {
+    "Boolean": True,
+    "Int": 1,
+    "String": "x1",
+    "Decimal": "1",
+    "Date": "2026-01-01",
+    "DateTime": "2030-01-01T00:00:00Z",
+    "JSON": {},
+}
+
+
+@dataclass
+class Guide:
+    """Knows the schema, and the ids by kind to put wherever a way does not lead."""
+
+    schema: GraphQLSchema
+    own_ids: dict[str, str]
+    visited: set[tuple[str, str]] = field(default_factory=set)
+
+    # ------------------------------------------------------------ arguments
+
+    def places(self, type_: Any, scalar: str, seen: frozenset[str] = frozenset()) -> Iterator[Place]:
+        """Every place inside an input type where a value of this scalar can stand."""
+        match type_:
+            case GraphQLNonNull():
+                yield from self.places(type_.of_type, scalar, seen)
+            case GraphQLList():
+                yield from (lambda value, place=place: [place(value)] for place in self.places(type_.of_type, scalar, seen))
+            case GraphQLScalarType() if type_.name == scalar:
+                yield lambda value: value
+            case GraphQLInputObjectType() if type_.name not in seen:
+                for name, found in type_.fields.items():
+                    rest = {} if _is_one_of(type_) else self._required(type_.fields, type_.name)
+                    for place in self.places(found.type, scalar, seen | {type_.name}):
+                        yield lambda value, rest=rest, name=name, place=place: {**rest, name: place(value)}
+
+    def arguments(self, name: str, root: GraphQLField, scalar: str) -> Iterator[Place]:
+        """Every place in the arguments of a root field where a value of this scalar can stand."""
+        rest = self._required(root.args, name)
+        for argument, found in root.args.items():
+            if argument not in ("after", "before"):  # cursors are checked where lists are
+                for place in self.places(found.type, scalar):
+                    yield lambda value, argument=argument, place=place: {**rest, argument: place(value)}
+
+    def own_arguments(self, name: str, root: GraphQLField) -> dict[str, Any]:
+        """Arguments that name nothing but what is the caller's own."""
+        return self._required(root.args, name)
+
+    def _required(self, found: dict[str, Any], around: str) -> dict[str, Any]:
+        needed = {name: part.type for name, part in found.items() if isinstance(part.type, GraphQLNonNull)}
+        return {name: self._sample(type_, name, around) for name, type_ in needed.items()}
+
+    def _sample(self, type_: Any, name: str, around: str) -> Any:
+        match type_:
+            case GraphQLNonNull():
+                return self._sample(type_.of_type, name, around)
+            case GraphQLList():
+                return [self._sample(type_.of_type, name, around)]
+            case GraphQLEnumType():
+                return next(iter(type_.values))
+            case GraphQLScalarType() if type_.name == "ID":
+                return self._own_id(name, around)
+            case GraphQLScalarType():
+                return SAMPLES[type_.name]
+            case GraphQLInputObjectType() if _is_one_of(type_):
+                first = next(part for part in type_.fields if part not in ("all", "any", "not"))
+                return {first: self._sample(type_.fields[first].type, first, type_.name)}
+        return self._required(type_.fields, type_.name)
+
+    def _own_id(self, name: str, around: str) -> str:
+        for said in (name, around):
+            for kind, own in self.own_ids.items():
+                if kind.lower() in said.lower():
+                    return own
+        return self.own_ids["Contact"]
+
+    # ------------------------------------------------------------ selections
+
+    def selection(self, type_: Any, depth: int, alias: str = "") -> str:
+        """All that can be selected from a type, this many levels deep; ids in arguments are `$id`."""
+        match get_named_type(type_):
+            case GraphQLObjectType() as found if depth:
+                return "{ __typename " + " ".join(self._fields(found, depth, alias)) + " }"
+            case GraphQLInterfaceType() | GraphQLUnionType() as found if depth:
+                kinds = self.schema.get_possible_types(found)
+                return "{ __typename " + " ".join(f"... on {kind.name} {self.selection(kind, depth, kind.name)}" for kind in kinds) + " }"
+            case GraphQLObjectType() | GraphQLInterfaceType() | GraphQLUnionType():
+                return "{ __typename }"
+        return ""
+
+    def _fields(self, type_: GraphQLObjectType, depth: int, alias: str) -> Iterator[str]:
+        for name, found in type_.fields.items():
+            self.visited.add((type_.name, name))
+            needed = [argument for argument, part in found.args.items() if isinstance(part.type, GraphQLNonNull)]
+            arguments = "(" + ", ".join(f"{argument}: $id" for argument in needed) + ")" if needed else ""
+            yield f"{alias}_{name}: " * bool(alias) + name + arguments + " " + self.selection(found.type, depth - 1)
+
+    def operation(self, kind: str, name: str, root: GraphQLField, depth: int) -> str:
+        """An operation that asks one root field for everything, its arguments as variables."""
+        self.visited.add(({"query": "Query", "mutation": "Mutation", "subscription": "Subscription"}[kind], name))
+        declared = [f"${argument}_: {part.type}" for argument, part in root.args.items()]
+        given = ", ".join(f"{argument}: ${argument}_" for argument in root.args)
+        selected = self.selection(root.type, depth)
+        if "$id" in selected:
+            declared.append("$id: ID!")
+        head = f"({', '.join(declared)})" if declared else ""
+        return f"{kind} {head} {{ {name} {f'({given})' if given else ''} {selected} }}"
+
+
+def _is_one_of(type_: GraphQLInputObjectType) -> bool:
+    return bool(type_.extensions["strawberry-definition"].is_one_of)
+
+
+def variables(arguments: dict[str, Any], any_id: str) -> dict[str, Any]:
+    """The variables of an operation."""
+    return {**{f"{name}_": value for name, value in arguments.items()}, "id": any_id}
