@@ -72,13 +72,20 @@ def serve(
     workers: Annotated[int | None, typer.Option(metavar="N", help="Server processes; more than one needs PostgreSQL.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Load the demo if there is no account yet, and show a token for it.")] = False,
 ) -> None:
-    """Serve GraphQL over HTTP, WebSocket and event streams until Ctrl-C."""
+    """Serve GraphQL until Ctrl-C.
+
+    HTTP requests, WebSockets and event streams are answered at the same address, /graphql.
+    """
     serve_until_stopped(_configured(host=host, port=port, workers=workers), demo=demo)
 
 
 @application.command()
 def migrate() -> None:
-    """Bring the database to this program's schema; a SQLite file is created."""
+    """Bring the database up to date.
+
+    A database without tables gets them, an older one is brought to the schema of this program, and a SQLite file
+    is made where there is none.
+    """
     settings = _configured()
     if settings.database_url.startswith("sqlite:"):
         sqlite_path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +100,10 @@ async def _migrate(settings: Settings) -> list[str]:
 
 @application.command()
 def demo(contacts: DemoSize = CONTACTS) -> None:
-    """Make the account Demo, with contacts, tags, appointments and groups to try things with."""
+    """Make an account full of invented data.
+
+    It is named Demo and has contacts with tags, appointments, and groups to watch.
+    """
     _run(lambda services: load_demo_visibly(services, contacts))
     note("The account Demo is there. For a token: muster token create --user demo@example.com")
 
@@ -104,7 +114,10 @@ def create_account_and_owner(
     owner_email: Annotated[str, typer.Option(metavar="EMAIL", help="E-mail address of its first user, who may do everything.")],
     timezone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone in which its days begin, such as Europe/Berlin.")] = "UTC",
 ) -> None:
-    """Make an account with its owner, and print an access token for them on the last line."""
+    """Make an account with its owner.
+
+    The last line of the output is an access token for the owner, which is not shown again.
+    """
 
     async def work(services: Services) -> str:
         owner = await create_account(services, NewAccount(name, owner_email, timezone))
@@ -120,7 +133,10 @@ def create_token_for_user(
     name: Annotated[str, typer.Option(metavar="NAME", help="What the token is called in the list of tokens.")] = NAMELESS,
     expires: Annotated[str | None, typer.Option(metavar="DAY|30d", help="Last day on which it is valid, or for how many days.")] = None,
 ) -> None:
-    """Hand out an access token, and print it on the last line."""
+    """Hand out an access token.
+
+    It is the last line of the output, and is not shown again.
+    """
 
     async def work(services: Services) -> str:
         return await create_token(as_user(services, await user_with_email(user, account)), name, expires)
@@ -138,12 +154,18 @@ def import_contacts(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A CSV file in UTF-8 whose first line names its columns.")],
     *,
     account: AccountName = None,
-    columns: Annotated[list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field; - ignores it.")] = [],  # noqa: B006
-    tags: Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag.")] = [],  # noqa: B006
+    columns: Annotated[
+        list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field, or - to ignore it. May be repeated.")
+    ] = [],  # noqa: B006
+    tags: Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag. May be repeated.")] = [],  # noqa: B006
     tag_column: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags, separated by ; or |.")] = None,
     create_fields: Annotated[bool, typer.Option("--create-fields", help="Make a custom field for each column without one.")] = False,
 ) -> None:
-    """Import contacts. An e-mail address that is known updates its contact; rows that are bad go to FILE.errors.csv."""
+    """Import contacts.
+
+    Columns find their fields by name. A row whose e-mail address is known updates that contact, and empty cells change
+    nothing. Bad rows go to FILE.errors.csv with the reason, while the good ones are imported.
+    """
     order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
     say(str(_run(lambda services: import_file(services, order))))
 
@@ -156,7 +178,10 @@ def schema() -> None:
 
 @application.command()
 def settings() -> None:
-    """List what can be set in the environment, with defaults and meaning."""
+    """List what can be set, and what it means.
+
+    Each variable is read from the environment, or else from the file .env in the working directory.
+    """
     listing = Table("Variable", "Default", "Meaning")
     for variable, default, meaning in described():
         listing.add_row(variable, escape(default), escape(meaning))

@@ -22,11 +22,11 @@ class Loader(Generic[K, V]):
 
     async def load(self, key: K) -> V:
         """The value of one key."""
-        return await self._future(key)
+        return await _result(self._future(key))
 
     async def load_many(self, keys: Iterable[K]) -> list[V]:
         """The values of these keys, in their order."""
-        return [await future for future in [self._future(key) for key in keys]]
+        return [await _result(future) for future in [self._future(key) for key in keys]]
 
     def remember(self, key: K, value: V) -> V:
         """The value that was seen first for the key, which is this one unless the key has been read before."""
@@ -64,3 +64,8 @@ class Loader(Generic[K, V]):
         for key, future in zip(keys, futures, strict=True):
             if not future.done():
                 future.set_result(found[key] if key in found else self._missing())
+
+
+async def _result(future: asyncio.Future[V]) -> V:
+    # Shielded: one waiter that is cancelled must not take the value away from the others.
+    return future.result() if future.done() else await asyncio.shield(future)

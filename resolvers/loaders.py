@@ -1,7 +1,7 @@
 """What an operation reads by key: named by value and key, read in batches, each row once and always the same instance."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from tortoise.functions import Count
@@ -20,15 +20,15 @@ class Loaders:
     """The loaders of one operation; they see what its caller may see, and never outlive it."""
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self.users_by_id: Loader[int, User | None] = _by_id(scope.users)
-        self.contacts_by_id: Loader[int, Contact | None] = _by_id(scope.contacts)
-        self.appointments_by_id: Loader[int, Appointment | None] = _by_id(scope.appointments)
-        self.tags_by_id: Loader[int, Tag | None] = _by_id(scope.tags)
-        self.groups_by_id: Loader[int, Group | None] = _by_id(scope.groups)
-        self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(scope.custom_fields)
-        self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(scope.taggings.order_by("id"))
-        self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(scope.custom_values.order_by("ordinal"))
+        self._scope = scope  # query sets are built when they are needed: an operation needs few of them
+        self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
+        self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
+        self.appointments_by_id: Loader[int, Appointment | None] = _by_id(lambda: scope.appointments)
+        self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
+        self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
+        self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(lambda: scope.custom_fields)
+        self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(lambda: scope.taggings.order_by("id"))
+        self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(lambda: scope.custom_values.order_by("ordinal"))
         self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
         self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
 
@@ -50,17 +50,17 @@ class Loaders:
         return {row["tag_id"]: row["count"] for row in await counted.values("tag_id", "count")}
 
 
-def _by_id(queryset: QuerySet[M]) -> Loader[int, M | None]:
+def _by_id(rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:
     async def read(ids: Sequence[int]) -> Mapping[int, M | None]:
-        return {row.pk: row for row in await queryset.filter(id__in=ids)}
+        return {row.pk: row for row in await rows().filter(id__in=ids)}
 
     return Loader(read, lambda: None)
 
 
-def _by_contact(queryset: QuerySet[C]) -> Loader[int, list[C]]:
+def _by_contact(rows: Callable[[], QuerySet[C]]) -> Loader[int, list[C]]:
     async def read(contact_ids: Sequence[int]) -> Mapping[int, list[C]]:
         grouped: dict[int, list[C]] = defaultdict(list)
-        for row in await queryset.filter(contact_id__in=contact_ids):
+        for row in await rows().filter(contact_id__in=contact_ids):
             grouped[row.contact_id].append(row)
         return grouped
 

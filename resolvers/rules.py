@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -21,9 +21,9 @@ Check = Callable[[Any], Any]
 LONGEST_TEXT = 255
 LONGEST_EMAIL = 320
 LONGEST_URL = 2000
-LONGEST_NUMBER = 40  # no number that may be stored needs more characters, and reading one stays cheap
 INTEGER_LIMIT = 2**31
 
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([Ee][+-]?\d{1,3})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -149,11 +149,12 @@ def decimal(value: Any) -> Decimal | None:
     sign, digits, exponent = _read_decimal(given).as_tuple()
     if not isinstance(exponent, int):
         raise invalid("Expected a finite number.")
+    # By its digits, because arithmetic would round a long one, and overflow with a large one.
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
     exact = Decimal((sign, digits[: len(digits) - zeros], exponent + zeros))
     if exact and -(exponent + zeros) > DECIMAL_PLACES:
         raise invalid(f"The number has more than {DECIMAL_PLACES} decimal places. Round it as you mean it.")
-    if abs(exact) >= DECIMAL_LIMIT:
+    if exact.copy_abs() >= DECIMAL_LIMIT:
         raise invalid(f"The number is too large. It must lie below {DECIMAL_LIMIT:,f} in size.")
     return exact or Decimal(0)
 
@@ -161,13 +162,12 @@ def decimal(value: Any) -> Decimal | None:
 def _read_decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
         raise invalid("Expected a number.")
-    written = str(value)  # a float as it was most briefly written
-    if len(written) > LONGEST_NUMBER and not isinstance(value, Decimal):
-        raise invalid(f"Expected a number of at most {LONGEST_NUMBER} characters.")
-    try:
-        return Decimal(written)
-    except InvalidOperation:
-        raise invalid("Expected a number such as 1250 or 12.50.") from None
+    if isinstance(value, (Decimal, int)):
+        return Decimal(value)
+    written = str(value)  # a float as it is most briefly written
+    if not _NUMBER.fullmatch(written):
+        raise invalid("Expected a number such as 1250 or 12.50.")
+    return Decimal(written)
 
 
 def day(value: Any) -> date | None:

@@ -1,5 +1,6 @@
 """Contacts: what may be stored, how it is found again, and that a write touches only what it changes."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -119,6 +120,10 @@ async def test_a_phone_number_is_read_as_dialled_in_the_contacts_country(context
         ("spent", Decimal(10) ** 14, ("INVALID", "input.fields.spent")),
         ("spent", Decimal("NaN"), ("INVALID", "input.fields.spent")),
         ("spent", Decimal("-Infinity"), ("INVALID", "input.fields.spent")),
+        ("spent", Decimal("1e999999"), ("INVALID", "input.fields.spent")),
+        ("spent", "1e999", ("INVALID", "input.fields.spent")),
+        ("spent", "1_000", ("INVALID", "input.fields.spent")),
+        ("spent", 10**400, ("INVALID", "input.fields.spent")),
         ("spent", "1,5", ("INVALID", "input.fields.spent")),
         ("birthday", "2023-02-29", ("INVALID", "input.fields.birthday")),
         ("birthday", "20230101", ("INVALID", "input.fields.birthday")),
@@ -201,6 +206,18 @@ async def test_an_upsert_finds_the_contact_by_its_address(context: Context) -> N
     with pytest.raises(Refused) as refused:
         await upsert_contact(context, fields={"email": " ", "city": "Rome"})
     assert _problems(refused.value) == [("BLANK", "input.fields.email")]
+
+
+async def test_upserts_of_one_address_at_the_same_time_make_one_contact(context: Context) -> None:
+    async def upsert(number: int) -> Contact:
+        alone = Context(context.services, context.caller, context.scope)
+        tags = [{"name": f"T{number % 2}"}, {"name": f"T{1 - number % 2}"}]
+        return await upsert_contact(alone, fields={"email": "ann@example.com", "score": number}, tags=tags, create_missing_tags=True)
+
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*(upsert(number) for number in range(6)))
+    assert len({contact.id for contact in found}) == 1
+    assert (await context.scope.contacts.count(), await context.scope.taggings.count()) == (1, 2)
 
 
 async def test_tags_of_a_new_contact_exist_or_may_be_created(context: Context) -> None:

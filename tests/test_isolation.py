@@ -90,10 +90,14 @@ async def everything_of(database: Database, context: Context) -> dict[str, list[
 
 async def reply(context: Context, kind: str, query: str, given: dict[str, Any]) -> Any:
     """The answer, or the first one of a subscription."""
-    if kind != "subscription":
-        return await answer(context, query, given)
-    async with aclosing(await schema().subscribe(query, variable_values=given, context_value=context)) as results:
-        return formatted(await anext(results))
+    if kind == "subscription":
+        async with aclosing(await schema().subscribe(query, variable_values=given, context_value=context)) as results:
+            said = formatted(await anext(results))
+    else:
+        said = await answer(context, query, given)
+    codes = {error["extensions"]["code"] for error in said.get("errors", [])}
+    assert codes <= {"NOT_FOUND", "BAD_USER_INPUT"}, said  # anything else would say that the question was no question
+    return said
 
 
 async def test_ids_of_another_account_answer_like_ids_that_never_were(services: Services) -> None:
@@ -129,7 +133,7 @@ async def test_names_of_another_account_answer_like_names_that_never_were(servic
         query = guide.operation("query", name, field, depth=2)
         for place in guide.arguments(name, field, "String"):
             for theirs, nobodys in (("zebra", "moose"), ("Zebra@example.com", "Moose@example.com")):
-                said = [await answer(caller, query, variables(place(name), own["Contact"])) for name in (theirs, nobodys)]
+                said = [await reply(caller, "query", query, variables(place(name), own["Contact"])) for name in (theirs, nobodys)]
                 assert text(said[0], theirs) == text(said[1], nobodys), (name, place(theirs))
 
 
@@ -144,6 +148,10 @@ async def test_the_key_of_another_accounts_custom_field_is_unknown(services: Ser
     assert [row["key"] for row in fields] == ["zebra"]
 
 
+def destructive(field: tuple[str, object]) -> bool:
+    return field[0].startswith(("delete", "merge", "revoke"))
+
+
 async def test_a_walk_over_every_field_meets_nothing_of_another_account(services: Services) -> None:
     stranger, caller = await new_account(services), await new_account(services)
     foreign, own = await furnish(stranger, "Zebra"), await furnish(caller, "Okapi")
@@ -151,8 +159,8 @@ async def test_a_walk_over_every_field_meets_nothing_of_another_account(services
     guide = Guide(schema()._schema, own)
     read = []
     for kind, root in ROOTS:
-        for name, field in schema()._schema.type_map[root].fields.items():
-            query = guide.operation(kind, name, field, depth=6)
+        for name, field in sorted(schema()._schema.type_map[root].fields.items(), key=destructive):
+            query = guide.operation(kind, name, field, depth=5)
             given = variables(guide.own_arguments(name, field), own["Contact"])
             read.append(json.dumps(await reply(caller, kind, query, given)).lower())
     assert sum("okapi" in said for said in read) > 10

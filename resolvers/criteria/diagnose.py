@@ -17,6 +17,7 @@ from resolvers.criteria.tree import (
     AllOf,
     AnyOf,
     Column,
+    Condition,
     Custom,
     Groups,
     Node,
@@ -26,7 +27,6 @@ from resolvers.criteria.tree import (
     Related,
     TaggedAt,
     Tags,
-    Test,
     Tree,
     is_negative,
     walk,
@@ -87,18 +87,18 @@ class _Examination:
             case Related():
                 impossible = node.where is not None and self.truth(node.where) is False
                 return node.negated if impossible else None
-            case Test():
-                return self._of_test(node)
+            case Condition():
+                return self._of_condition(node)
             case _:
                 assert_never(node)
 
-    def _of_test(self, test: Test) -> bool | None:
-        met = _always_met(test, self._vocabulary.zone)
+    def _of_condition(self, condition: Condition) -> bool | None:
+        met = _always_met(condition, self._vocabulary.zone)
         if met is None:
             return None
         reason = "The value is never missing, so this is" if met else "The range has nothing in it, so this is"
-        truth = met is not test.negated
-        self.remarks.append(_constant(test, reason, truth=truth))
+        truth = met is not condition.negated
+        self.remarks.append(_constant(condition, reason, truth=truth))
         return truth
 
     def _of_list(self, node: AllOf | AnyOf) -> bool | None:
@@ -120,7 +120,7 @@ class _Examination:
                 yield one, other
 
     def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
-        one, other = (clause(found.test, self._vocabulary, negated=found.negated != found.test.negated) for found in pair)
+        one, other = (clause(found.condition, self._vocabulary, negated=found.negated != found.condition.negated) for found in pair)
         verb = "exclude each other" if isinstance(node, AllOf) else "leave nothing out"
         self.remarks.append(_constant(node, f"“{one}” and “{other}” {verb}, so this is", truth=isinstance(node, AnyOf)))
 
@@ -153,24 +153,24 @@ def _pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node
     by_source: dict[object, list[tuple[Node, Claim]]] = {}
     for child in node.children:
         if found := claim(child):
-            by_source.setdefault(found.test.source, []).append((child, found))
+            by_source.setdefault(found.condition.source, []).append((child, found))
     for together in by_source.values():
         yield from permutations(islice(together, MOST_COMPARED), 2)
 
 
-def _always_met(test: Test, zone: ZoneInfo) -> bool | None:
+def _always_met(condition: Condition, zone: ZoneInfo) -> bool | None:
     """Whether what the operator asks is met by every record, or by none."""
-    if isinstance(test.source, Column) and test.source.field.required and test.operator is IS_EMPTY:
+    if isinstance(condition.source, Column) and condition.source.field.required and condition.operator is IS_EMPTY:
         return True
-    if not isinstance(test.operand, Span):
+    if not isinstance(condition.operand, Span):
         return None
-    checks = (test.check(now) for now in moments(zone, test))
+    checks = (condition.check(now) for now in moments(zone, condition))
     return False if all(isinstance(check, Within) and not check.ranges for check in checks) else None
 
 
 def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
     """A remark where a node names something that no longer exists."""
-    if not isinstance(node, Test):
+    if not isinstance(node, Condition):
         return
     match node.source:
         case TaggedAt(tag_id) if tag_id not in vocabulary.tags:
@@ -185,13 +185,13 @@ def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
             return
 
 
-def _all_known(test: Test, known: Callable[[object], bool]) -> bool:
-    return not isinstance(test.operand, tuple) or all(map(known, test.operand))
+def _all_known(condition: Condition, known: Callable[[object], bool]) -> bool:
+    return not isinstance(condition.operand, tuple) or all(map(known, condition.operand))
 
 
-def _gone(test: Test, code: DiagnosticCode, kind: str) -> Diagnostic:
+def _gone(condition: Condition, code: DiagnosticCode, kind: str) -> Diagnostic:
     message = f"This names a {kind} that no longer exists, which matches nobody: name another one, or remove the condition."
-    return Diagnostic(code, test.path, message)
+    return Diagnostic(code, condition.path, message)
 
 
 def _constant(node: Node, reason: str, *, truth: bool) -> Diagnostic:

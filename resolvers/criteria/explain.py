@@ -1,6 +1,6 @@
 """Why one record matches or not: the tree again, with each node's truth and the value that was compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -12,7 +12,21 @@ from resolvers.criteria.names import Vocabulary
 from resolvers.criteria.predicate import judge, values_of
 from resolvers.criteria.sentence import capitalised, clause
 from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Column, Custom, Groups, Node, OfContact, Path, Related, Source, TaggedAt, Tags, Test, Tree, children
+from resolvers.criteria.tree import (
+    Column,
+    Condition,
+    Custom,
+    Groups,
+    Node,
+    OfContact,
+    Path,
+    Related,
+    Source,
+    TaggedAt,
+    Tags,
+    Tree,
+    children,
+)
 
 Json = str | int | bool | list[Any] | None
 
@@ -34,6 +48,27 @@ class Explanation:
 
     matches: bool
     root: ExplanationNode
+
+
+def _same(value: Any) -> Json:
+    found: Json = value
+    return found
+
+
+def _instant(value: int) -> str:
+    return from_microseconds(value).isoformat().replace("+00:00", "Z")
+
+
+def _day(value: int) -> str:
+    return from_day_number(value).isoformat()
+
+
+def _decimal(value: int) -> str:
+    return f"{from_units(value):f}"
+
+
+SHOWN: dict[Family, Callable[[Any], Json]] = {Family.DATE: _day, Family.DATE_TIME: _instant, Family.NUMBER: _decimal}
+SHOWN_CUSTOM: dict[str, Callable[[Any], Json]] = {"day": _day, "instant": _instant, "number": _decimal, "boolean": bool}
 
 
 def explain(tree: Tree, facts: Facts, *, now: Now, vocabulary: Vocabulary) -> Explanation:
@@ -60,20 +95,22 @@ class _Explainer:
 
     def _children(self, node: Node, facts: Facts) -> tuple[ExplanationNode, ...]:
         match node, facts:
-            case Related(where=None), _:
-                return ()
             case Related(where=where), ContactFacts(appointments=appointments):
-                # One appointment stands for all: one that meets the condition, where there is any.
-                found = sorted(appointments, key=lambda each: not judge(where)(each, self._now))
-                return tuple(self.node(where, each) for each in found[:1])
+                return self._of_appointments(where, appointments) if where else ()
             case OfContact(), AppointmentFacts(contact=contact):
                 return (self.node(node.child, contact),)
             case _:
                 return tuple(self.node(child, facts) for child in children(node))
 
+    def _of_appointments(self, where: Node, appointments: Sequence[AppointmentFacts]) -> tuple[ExplanationNode, ...]:
+        """One appointment stands for all: one that meets the condition, if any does."""
+        holds = judge(where)
+        found = next((each for each in appointments if holds(each, self._now)), next(iter(appointments), None))
+        return (self.node(where, found),) if found else ()
+
     def _actual(self, node: Node, facts: Facts) -> Json:
         match node, facts:
-            case Test(source=source), _:
+            case Condition(source=source), _:
                 shown = [self._shown(source, value) for value in values_of(source)(facts)]
                 return shown if isinstance(source, Tags | Groups) or len(shown) > 1 else next(iter(shown), None)
             case Related(where=where), ContactFacts(appointments=appointments):
@@ -97,24 +134,3 @@ class _Explainer:
                 return SHOWN.get(field.family, _same)(value)
             case _:
                 assert_never(source)
-
-
-def _same(value: Any) -> Json:
-    found: Json = value
-    return found
-
-
-def _instant(value: int) -> str:
-    return from_microseconds(value).isoformat().replace("+00:00", "Z")
-
-
-def _day(value: int) -> str:
-    return from_day_number(value).isoformat()
-
-
-def _decimal(value: int) -> str:
-    return f"{from_units(value):f}"
-
-
-SHOWN: dict[Family, Callable[[Any], Json]] = {Family.DATE: _day, Family.DATE_TIME: _instant, Family.NUMBER: _decimal}
-SHOWN_CUSTOM: dict[str, Callable[[Any], Json]] = {"day": _day, "instant": _instant, "number": _decimal, "boolean": bool}

@@ -14,7 +14,7 @@ from resolvers.criteria.operators import Quantifier
 from resolvers.criteria.ranges import difference, normalised
 from resolvers.criteria.temporal import moves
 from resolvers.criteria.time import MICROSECONDS_A_DAY, Now
-from resolvers.criteria.tree import Node, Not, Test
+from resolvers.criteria.tree import Condition, Node, Not
 
 SAMPLES = 50
 SAMPLE_STEP = 29 * MICROSECONDS_A_DAY + MICROSECONDS_A_DAY // 7
@@ -24,13 +24,13 @@ OF_MANY_VALUES = ("containsAny", "containsNone", "memberOfAny", "memberOfNone")
 class Claim(NamedTuple):
     """A leaf, or the opposite of one."""
 
-    test: Test
+    condition: Condition
     negated: bool
 
     @property
     def opposite(self) -> "Claim":
         """What is true exactly where this is false."""
-        return Claim(self.test, not self.negated)
+        return Claim(self.condition, not self.negated)
 
 
 def claim(node: Node) -> Claim | None:
@@ -38,16 +38,16 @@ def claim(node: Node) -> Claim | None:
     if isinstance(node, Not):
         found = claim(node.child)
         return found and found.opposite
-    if not isinstance(node, Test) or node.operator.quantifier is not Quantifier.SOME or isinstance(node.operand, Anniversary):
+    if not isinstance(node, Condition) or node.operator.quantifier is not Quantifier.SOME or isinstance(node.operand, Anniversary):
         return None  # anniversaries are ranges by the ten thousand, too many to compare at every sample
     return Claim(node, node.negated)
 
 
 def excludes(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
     """Whether no record meets both."""
-    if one.test.source != other.test.source:
+    if one.condition.source != other.condition.source:
         return False
-    return all(_excludes(one, other, now) for now in moments(zone, one.test, other.test))
+    return all(_excludes(one, other, now) for now in moments(zone, one.condition, other.condition))
 
 
 def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
@@ -55,17 +55,17 @@ def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
     return excludes(one, other.opposite, zone)
 
 
-def moments(zone: ZoneInfo, *tests: Test) -> Iterator[Now]:
+def moments(zone: ZoneInfo, *tests: Condition) -> Iterator[Now]:
     """The moments at which these leaves have to be looked at."""
-    count = SAMPLES if any(moves(test) for test in tests) else 1
+    count = SAMPLES if any(moves(condition) for condition in tests) else 1
     return (Now(index * SAMPLE_STEP, zone) for index in range(count))
 
 
 def _excludes(one: Claim, other: Claim, now: Now) -> bool:
-    first, second = one.test.check(now), other.test.check(now)
+    first, second = one.condition.check(now), other.condition.check(now)
     match one.negated, other.negated:
         case False, False:
-            return one.test.operator.name not in OF_MANY_VALUES and _apart(first, second)
+            return one.condition.operator.name not in OF_MANY_VALUES and _apart(first, second)
         case False, True:
             return _inside(first, second)
         case True, False:

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, assert_never
 
 from models import RecordType
 from resolvers.criteria.operators import IS_EMPTY
-from resolvers.criteria.tree import Column, Custom, Groups, Node, Related, TaggedAt, Tags, Test, Tree, walk
+from resolvers.criteria.tree import Column, Condition, Custom, Groups, Node, Related, TaggedAt, Tags, Tree, walk
 
 ANY_TAG = 0
 EXISTENCE = "*"
@@ -30,25 +30,25 @@ def groups_mentioned(tree: Tree) -> frozenset[int]:
 
 def _of_node(node: Node) -> Iterator[Mention]:
     match node:
-        case Test():
-            yield from _of_test(node)
+        case Condition():
+            yield from _of_condition(node)
         case Related():
             yield Mention("appointment", EXISTENCE)
         case _:
             return
 
 
-def _of_test(test: Test) -> Iterator[Mention]:
-    match test.source:
+def _of_condition(condition: Condition) -> Iterator[Mention]:
+    match condition.source:
         case Column():
-            yield Mention("contact" if test.source.record_type is RecordType.CONTACT else "appointment", test.source.column)
+            yield Mention("contact" if condition.source.record_type is RecordType.CONTACT else "appointment", condition.source.column)
         case Custom():
-            yield Mention("custom", test.source.field_id)
+            yield Mention("custom", condition.source.field_id)
         case TaggedAt():
-            yield Mention("tag", test.source.tag_id)
+            yield Mention("tag", condition.source.tag_id)
         case Tags():
-            yield from (Mention("tag", tag_id) for tag_id in ((ANY_TAG,) if test.operator is IS_EMPTY else test.operand))
+            yield from (Mention("tag", tag_id) for tag_id in ((ANY_TAG,) if condition.operator is IS_EMPTY else condition.operand))
         case Groups():
-            yield from (Mention("group", group_id) for group_id in test.operand)
+            yield from (Mention("group", group_id) for group_id in condition.operand)
         case _:
-            assert_never(test.source)
+            assert_never(condition.source)

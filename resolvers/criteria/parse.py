@@ -20,6 +20,7 @@ from resolvers.criteria.tree import (
     AllOf,
     AnyOf,
     Column,
+    Condition,
     Custom,
     Groups,
     Node,
@@ -29,7 +30,6 @@ from resolvers.criteria.tree import (
     Source,
     TaggedAt,
     Tags,
-    Test,
     Tree,
     is_negative,
 )
@@ -91,12 +91,12 @@ def _node(value: Any, place: Place) -> Node:
         case "custom":
             return _custom(held, at)
         case "tags":
-            return _test(held, at, source=Tags(), family=Family.TAGS)
+            return _condition(held, at, source=Tags(), family=Family.TAGS)
         case "group":
-            return _test(held, at, source=Groups(), family=Family.GROUPS)
+            return _condition(held, at, source=Groups(), family=Family.GROUPS)
         case _:
             field = FIELDS[place.record_type][key]
-            return _test(held, at, source=Column(place.record_type, field), family=field.family)
+            return _condition(held, at, source=Column(place.record_type, field), family=field.family)
 
 
 def _any(value: Any, place: Place) -> AnyOf:
@@ -111,10 +111,10 @@ def _any(value: Any, place: Place) -> AnyOf:
     return AnyOf(children, place.path)
 
 
-def _test(value: Any, place: Place, *, source: Source, family: Family) -> Test:
+def _condition(value: Any, place: Place, *, source: Source, family: Family) -> Condition:
     rows = OPERATORS[family]
     name, operand = one_key(value, place, allowed=rows)
-    return Test(source, rows[name], rows[name].read(operand, place.at(name)), place.path)
+    return Condition(source, rows[name], rows[name].read(operand, place.at(name)), place.path)
 
 
 def _related(value: Any, place: Place) -> Related:
@@ -127,14 +127,14 @@ def _related(value: Any, place: Place) -> Related:
     return Related(where, at_least_one(found["count"], at.at("count")), negated=False, path=place.path)
 
 
-def _tagged_at(value: Any, place: Place) -> Test:
+def _tagged_at(value: Any, place: Place) -> Condition:
     found = members(value, place, required=("tag", "when"))
     source = TaggedAt(tag(found["tag"], place.at("tag")))
-    when = _test(found["when"], place.at("when"), source=source, family=Family.DATE_TIME)
-    return Test(source, when.operator, when.operand, place.path)
+    when = _condition(found["when"], place.at("when"), source=source, family=Family.DATE_TIME)
+    return Condition(source, when.operator, when.operand, place.path)
 
 
-def _custom(value: Any, place: Place) -> Test:
+def _custom(value: Any, place: Place) -> Condition:
     found = members(value, place, required=("key",), optional=CUSTOM_FAMILIES)
     families = [name for name in CUSTOM_FAMILIES if name in found]
     if len(families) != 1:
@@ -143,10 +143,10 @@ def _custom(value: Any, place: Place) -> Test:
     field = _field(found["key"], CUSTOM_FAMILIES[name], place)
     kind = CUSTOM_KINDS[field.type] if field else _kind_of(CUSTOM_FAMILIES[name])
     source = Custom(field.id if field else 0, kind.column, found["key"])
-    test = _test(found[name], place.at(name), source=source, family=kind.family)
+    condition = _condition(found[name], place.at(name), source=source, family=kind.family)
     if field and kind.family is Family.CHOICE:
-        _check_choices(test, field, place.at(name, test.operator.name))
-    return Test(source, test.operator, test.operand, place.path)
+        _check_choices(condition, field, place.at(name, condition.operator.name))
+    return Condition(source, condition.operator, condition.operand, place.path)
 
 
 def _field(key: Any, family: Family, place: Place) -> FieldName | None:
@@ -169,11 +169,11 @@ def _kind_of(family: Family) -> CustomKind:
     return next(kind for kind in CUSTOM_KINDS.values() if kind.family is family)
 
 
-def _check_choices(test: Test, field: FieldName, place: Place) -> None:
+def _check_choices(condition: Condition, field: FieldName, place: Place) -> None:
     choices = {fold(choice) for choice in field.choices}
-    if not choices or place.stored or not isinstance(test.operand, tuple):
+    if not choices or place.stored or not isinstance(condition.operand, tuple):
         return
-    unknown = [(index, choice) for index, choice in enumerate(test.operand) if fold(choice) not in choices]
+    unknown = [(index, choice) for index, choice in enumerate(condition.operand) if fold(choice) not in choices]
     if unknown:
         message = f"is not a choice of `{field.key}`. Its choices are {listed(field.choices)}."
         raise Refused([place.at(str(index)).problem(ProblemCode.NOT_FOUND, f"{quoted(choice)} {message}") for index, choice in unknown])

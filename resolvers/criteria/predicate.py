@@ -14,6 +14,7 @@ from resolvers.criteria.tree import (
     AllOf,
     AnyOf,
     Column,
+    Condition,
     Custom,
     Groups,
     Node,
@@ -23,7 +24,6 @@ from resolvers.criteria.tree import (
     Source,
     TaggedAt,
     Tags,
-    Test,
     Tree,
     walk,
 )
@@ -54,7 +54,7 @@ class Needs:
 
 def needs(tree: Tree) -> Needs:
     """What the tree's predicate looks at."""
-    sources = [node.source for node in walk(tree.root) if isinstance(node, Test)]
+    sources = [node.source for node in walk(tree.root) if isinstance(node, Condition)]
     return Needs(
         tags=any(isinstance(source, Tags | TaggedAt) for source in sources),
         custom=any(isinstance(source, Custom) for source in sources),
@@ -81,8 +81,8 @@ def judge(node: Node) -> Judge:
             return _of_contact(judge(node.child))
         case Related():
             return _related(judge(node.where) if node.where else None, node.least, negated=node.negated)
-        case Test():
-            return _test(node)
+        case Condition():
+            return _condition(node)
         case _:
             assert_never(node)
 
@@ -123,17 +123,17 @@ def _related(child: Judge | None, least: int, *, negated: bool) -> Judge:
     return holds
 
 
-def _test(test: Test) -> Judge:
-    if test.operator.quantifier is not Quantifier.SOME:
-        return _each(test)
-    check_at, negated = _check_at(test), test.negated
-    if isinstance(test.source, Column):
-        return _column_test(test.source.column, check_at, negated=negated)
-    values = values_of(test.source)
+def _condition(condition: Condition) -> Judge:
+    if condition.operator.quantifier is not Quantifier.SOME:
+        return _each(condition)
+    check_at, negated = _check_at(condition), condition.negated
+    if isinstance(condition.source, Column):
+        return _column_condition(condition.source.column, check_at, negated=negated)
+    values = values_of(condition.source)
     return lambda facts, now: any(map(check_at(now), values(facts))) is not negated
 
 
-def _column_test(column: str, check_at: Callable[[Now], InMemory], *, negated: bool) -> Judge:
+def _column_condition(column: str, check_at: Callable[[Now], InMemory], *, negated: bool) -> Judge:
     """The commonest leaf, apart because there is no set of values to build."""
 
     def holds(facts: Any, now: Now) -> bool:
@@ -143,26 +143,26 @@ def _column_test(column: str, check_at: Callable[[Now], InMemory], *, negated: b
     return holds
 
 
-def _each(test: Test) -> Judge:
-    check, values = test.check(ANY_MOMENT), values_of(test.source)
+def _each(condition: Condition) -> Judge:
+    check, values = condition.check(ANY_MOMENT), values_of(condition.source)
     wanted = check.values if isinstance(check, OneOf) else frozenset()
-    if test.operator.quantifier is Quantifier.EXACTLY:
+    if condition.operator.quantifier is Quantifier.EXACTLY:
         return lambda facts, _now: wanted == frozenset(values(facts))
     return lambda facts, _now: wanted.issubset(values(facts))
 
 
-def _check_at(test: Test) -> Callable[[Now], InMemory]:
+def _check_at(condition: Condition) -> Callable[[Now], InMemory]:
     """The leaf's check at a moment, made anew only when the moment makes a difference."""
-    check = test.check(ANY_MOMENT)
+    check = condition.check(ANY_MOMENT)
     in_memory = check.in_memory()
-    if not is_zoned(test):
+    if not is_zoned(condition):
         return lambda _now: in_memory
     moment = ANY_MOMENT
 
     def check_at(now: Now) -> InMemory:
         nonlocal check, in_memory, moment
         if now is not moment:
-            moment, fresh = now, test.check(now)
+            moment, fresh = now, condition.check(now)
             if fresh != check:
                 check, in_memory = fresh, fresh.in_memory()
         return in_memory

@@ -16,7 +16,7 @@ from resolvers.criteria.fields import TABLES
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
 from resolvers.criteria.sql import Parameter, Sql, joined
 from resolvers.criteria.time import Now
-from resolvers.criteria.tree import AllOf, AnyOf, Column, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Test, Tree
+from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
 
 
 class CriteriaQuery(Q):
@@ -89,8 +89,8 @@ class _Compiler:
                 return _is_in(_name(table, "contact_id"), self._contacts(node.child), negated=negated)
             case Related():
                 return _is_in(_name(table, "id"), self._contacts_with(node), negated=negated != node.negated)
-            case Test():
-                return self._test(node, table, negated=negated != node.negated)
+            case Condition():
+                return self._condition(node, table, negated=negated != node.negated)
             case _:
                 assert_never(node)
 
@@ -107,24 +107,24 @@ class _Compiler:
         having = Sql("COUNT(*) >= ", Parameter(node.least)) if node.least > 1 else None
         return _Values(table, "contact_id", "", self._in_account(table)).holders(InSql(where), having)
 
-    def _test(self, test: Test, table: str, *, negated: bool) -> Sql:
-        check = test.check(self._now)
-        if isinstance(test.source, Column):
-            column = _name(table, test.source.column)
+    def _condition(self, condition: Condition, table: str, *, negated: bool) -> Sql:
+        check = condition.check(self._now)
+        if isinstance(condition.source, Column):
+            column = _name(table, condition.source.column)
             where, given = check.in_sql(column)
             if isinstance(check, Present) and negated:
                 return Sql(f"{column} IS NULL")
             if not given:
                 return where.negate() if negated else where
-        values = self._values(test)
+        values = self._values(condition)
         record = _name(table, "id")
-        if isinstance(check, OneOf) and test.operator.quantifier is not Quantifier.SOME:
-            found = _each(record, values, check, exactly=test.operator.quantifier is Quantifier.EXACTLY)
+        if isinstance(check, OneOf) and condition.operator.quantifier is not Quantifier.SOME:
+            found = _each(record, values, check, exactly=condition.operator.quantifier is Quantifier.EXACTLY)
             return found.negate() if negated else found
         return _is_in(record, values.holders(check.in_sql(values.qualified)), negated=negated)
 
-    def _values(self, test: Test) -> _Values:
-        match test.source:
+    def _values(self, condition: Condition) -> _Values:
+        match condition.source:
             case Column(record_type, field):
                 table = TABLES[record_type]
                 return _Values(table, "id", field.column, self._in_account(table))
@@ -134,12 +134,12 @@ class _Compiler:
                 return _Values("taggings", "contact_id", "tagged_at", Sql('"tag_id" = ', Parameter(tag_id)))
             case Tags():
                 # Ids of tags and groups belong to one account; a second condition would cost the covering index.
-                any_tag = test.operator is IS_EMPTY
+                any_tag = condition.operator is IS_EMPTY
                 return _Values("taggings", "contact_id", "tag_id", self._in_account("taggings") if any_tag else None)
             case Groups():
                 return _Values("group_members", "record_id", "group_id", None)
             case _:
-                assert_never(test.source)
+                assert_never(condition.source)
 
     def _in_account(self, table: str) -> Sql:
         return Sql(_name(table, "account_id"), " = ", Parameter(self._account_id))

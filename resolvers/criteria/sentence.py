@@ -7,7 +7,7 @@ from resolvers.criteria.fields import Family
 from resolvers.criteria.names import Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.tree import AllOf, AnyOf, Column, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Test, Tree
+from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
 from resolvers.criteria.words import counted, in_words, listing
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -58,8 +58,8 @@ def clause(node: Node, vocabulary: Vocabulary, *, voice: Voice = TOP, negated: b
             return clause(node.child, vocabulary, voice=THE_CONTACT, negated=negated)
         case Related():
             return voice.subject + _related(node, vocabulary, negated=negated != node.negated)
-        case Test():
-            return _test(node, vocabulary, voice, negated=negated != node.negated)
+        case Condition():
+            return _condition(node, vocabulary, voice, negated=negated != node.negated)
         case _:
             assert_never(node)
 
@@ -83,47 +83,47 @@ def _related(node: Related, vocabulary: Vocabulary, *, negated: bool) -> str:
     return f"{words} where {_enclosed(node.where, vocabulary, IT)}" if node.where else words
 
 
-def _test(test: Test, vocabulary: Vocabulary, voice: Voice, *, negated: bool) -> str:
-    verb, _, pattern = test.operator.says.partition(" ")
-    subject, verbs = _subject(test, verb, vocabulary)
-    words = _operands(test, vocabulary)
+def _condition(condition: Condition, vocabulary: Vocabulary, voice: Voice, *, negated: bool) -> str:
+    verb, _, pattern = condition.operator.says.partition(" ")
+    subject, verbs = _subject(condition, verb, vocabulary)
+    words = _operands(condition, vocabulary)
     opener = voice.subject if subject == "" else voice.owner
     return " ".join(filter(None, [f"{opener}{subject}".rstrip(), verbs[negated], pattern.format(*words)]))
 
 
-def _subject(test: Test, verb: str, vocabulary: Vocabulary) -> tuple[str, tuple[str, str]]:
+def _subject(condition: Condition, verb: str, vocabulary: Vocabulary) -> tuple[str, tuple[str, str]]:
     """What the clause is about, and its verb with its opposite; no subject where the verb is about the record itself."""
-    match test.source:
+    match condition.source:
         case Column(field=field):
             if field.verb and verb == "is":
                 return "", field.verb
             return field.label[:1].lower() + field.label[1:], VERBS[verb]
         case Custom():
-            known = vocabulary.fields.get(test.source.key) if test.source.field_id else None
-            return known.label if known else f"deleted field {test.source.key}", VERBS[verb]
+            known = vocabulary.fields.get(condition.source.key) if condition.source.field_id else None
+            return known.label if known else f"deleted field {condition.source.key}", VERBS[verb]
         case TaggedAt():
-            name = vocabulary.tags.get(test.source.tag_id, "a deleted tag")
+            name = vocabulary.tags.get(condition.source.tag_id, "a deleted tag")
             return "", (f"was tagged {name}", f"was not tagged {name}")
         case Tags():
             return "tags", PLURAL_VERBS[verb]
         case Groups():
             return "", VERBS[verb]
         case _:
-            assert_never(test.source)
+            assert_never(condition.source)
 
 
-def _operands(test: Test, vocabulary: Vocabulary) -> list[str]:
-    operand = test.operand
+def _operands(condition: Condition, vocabulary: Vocabulary) -> list[str]:
+    operand = condition.operand
     if isinstance(operand, Span):
         return [in_words(operand.low, vocabulary.zone), in_words(operand.high, vocabulary.zone)]
     if isinstance(operand, tuple):
-        conjunction = "or" if test.operator.quantifier is Quantifier.SOME else "and"
-        return [listing([_named(test, value, vocabulary) for value in operand], conjunction)]
+        conjunction = "or" if condition.operator.quantifier is Quantifier.SOME else "and"
+        return [listing([_named(condition, value, vocabulary) for value in operand], conjunction)]
     return [in_words(operand, vocabulary.zone)]
 
 
-def _named(test: Test, value: object, vocabulary: Vocabulary) -> str:
-    match test.source, value:
+def _named(condition: Condition, value: object, vocabulary: Vocabulary) -> str:
+    match condition.source, value:
         case Tags(), int():
             return vocabulary.tags.get(value, "a deleted tag")
         case Groups(), int():

@@ -9,16 +9,16 @@ from resolvers.criteria.checks import Within
 from resolvers.criteria.operands import Span
 from resolvers.criteria.ranges import Ranges, difference
 from resolvers.criteria.time import FromNow, FromToday, NamedDay, Now, Offset, StartOf
-from resolvers.criteria.tree import Test, Tree, tests
+from resolvers.criteria.tree import Condition, Tree, conditions
 
-TemporalLeaf = Test
+TemporalLeaf = Condition
 
 _MOVING = FromNow | FromToday | NamedDay | Offset | Anniversary
 
 
 def temporal_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
     """The distinct leaves that are about now or today; each tells by its source where the values stand."""
-    return tuple(dict.fromkeys(test for test in tests(tree) if moves(test)))
+    return tuple(dict.fromkeys(condition for condition in conditions(tree) if moves(condition)))
 
 
 def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
@@ -27,19 +27,19 @@ def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
     return difference(one.ranges, other.ranges) if isinstance(one, Within) and isinstance(other, Within) else ()
 
 
-def moves(test: Test) -> bool:
+def moves(condition: Condition) -> bool:
     """Whether the leaf's truth can change by the passing of time alone."""
-    return any(isinstance(part, _MOVING) for part in _parts(test.operand))
+    return any(isinstance(part, _MOVING) for part in _parts(condition.operand))
 
 
-def is_zoned(test: Test) -> bool:
+def is_zoned(condition: Condition) -> bool:
     """Whether the leaf's truth can depend on the moment or on the account's time zone."""
-    return any(isinstance(part, _MOVING | date) for part in _parts(test.operand))
+    return any(isinstance(part, _MOVING | date) for part in _parts(condition.operand))
 
 
 def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
     """The distinct leaves that a new time zone can affect."""
-    return tuple(dict.fromkeys(test for test in tests(tree) if is_zoned(test)))
+    return tuple(dict.fromkeys(condition for condition in conditions(tree) if is_zoned(condition)))
 
 
 def _parts(operand: Any) -> Iterator[Any]:

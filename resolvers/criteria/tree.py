@@ -61,7 +61,7 @@ Source = Column | Custom | TaggedAt | Tags | Groups
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Condition:
     """A leaf: one operator asked of the values of one source. Equal wherever in a document it stands."""
 
     source: Source
@@ -121,7 +121,7 @@ class Not:
     path: Path = field(compare=False)
 
 
-Node = AllOf | AnyOf | Not | Test | Related | OfContact
+Node = AllOf | AnyOf | Not | Condition | Related | OfContact
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Tree:
 def is_negative(node: Node) -> bool:
     """Whether a node says what must not be: such a node must not stand directly in an `any`."""
     match node:
-        case Test():
+        case Condition():
             return node.operator.negative
         case Related():
             return node.negated
@@ -156,7 +156,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return (node.child,)
         case Related():
             return (node.where,) if node.where else ()
-        case Test():
+        case Condition():
             return ()
         case _:
             assert_never(node)
@@ -169,6 +169,6 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
-def tests(tree: Tree) -> Iterator[Test]:
+def conditions(tree: Tree) -> Iterator[Condition]:
     """All leaves that ask something of values, in the order in which they were written."""
-    return (node for node in walk(tree.root) if isinstance(node, Test))
+    return (node for node in walk(tree.root) if isinstance(node, Condition))

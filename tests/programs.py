@@ -1,0 +1,38 @@
+"""Running the real `muster` program to its end, whatever that is."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.processes import DEADLINE, MUSTER, environment
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a program ended, and what it said."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def sentence(self) -> str:
+        """The only line that a program that failed said."""
+        (line,) = self.errors.splitlines()
+        assert "Traceback" not in line
+        return line
+
+
+async def run(url: str, *arguments: str | Path, **settings: str) -> Ran:
+    """Run `muster` on this database."""
+    process = await asyncio.create_subprocess_exec(
+        *MUSTER,
+        *map(str, arguments),
+        env=environment(url, **settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(DEADLINE):
+        output, errors = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, output.decode(), errors.decode())

@@ -1,0 +1,304 @@
+"""Reading documents: what is accepted comes back the same, and what is not is refused with its place and a remedy."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import RecordType
+from models.errors import Problem, ProblemCode, Refused
+from models.ids import to_global_id
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.names import GroupName
+from resolvers.criteria.parse import parse
+from resolvers.criteria.place import MOST_PROBLEMS
+from resolvers.criteria.tree import Tree
+from tests import criteria_world as world
+
+NAMES = world.vocabulary(ZoneInfo("UTC"), with_gone=True)
+LIMITS = CriteriaLimits()
+
+quick = settings(max_examples=300, deadline=None)
+
+
+def read(document: Any, limits: CriteriaLimits = LIMITS) -> Tree:
+    return parse(document, NAMES, limits)
+
+
+def problems(document: Any, limits: CriteriaLimits = LIMITS) -> list[Problem]:
+    with pytest.raises(Refused) as refused:
+        read(document, limits)
+    return list(refused.value.problems)
+
+
+def only(document: Any, limits: CriteriaLimits = LIMITS) -> tuple[ProblemCode, str]:
+    (problem,) = problems(document, limits)
+    assert problem.message.endswith((".", "]"))
+    return problem.code, ".".join(problem.path)
+
+
+def contacts(**leaf: Any) -> Any:
+    return {"contacts": leaf}
+
+
+# ---------------------------------------------------------------- laws
+
+
+@quick
+@given(world.documents)
+def test_what_is_stored_reads_back_as_the_same_tree(document: Any) -> None:
+    tree = read(document)
+    again = read(json.loads(json.dumps(tree.document)))
+    assert again == tree
+    assert again.document == tree.document
+
+
+keys = st.sampled_from(
+    "contacts appointments all any not country tags taggedAt group custom contact some none atLeast count where equals notEquals contains"
+    " containsAny containsAll isEmpty before between from to at now day date named today days months anniversary within withinLast key text"
+    " number choice tag when id name startsAt status isAny memberOfAny score birthday".split()
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=5),
+    keys,
+    st.sampled_from(["2026-01-01", "1e9", "\ud800", "\x00"]),
+)
+hostile = st.recursive(
+    scalars, lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(keys, below, max_size=3)), max_leaves=12
+)
+
+
+def accepted_or_refused(document: Any) -> None:
+    try:
+        read(document)
+    except Refused as refused:
+        assert refused.problems
+        assert all(problem.message and all(isinstance(step, str) for step in problem.path) for problem in refused.problems)
+
+
+@quick
+@given(hostile)
+def test_any_json_is_accepted_or_refused(document: Any) -> None:
+    accepted_or_refused(document)
+
+
+@quick
+@given(st.data())
+def test_a_document_with_one_part_replaced_by_anything_is_accepted_or_refused(data: st.DataObject) -> None:
+    document = json.loads(json.dumps(data.draw(world.documents)))
+    node: Any = document
+    while isinstance(node, dict | list) and node:
+        step: Any = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else list(range(len(node)))))
+        if not isinstance(node[step], dict | list) or data.draw(st.booleans()):
+            node[step] = data.draw(hostile)
+            break
+        node = node[step]
+    accepted_or_refused(document)
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def nested(levels: int, key: str = "all") -> Any:
+    document: Any = {"country": {"equals": ["x"]}}
+    for _ in range(levels):
+        document = {key: [document] if key in ("all", "any") else document}
+    return {"contacts": document}
+
+
+@pytest.mark.parametrize("key", ["all", "any", "not"])
+def test_eight_levels_are_accepted_and_nine_are_not(key: str) -> None:
+    assert read(nested(8, key))
+    assert only(nested(9, key))[0] is ProblemCode.TOO_COMPLEX
+
+
+def test_relations_count_as_levels() -> None:
+    document: Any = {"title": {"equals": ["x"]}}
+    for _ in range(4):
+        document = {"contact": {"appointments": {"some": document}}}
+    assert read({"appointments": document})
+    assert only(contacts(appointments={"some": document}))[0] is ProblemCode.TOO_COMPLEX
+
+
+@pytest.mark.parametrize("key", ["all", "not", "contact", "appointments", "some", "where", "equals"])
+def test_ten_thousand_levels_are_refused_without_descending(key: str) -> None:
+    assert problems(nested(10_000, key))
+
+
+def test_a_leaf_too_many_is_refused() -> None:
+    leaf = {"city": {"isEmpty": True}}
+    assert read(contacts(all=[leaf] * 250))
+    assert only(contacts(all=[leaf] * 251))[0] is ProblemCode.TOO_COMPLEX
+    assert only(contacts(all=[{"any": [leaf] * 126}, {"any": [leaf] * 125}]))[0] is ProblemCode.TOO_COMPLEX
+
+
+def test_a_value_too_many_is_refused() -> None:
+    assert read(contacts(country={"equals": ["x"] * 1000}))
+    assert only(contacts(country={"equals": ["x"] * 1001})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals")
+
+
+def test_a_value_too_long_is_refused_by_its_bytes() -> None:
+    assert read(contacts(country={"equals": ["ä" * 512]}))
+    assert only(contacts(country={"equals": ["ä" * 512 + "b"]})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals.0")
+
+
+def test_no_more_problems_are_reported_than_anybody_mends() -> None:
+    assert len(problems(contacts(country={"equals": [""] * 500}))) == MOST_PROBLEMS
+
+
+def test_lower_limits_do_not_break_what_is_stored() -> None:
+    tree = read(nested(8))
+    assert parse(tree.document, NAMES, CriteriaLimits(1, 1, 1, 1), stored=True) == tree
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    document = contacts(
+        all=[
+            {"country": {"equals": []}},
+            {"any": [{"shoeSize": {"equals": ["9"]}}, {"score": {"greaterThan": "many"}}]},
+            {"tags": {"containsAny": [{"name": "?"}]}},
+        ]
+    )
+    assert [(problem.code, ".".join(problem.path)) for problem in problems(document)] == [
+        (ProblemCode.INVALID, "contacts.all.0.country.equals"),
+        (ProblemCode.INVALID, "contacts.all.1.any.0"),
+        (ProblemCode.INVALID, "contacts.all.1.any.1.score.greaterThan"),
+        (ProblemCode.NOT_FOUND, "contacts.all.2.tags.containsAny.0.name"),
+    ]
+
+
+NEGATIVES: list[Any] = [
+    {"country": {"notEquals": ["x"]}},
+    {"country": {"notContains": ["x"]}},
+    {"score": {"notEquals": ["1"]}},
+    {"birthday": {"notOn": [{"named": "TODAY"}]}},
+    {"owner": {"isNone": [to_global_id("User", 1)]}},
+    {"tags": {"containsNone": [{"name": "Client"}]}},
+    {"group": {"memberOfNone": [to_global_id("Group", 1)]}},
+    {"appointments": {"none": {"title": {"equals": ["x"]}}}},
+    {"custom": {"key": "nickname", "text": {"notEquals": ["x"]}}},
+    {"taggedAt": {"tag": {"name": "Client"}, "when": {"notOn": [{"named": "TODAY"}]}}},
+]
+
+
+@pytest.mark.parametrize("negative", NEGATIVES)
+def test_a_negative_condition_must_not_stand_directly_in_any(negative: Any) -> None:
+    (key,) = negative
+    assert only(contacts(any=[negative, {"city": {"equals": ["y"]}}])) == (ProblemCode.NEGATIVE_UNDER_ANY, f"contacts.any.0.{key}")
+    assert read(contacts(all=[negative]))
+    assert read(contacts(any=[{"all": [negative]}, {"not": negative}]))
+
+
+POSITIVES: list[Any] = [
+    {"country": {"isEmpty": True}},
+    {"custom": {"key": "agreed", "boolean": {"is": False}}},
+    {"not": {"country": {"equals": ["x"]}}},
+    {"appointments": {"some": {"title": {"notEquals": ["x"]}}}},
+]
+
+
+@pytest.mark.parametrize("positive", POSITIVES)
+def test_only_negative_operators_are_negative(positive: Any) -> None:
+    assert read(contacts(any=[positive]))
+
+
+INVALID: list[tuple[Any, str]] = [
+    ({}, ""),
+    ({"contacts": {}}, "contacts"),
+    ({"contacts": {"city": {"isEmpty": True}}, "appointments": {}}, ""),
+    (contacts(all=[]), "contacts.all"),
+    (contacts(all={}), "contacts.all"),
+    (contacts(country={"equals": "Canada"}), "contacts.country.equals"),
+    (contacts(country={"equals": [" \t\u00a0"]}), "contacts.country.equals.0"),
+    (contacts(country={"equals": [None]}), "contacts.country.equals.0"),
+    (contacts(country={"equals": ["a\x00"]}), "contacts.country.equals.0"),
+    (contacts(country={"equals": ["\ud800"]}), "contacts.country.equals.0"),
+    (contacts(country={"startsWith": ["\U0010ffff"]}), "contacts.country.startsWith.0"),
+    (contacts(country={"isEmpty": None}), "contacts.country.isEmpty"),
+    (contacts(country={"greaterThan": "1"}), "contacts.country"),
+    (contacts(title={"equals": ["x"]}), "contacts"),
+    (contacts(score={"equals": [1.5]}), "contacts.score.equals.0"),
+    (contacts(score={"equals": [True]}), "contacts.score.equals.0"),
+    (contacts(spent={"equals": ["NaN"]}), "contacts.spent.equals.0"),
+    (contacts(spent={"equals": ["1e400000000"]}), "contacts.spent.equals.0"),
+    (contacts(spent={"equals": ["0.00001"]}), "contacts.spent.equals.0"),
+    (contacts(spent={"lessThan": "100000000000000"}), "contacts.spent.lessThan"),
+    (contacts(spent={"lessThan": 10**400}), "contacts.spent.lessThan"),
+    (contacts(spent={"between": {"from": "1"}}), "contacts.spent.between.to"),
+    (contacts(createdAt={"before": {"at": "2026-01-01T00:00:00"}}), "contacts.createdAt.before.at"),
+    (contacts(createdAt={"before": {"at": "2026-01-01T00:00:00.1234567Z"}}), "contacts.createdAt.before.at"),
+    (contacts(createdAt={"before": {"at": "2026-02-30T00:00:00Z"}}), "contacts.createdAt.before.at"),
+    (contacts(createdAt={"before": {"at": "0001-01-01T00:00:00+14:00"}}), "contacts.createdAt.before.at"),
+    (contacts(createdAt={"before": {"now": {"days": 2**31}}}), "contacts.createdAt.before.now.days"),
+    (contacts(createdAt={"before": {"now": {"years": 1}}}), "contacts.createdAt.before.now"),
+    (contacts(createdAt={"before": {"day": {"today": {"hours": 1}}}}), "contacts.createdAt.before.day.today.hours"),
+    (contacts(createdAt={"withinLast": {}}), "contacts.createdAt.withinLast"),
+    (contacts(createdAt={"withinNext": {"days": -1}}), "contacts.createdAt.withinNext"),
+    (contacts(birthday={"withinNext": {"days": 1, "minutes": 5}}), "contacts.birthday.withinNext.minutes"),
+    (contacts(birthday={"before": {"date": "2026-02-29"}}), "contacts.birthday.before.date"),
+    (contacts(birthday={"before": {"named": "SOMEDAY"}}), "contacts.birthday.before.named"),
+    (contacts(birthday={"anniversary": {"today": False}}), "contacts.birthday.anniversary.today"),
+    (contacts(birthday={"anniversary": {"thisMonth": False}}), "contacts.birthday.anniversary.thisMonth"),
+    (contacts(birthday={"anniversary": {"withinNextDays": 0}}), "contacts.birthday.anniversary.withinNextDays"),
+    (contacts(appointments={"atLeast": {"count": 0}}), "contacts.appointments.atLeast.count"),
+    (contacts(custom={"key": "nickname", "number": {"equals": ["1"]}}), "contacts.custom.number"),
+    (contacts(custom={"key": "nickname"}), "contacts.custom"),
+    (contacts(tags={"isExactly": [{"name": "Client"}]}), "contacts.tags"),
+    ({"appointments": {"status": {"isAny": ["DONE"]}}}, "appointments.status.isAny.0"),
+    ({"appointments": {"status": {"isEmpty": True}}}, "appointments.status"),
+]
+
+
+@pytest.mark.parametrize(("document", "path"), INVALID)
+def test_what_is_malformed_is_invalid_at_its_place(document: Any, path: str) -> None:
+    assert only(document) == (ProblemCode.INVALID, path)
+
+
+UNKNOWN: list[tuple[Any, str]] = [
+    (contacts(tags={"containsAll": [{"id": to_global_id("Tag", 7)}]}), "contacts.tags.containsAll.0.id"),
+    (contacts(tags={"containsAll": [{"id": to_global_id("Group", 1)}]}), "contacts.tags.containsAll.0.id"),
+    (contacts(taggedAt={"tag": {"name": "Nobody"}, "when": {"isEmpty": True}}), "contacts.taggedAt.tag.name"),
+    (contacts(group={"memberOfAny": ["nonsense"]}), "contacts.group.memberOfAny.0"),
+    (contacts(owner={"isAny": [to_global_id("User", 7)]}), "contacts.owner.isAny.0"),
+    (contacts(custom={"key": "shoeSize", "number": {"equals": ["1"]}}), "contacts.custom.key"),
+    (contacts(custom={"key": "colour", "choice": {"containsAny": ["red", "Blue"]}}), "contacts.custom.choice.containsAny.1"),
+]
+
+
+@pytest.mark.parametrize(("document", "path"), UNKNOWN)
+def test_what_does_not_exist_is_not_found(document: Any, path: str) -> None:
+    assert only(document) == (ProblemCode.NOT_FOUND, path)
+
+
+def test_a_group_of_appointments_cannot_be_named() -> None:
+    names = replace(NAMES, groups={1: GroupName("Visits", RecordType.APPOINTMENT)})
+    with pytest.raises(Refused, match="groups of contacts"):
+        parse(contacts(group={"memberOfAny": [to_global_id("Group", 1)]}), names, LIMITS)
+
+
+def test_tags_are_stored_by_id_and_everything_else_as_it_was_written() -> None:
+    document = contacts(
+        all=[{"tags": {"containsAny": [{"name": " CLIENT "}]}}, {"country": {"equals": [" Canada "]}}, {"spent": {"lessThan": "1.50"}}]
+    )
+    assert read(document).document == contacts(
+        all=[
+            {"tags": {"containsAny": [{"id": to_global_id("Tag", 1)}]}},
+            {"country": {"equals": [" Canada "]}},
+            {"spent": {"lessThan": "1.50"}},
+        ]
+    )
+
+
+def test_a_message_repeats_no_long_value() -> None:
+    assert all(len(problem.message) < 400 for problem in problems(contacts(tags={"containsAny": [{"name": "x" * 100_000}]})))
