@@ -24,7 +24,7 @@ from app.services import open_services
 from app.settings import PREFIX, Settings, described, load_settings
 from app.terminal import note, output, say
 from models.database import open_database, sqlite_path
-from models.errors import MusterError, Refused
+from models.errors import DatabaseUnreachable, MusterError, Refused
 from models.migrate import migrate as apply_migrations
 from resolvers.context import Services
 from schema import build_schema
@@ -76,7 +76,7 @@ def serve(
 
     HTTP requests, WebSockets and event streams are answered at the same address, /graphql.
     """
-    serve_until_stopped(_configured(host=host, port=port, workers=workers), demo=demo)
+    serve_until_stopped(_on_database(_configured(host=host, port=port, workers=workers)), demo=demo)
 
 
 @application.command()
@@ -196,8 +196,17 @@ def _configured(**options: str | int | None) -> Settings:
     return settings
 
 
+def _on_database(settings: Settings) -> Settings:
+    """The settings, if there is a database: SQLite would make an empty one wherever a wrong path leads."""
+    if settings.database_url.startswith("sqlite:"):
+        path = sqlite_path(settings.database_url)
+        if not path.exists():
+            raise DatabaseUnreachable(f"There is no database {path}. Make it with `muster migrate`, or check {PREFIX}DATABASE_URL.")
+    return settings
+
+
 def _run(work: Callable[[Services], Awaitable[T]]) -> T:
-    settings = _configured()
+    settings = _on_database(_configured())
     try:
         return asyncio.run(_with_services(settings, work))
     except KeyboardInterrupt:

@@ -1,32 +1,18 @@
-"""What fields are given: the operation's context, and inputs as the plain dicts that resolvers take."""
+"""Inputs as resolvers take them: plain dicts, and criteria as JSON documents."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-import strawberry
 from strawberry import UNSET
-from strawberry.extensions import FieldExtension
 from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers.context import Context
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput
 from schema.scalars import write_decimal
-
-Info = strawberry.Info[Context, None]
-
-
-def field(graphql_type: object, *extensions: FieldExtension, subscription: bool = False) -> Callable[[Callable[..., Any]], StrawberryField]:
-    """Declare a field of this GraphQL type whose function returns what stands behind it: a model, a page, a message."""
-
-    def declare(resolver: Callable[..., Any]) -> StrawberryField:
-        return strawberry.field(resolver, graphql_type=graphql_type, extensions=list(extensions), is_subscription=subscription)
-
-    return declare
 
 
 def plain(value: Any) -> Any:
@@ -43,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def changes(value: object) -> dict[str, Any]:
-    """What an update is to change: its input without what names the thing."""
+    """The values that an input carries, without what names the row that they go to."""
     return {name: found for name, found in plain(value).items() if name not in ("id", "key", "contact_id")}
 
 

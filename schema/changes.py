@@ -10,7 +10,7 @@ from strawberry import ID, Parent
 
 import models
 from resolvers import nodes
-from schema.arguments import Info, field
+from schema.fields import Info, field
 from schema.types import Group, Record
 from subscriptions import messages
 

@@ -8,7 +8,8 @@ from strawberry import ID
 
 import models
 from resolvers import accounts, appointments, contacts, fields, groups, imports, taggings, tags, tokens, users
-from schema.arguments import Info, changes, plain
+from schema.arguments import changes, plain
+from schema.fields import Info
 from schema.inputs import (
     CreateAccessTokenInput,
     CreateAppointmentInput,

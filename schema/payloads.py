@@ -11,7 +11,7 @@ import models
 from models.errors import Problem, ProblemCode, Refused
 from resolvers.put import PutResult
 from resolvers.taggings import TagResult
-from schema.arguments import Info
+from schema.fields import Info
 from schema.types import AccessToken, Account, Appointment, Contact, Group, SegmentField, Tag, User
 
 strawberry.enum(ProblemCode, name="UserErrorCode")

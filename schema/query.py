@@ -10,9 +10,10 @@ from resolvers import appointments, contacts, groups, nodes, tags, tokens, users
 from resolvers.context import Caller
 from resolvers.nodes import Row
 from resolvers.paging import Page, PageArguments
-from schema.arguments import Info, document, field, plain
+from schema.arguments import document, plain
 from schema.connections import Connection, Paged
 from schema.criteria import AppointmentCriteria, ContactCriteria, TagRef
+from schema.fields import Info, field
 from schema.inputs import ContactOrder, ContactRef, order_of
 from schema.types import AccessToken, Appointment, Contact, Group, Node, Tag, User, Viewer
 

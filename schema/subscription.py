@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID
 
 from resolvers import watching
-from schema.arguments import Info, field
 from schema.changes import GroupChange
+from schema.fields import Info, field
 from subscriptions.messages import Message
 
 

@@ -16,8 +16,8 @@ from resolvers import accounts, appointments, contacts, groups, members, permiss
 from resolvers.context import Caller
 from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode
 from resolvers.paging import Edge, Page, PageArguments
-from schema.arguments import Info, field
 from schema.connections import Connection, Listing, Paged
+from schema.fields import Info, field
 from schema.inputs import MemberOrder, order_of
 from schema.operators import operators_of
 from schema.scalars import JSON, Criteria

@@ -50,9 +50,9 @@ class Reference:
             case "appointments" if "contact" in record:
                 return self.holds(held, record)
             case "all":
-                return all([self.holds(child, record) for child in held])
+                return all(self.holds(child, record) for child in held)
             case "any":
-                return any([self.holds(child, record) for child in held])
+                return any(self.holds(child, record) for child in held)
             case "not":
                 return not self.holds(held, record)
             case "contact":
@@ -60,19 +60,19 @@ class Reference:
             case "appointments":
                 return self.related(held, record["appointments"])
             case "tags":
-                return self.set_condition(held, set(map(folded, record["tags"])), lambda ref: folded(ref["name"]))
+                return self.values_meet(held, set(map(folded, record["tags"])), lambda ref: folded(ref["name"]))
             case "taggedAt":
                 wanted = folded(held["tag"]["name"])
                 at = next((at for name, at in record["tags"].items() if folded(name) == wanted), None)
                 return self.condition(held["when"], at)
             case "group":
-                return self.set_condition(held, record["groups"], lambda ref: ref)
+                return self.values_meet(held, record["groups"], lambda ref: ref)
             case "custom":
                 ((family, condition),) = [(name, found) for name, found in held.items() if name != "key"]
                 value = record["custom"].get(held["key"])
                 if family == "choice":
                     values = value if isinstance(value, list) else [value]
-                    return self.set_condition(condition, {folded(v) for v in values if blank_is_missing(v) is not None}, folded)
+                    return self.values_meet(condition, {folded(v) for v in values if blank_is_missing(v) is not None}, folded)
                 return self.condition(condition, value)
             case _:
                 return self.condition(held, record[key])
@@ -84,12 +84,12 @@ class Reference:
         if key == "none":
             return not any(self.holds(held, appointment) for appointment in appointments)
         found = [a for a in appointments if "where" not in held or self.holds(held["where"], a)]
-        return len(found) >= held["count"]
+        return bool(len(found) >= held["count"])
 
-    def set_condition(self, condition: Record, have: set[Any], name: Any) -> bool:
+    def values_meet(self, condition: Record, have: set[Any], name: Any) -> bool:
         ((operator, operand),) = condition.items()
         if operator == "isEmpty":
-            return operand is (not have)
+            return bool((not have) == operand)
         wanted = {name(ref) for ref in operand}
         return {
             "containsAny": bool(wanted & have),
@@ -103,9 +103,9 @@ class Reference:
 
     def condition(self, condition: Record, raw: Any) -> bool:
         ((operator, operand),) = condition.items()
-        value = blank_is_missing(raw)
+        value: Any = blank_is_missing(raw)
         if operator == "isEmpty":
-            return operand is (value is None)
+            return bool((value is None) == operand)
         if operator in NEGATIVE:
             return not self.condition({NEGATIVE[operator]: operand}, value)
         if value is None:
@@ -113,12 +113,12 @@ class Reference:
         if isinstance(value, str):
             return self.text(operator, operand, folded(value))
         if isinstance(value, bool):
-            return value is operand
+            return bool(value == operand)
         if isinstance(value, datetime):
             return self.instant(operator, operand, value)
         if isinstance(value, date):
             return self.day(operator, operand, value)
-        return value in operand if operator == "isAny" else self.number(operator, operand, value)
+        return self.number(operator, operand, value)
 
     def text(self, operator: str, operand: list[str], value: str) -> bool:
         wanted = [folded(text) for text in operand]

@@ -1,6 +1,7 @@
 """Reading documents: what is accepted comes back the same, and what is not is refused with its place and a remedy."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,15 @@ def problems(document: Any, limits: CriteriaLimits = LIMITS) -> list[Problem]:
     return list(refused.value.problems)
 
 
+def refusals(document: Any, limits: CriteriaLimits = LIMITS) -> Sequence[Problem]:
+    """What there is to mend; any other exception is a defect."""
+    try:
+        read(document, limits)
+    except Refused as refused:
+        return refused.problems
+    return ()
+
+
 def only(document: Any, limits: CriteriaLimits = LIMITS) -> tuple[ProblemCode, str]:
     (problem,) = problems(document, limits)
     assert problem.message.endswith((".", "]"))
@@ -57,11 +67,12 @@ def test_what_is_stored_reads_back_as_the_same_tree(document: Any) -> None:
     assert again.document == tree.document
 
 
-keys = st.sampled_from(
+KEYS = (
     "contacts appointments all any not country tags taggedAt group custom contact some none atLeast count where equals notEquals contains"
     " containsAny containsAll isEmpty before between from to at now day date named today days months anniversary within withinLast key text"
-    " number choice tag when id name startsAt status isAny memberOfAny score birthday".split()
+    " number choice tag when id name startsAt status isAny memberOfAny score birthday"
 )
+keys = st.sampled_from(KEYS.split())
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -77,11 +88,7 @@ hostile = st.recursive(
 
 
 def accepted_or_refused(document: Any) -> None:
-    try:
-        read(document)
-    except Refused as refused:
-        assert refused.problems
-        assert all(problem.message and all(isinstance(step, str) for step in problem.path) for problem in refused.problems)
+    assert all(problem.message and all(isinstance(step, str) for step in problem.path) for problem in refusals(document))
 
 
 @quick
@@ -116,7 +123,7 @@ def nested(levels: int, key: str = "all") -> Any:
 
 @pytest.mark.parametrize("key", ["all", "any", "not"])
 def test_eight_levels_are_accepted_and_nine_are_not(key: str) -> None:
-    assert read(nested(8, key))
+    assert not refusals(nested(8, key))
     assert only(nested(9, key))[0] is ProblemCode.TOO_COMPLEX
 
 
@@ -124,7 +131,7 @@ def test_relations_count_as_levels() -> None:
     document: Any = {"title": {"equals": ["x"]}}
     for _ in range(4):
         document = {"contact": {"appointments": {"some": document}}}
-    assert read({"appointments": document})
+    assert not refusals({"appointments": document})
     assert only(contacts(appointments={"some": document}))[0] is ProblemCode.TOO_COMPLEX
 
 
@@ -135,18 +142,18 @@ def test_ten_thousand_levels_are_refused_without_descending(key: str) -> None:
 
 def test_a_leaf_too_many_is_refused() -> None:
     leaf = {"city": {"isEmpty": True}}
-    assert read(contacts(all=[leaf] * 250))
+    assert not refusals(contacts(all=[leaf] * 250))
     assert only(contacts(all=[leaf] * 251))[0] is ProblemCode.TOO_COMPLEX
     assert only(contacts(all=[{"any": [leaf] * 126}, {"any": [leaf] * 125}]))[0] is ProblemCode.TOO_COMPLEX
 
 
 def test_a_value_too_many_is_refused() -> None:
-    assert read(contacts(country={"equals": ["x"] * 1000}))
+    assert not refusals(contacts(country={"equals": ["x"] * 1000}))
     assert only(contacts(country={"equals": ["x"] * 1001})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals")
 
 
 def test_a_value_too_long_is_refused_by_its_bytes() -> None:
-    assert read(contacts(country={"equals": ["ä" * 512]}))
+    assert not refusals(contacts(country={"equals": ["ä" * 512]}))
     assert only(contacts(country={"equals": ["ä" * 512 + "b"]})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals.0")
 
 
@@ -196,8 +203,8 @@ NEGATIVES: list[Any] = [
 def test_a_negative_condition_must_not_stand_directly_in_any(negative: Any) -> None:
     (key,) = negative
     assert only(contacts(any=[negative, {"city": {"equals": ["y"]}}])) == (ProblemCode.NEGATIVE_UNDER_ANY, f"contacts.any.0.{key}")
-    assert read(contacts(all=[negative]))
-    assert read(contacts(any=[{"all": [negative]}, {"not": negative}]))
+    assert not refusals(contacts(all=[negative]))
+    assert not refusals(contacts(any=[{"all": [negative]}, {"not": negative}]))
 
 
 POSITIVES: list[Any] = [
@@ -210,7 +217,7 @@ POSITIVES: list[Any] = [
 
 @pytest.mark.parametrize("positive", POSITIVES)
 def test_only_negative_operators_are_negative(positive: Any) -> None:
-    assert read(contacts(any=[positive]))
+    assert not refusals(contacts(any=[positive]))
 
 
 INVALID: list[tuple[Any, str]] = [

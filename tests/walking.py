@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from graphql import (
@@ -47,14 +48,14 @@ class Guide:
             case GraphQLNonNull():
                 yield from self.places(type_.of_type, scalar, seen)
             case GraphQLList():
-                yield from (lambda value, place=place: [place(value)] for place in self.places(type_.of_type, scalar, seen))
+                yield from (partial(_listed, place) for place in self.places(type_.of_type, scalar, seen))
             case GraphQLScalarType() if type_.name == scalar:
                 yield lambda value: value
             case GraphQLInputObjectType() if type_.name not in seen:
                 for name, found in type_.fields.items():
                     rest = {} if _is_one_of(type_) else self._required(type_.fields, type_.name)
                     for place in self.places(found.type, scalar, seen | {type_.name}):
-                        yield lambda value, rest=rest, name=name, place=place: {**rest, name: place(value)}
+                        yield partial(_beside, rest, name, place)
 
     def arguments(self, name: str, root: GraphQLField, scalar: str) -> Iterator[Place]:
         """Every place in the arguments of a root field where a value of this scalar can stand."""
@@ -62,7 +63,7 @@ class Guide:
         for argument, found in root.args.items():
             if argument not in ("after", "before"):  # cursors are checked where lists are
                 for place in self.places(found.type, scalar):
-                    yield lambda value, argument=argument, place=place: {**rest, argument: place(value)}
+                    yield partial(_beside, rest, argument, place)
 
     def own_arguments(self, name: str, root: GraphQLField) -> dict[str, Any]:
         """Arguments that name nothing but what is the caller's own."""
@@ -129,8 +130,23 @@ class Guide:
         return f"{kind} {head} {{ {name} {f'({given})' if given else ''} {selected} }}"
 
 
+def _listed(place: Place, value: str) -> list[Any]:
+    return [place(value)]
+
+
+def _beside(rest: dict[str, Any], name: str, place: Place, value: str) -> dict[str, Any]:
+    return {**rest, name: place(value)}
+
+
 def _is_one_of(type_: GraphQLInputObjectType) -> bool:
     return bool(type_.extensions["strawberry-definition"].is_one_of)
+
+
+def roots(schema: GraphQLSchema) -> Iterator[tuple[str, str, GraphQLField]]:
+    """Every root field with its name and the kind of operation that asks it; what destroys comes last."""
+    kinds = {"query": schema.query_type, "subscription": schema.subscription_type, "mutation": schema.mutation_type}
+    found = [(kind, name, root) for kind, type_ in kinds.items() if type_ for name, root in type_.fields.items()]
+    yield from sorted(found, key=lambda entry: entry[1].startswith(("delete", "merge", "revoke")))
 
 
 def variables(arguments: dict[str, Any], any_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from calendar import isleap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, date
+from datetime import MINYEAR, date
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from models.fields import to_day_number
 from resolvers.criteria.ranges import Range, Ranges, normalised
-from resolvers.criteria.time import Offset, moved, start_of_day
+from resolvers.criteria.time import CYCLE, FIRST_DAY, LAST_DAY, Offset, moved, start_of_day
 
 LEAP_YEAR = 2024  # a year whose days stand for those of every year; only there has 29 February a place
 LEAP_DAY = date(LEAP_YEAR, 2, 29).timetuple().tm_yday - 1
+YEARS_IN_CYCLE = 400  # after which the calendar repeats itself
 LONGEST_WINDOW = 366  # days; a longer one holds every day of the year just the same
 REMEMBERED = 32  # sets of ranges, about a megabyte each; they change once a day
 
@@ -76,7 +77,9 @@ def _place(day: date) -> int:
 @lru_cache(maxsize=REMEMBERED)
 def _every_year(places: tuple[int, ...]) -> Ranges:
     runs = normalised((place, place + 1) for place in places)
-    return normalised(chain.from_iterable(_in_year(runs, year) for year in range(MINYEAR, MAXYEAR + 1)))
+    cycle = normalised(chain.from_iterable(_in_year(runs, year) for year in range(MINYEAR, MINYEAR + YEARS_IN_CYCLE)))
+    starts = range(0, LAST_DAY - FIRST_DAY, CYCLE)
+    return normalised((start + low, min(start + high, LAST_DAY + 1)) for start in starts for low, high in cycle)
 
 
 def _in_year(runs: Ranges, year: int) -> Iterator[Range]:

@@ -8,7 +8,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from resolvers.criteria.checks import Within
-from resolvers.criteria.implication import Claim, claim, excludes, implies, moments
+from resolvers.criteria.implication import Claim, claim, constant, excludes, implies, moments
 from resolvers.criteria.names import Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import IS_EMPTY
@@ -32,7 +32,7 @@ from resolvers.criteria.tree import (
     walk,
 )
 
-MOST_COMPARED = 20  # leaves about one source in one list; comparing is quadratic
+MOST_COMPARED = 12  # leaves about one source in one list; comparing is quadratic
 
 
 class DiagnosticCode(StrEnum):
@@ -114,7 +114,7 @@ class _Examination:
         return None if None in truths else not decisive
 
     def _conflicts(self, node: AllOf | AnyOf) -> Iterator[tuple[Claim, Claim]]:
-        for (_, one), (_, other) in _pairs(node):
+        for (_, one), (_, other) in pairs(node):
             first, second = (one, other) if isinstance(node, AllOf) else (one.opposite, other.opposite)
             if excludes(first, second, self._vocabulary.zone):
                 yield one, other
@@ -137,7 +137,7 @@ class _Examination:
         for child in node.children:
             if first.setdefault(child, child) is not child:
                 yield first[child], child
-        for (one, says_one), (other, says_other) in _pairs(node):
+        for (one, says_one), (other, says_other) in pairs(node):
             narrow, wide = (says_other, says_one) if isinstance(node, AnyOf) else (says_one, says_other)
             if one != other and implies(narrow, wide, self._vocabulary.zone):
                 yield one, other
@@ -148,7 +148,7 @@ class _Examination:
         self.remarks += [Diagnostic(DiagnosticCode.NEGATIVE_UNDER_ANY, child.path, message) for child in found]
 
 
-def _pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node, Claim]]]:
+def pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node, Claim]]]:
     """All ordered pairs of claims in a list about the same source, of so many as can be compared in time."""
     by_source: dict[object, list[tuple[Node, Claim]]] = {}
     for child in node.children:
@@ -162,7 +162,7 @@ def _always_met(condition: Condition, zone: ZoneInfo) -> bool | None:
     """Whether what the operator asks is met by every record, or by none."""
     if isinstance(condition.source, Column) and condition.source.field.required and condition.operator is IS_EMPTY:
         return True
-    if not isinstance(condition.operand, Span):
+    if not isinstance(condition.operand, Span) or not constant(condition):
         return None
     checks = (condition.check(now) for now in moments(zone, condition))
     return False if all(isinstance(check, Within) and not check.ranges for check in checks) else None

@@ -12,10 +12,11 @@ from resolvers.criteria.anniversaries import Anniversary
 from resolvers.criteria.checks import Check, Containing, Ending, OneOf, Present, Within
 from resolvers.criteria.operators import Quantifier
 from resolvers.criteria.ranges import difference, normalised
-from resolvers.criteria.temporal import moves
+from resolvers.criteria.temporal import moves, names_dates
 from resolvers.criteria.time import MICROSECONDS_A_DAY, Now
 from resolvers.criteria.tree import Condition, Node, Not
 
+MOST_VALUES = 50  # comparing two lists takes the product of their lengths
 SAMPLES = 50
 SAMPLE_STEP = 29 * MICROSECONDS_A_DAY + MICROSECONDS_A_DAY // 7
 OF_MANY_VALUES = ("containsAny", "containsNone", "memberOfAny", "memberOfNone")
@@ -34,20 +35,31 @@ class Claim(NamedTuple):
 
 
 def claim(node: Node) -> Claim | None:
-    """The node as a claim about some value of one source, if it is one."""
+    """The node as a claim about some value of one source, if it is one that can be compared in time."""
     if isinstance(node, Not):
         found = claim(node.child)
         return found and found.opposite
-    if not isinstance(node, Condition) or node.operator.quantifier is not Quantifier.SOME or isinstance(node.operand, Anniversary):
-        return None  # anniversaries are ranges by the ten thousand, too many to compare at every sample
-    return Claim(node, node.negated)
+    if isinstance(node, Condition) and node.operator.quantifier is Quantifier.SOME and not _is_large(node):
+        return Claim(node, node.negated)
+    return None
+
+
+def _is_large(condition: Condition) -> bool:
+    """Whether there are too many values, or ranges, as every anniversary has one a year."""
+    operand = condition.operand
+    return isinstance(operand, Anniversary) or (isinstance(operand, tuple) and len(operand) > MOST_VALUES)
 
 
 def excludes(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
     """Whether no record meets both."""
-    if one.condition.source != other.condition.source:
+    if one.condition.source != other.condition.source or not constant(one.condition, other.condition):
         return False
     return all(_excludes(one, other, now) for now in moments(zone, one.condition, other.condition))
+
+
+def constant(*conditions: Condition) -> bool:
+    """Whether the relation of these leaves stays the same as time passes: not where some of them stand still and others move."""
+    return not (any(map(moves, conditions)) and any(map(names_dates, conditions)))
 
 
 def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
@@ -55,9 +67,9 @@ def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
     return excludes(one, other.opposite, zone)
 
 
-def moments(zone: ZoneInfo, *tests: Condition) -> Iterator[Now]:
+def moments(zone: ZoneInfo, *conditions: Condition) -> Iterator[Now]:
     """The moments at which these leaves have to be looked at."""
-    count = SAMPLES if any(moves(condition) for condition in tests) else 1
+    count = SAMPLES if any(map(moves, conditions)) else 1
     return (Now(index * SAMPLE_STEP, zone) for index in range(count))
 
 

@@ -72,7 +72,20 @@ def _joined(node: AllOf | AnyOf, vocabulary: Vocabulary, voice: Voice) -> str:
 
 def _enclosed(node: Node, vocabulary: Vocabulary, voice: Voice) -> str:
     words = clause(node, vocabulary, voice=voice)
-    return f"({words})" if isinstance(node, AllOf | AnyOf) and len(node.children) > 1 else words
+    return f"({words})" if _has_parts(node) else words
+
+
+def _has_parts(node: Node, *, negated: bool = False) -> bool:
+    """Whether the words of a node are joined by "and" or "or", and need parentheses among others."""
+    match node:
+        case AllOf() | AnyOf():
+            return not negated and (len(node.children) > 1 or _has_parts(node.children[0]))
+        case Not():
+            return _has_parts(node.child, negated=not negated)
+        case OfContact():
+            return _has_parts(node.child, negated=negated)
+        case _:
+            return False
 
 
 def _related(node: Related, vocabulary: Vocabulary, *, negated: bool) -> str:

@@ -8,7 +8,7 @@ from resolvers.criteria.anniversaries import Anniversary
 from resolvers.criteria.checks import Within
 from resolvers.criteria.operands import Span
 from resolvers.criteria.ranges import Ranges, difference
-from resolvers.criteria.time import FromNow, FromToday, NamedDay, Now, Offset, StartOf
+from resolvers.criteria.time import At, FromNow, FromToday, NamedDay, Now, Offset, StartOf
 from resolvers.criteria.tree import Condition, Tree, conditions
 
 TemporalLeaf = Condition
@@ -35,6 +35,11 @@ def moves(condition: Condition) -> bool:
 def is_zoned(condition: Condition) -> bool:
     """Whether the leaf's truth can depend on the moment or on the account's time zone."""
     return any(isinstance(part, _MOVING | date) for part in _parts(condition.operand))
+
+
+def names_dates(condition: Condition) -> bool:
+    """Whether the leaf has a fixed instant or day in it."""
+    return any(isinstance(part, At | date) for part in _parts(condition.operand))
 
 
 def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:

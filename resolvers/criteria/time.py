@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,12 @@ LATEST = to_microseconds(datetime.max.replace(tzinfo=UTC))
 FIRST_DAY = to_day_number(date.min)
 LAST_DAY = to_day_number(date.max)
 FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11  # months since the year 0
+
+# The calendar repeats itself every 400 years, and so do time zones before their first change and after their last irregular
+# one. Only the days between are looked up, which makes it cheap to ask for a day of every year there is.
+CYCLE = 146_097  # days
+FIRST_CHANGE = to_day_number(date(1800, 1, 1))
+REGULAR_FROM = to_day_number(date(2100, 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ _NAMED_DAYS: Mapping[NamedDay, tuple[Callable[[date], date], Offset]] = {
 
 
 def moved(day: date, offset: Offset) -> date:
-    """A day moved by the calendar part of an offset, at most to the first or last day that the calendar has."""
+    """A day moved by the calendar part of an offset, and never beyond the ends of the calendar."""
     month = _clamped(day.year * 12 + day.month - 1 + offset.months, FIRST_MONTH, LAST_MONTH)
     year, month = divmod(month, 12)
     month += 1
@@ -164,10 +171,18 @@ def instant_of(wall: datetime, zone: ZoneInfo) -> int:
 
 
 def start_of_day(number: int, zone: ZoneInfo) -> int:
-    """The first instant of a day, given by its number; beyond the calendar's end, the end of time."""
+    """The first instant of a day, given by its number; beyond the calendar's ends, the end of time."""
     if not FIRST_DAY <= number <= LAST_DAY:
         return EARLIEST if number < FIRST_DAY else LATEST + 1
-    return instant_of(datetime.combine(from_day_number(number), time.min), zone)
+    cycles = max(0, (number - REGULAR_FROM) // CYCLE) + min(0, (number - FIRST_CHANGE) // CYCLE + 1)
+    start = _start_of_day(number - cycles * CYCLE, zone) + cycles * CYCLE * MICROSECONDS_A_DAY
+    return _clamped(start, EARLIEST, LATEST)
+
+
+@lru_cache(maxsize=4096)
+def _start_of_day(number: int, zone: ZoneInfo) -> int:
+    midnight = datetime.combine(from_day_number(number), time.min, zone)
+    return number * MICROSECONDS_A_DAY - (midnight.utcoffset() or timedelta()) // MICROSECOND
 
 
 def day_number(day: Day, now: Now) -> int:

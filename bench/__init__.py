@@ -1,0 +1,1 @@
+"""Measurements: each module answers one question about speed, and is run by `python -m bench.<name>`."""

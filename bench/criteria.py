@@ -1,0 +1,212 @@
+"""How fast criteria are: compiled queries beside SQL written by hand for the same questions, and the time to compile them.
+
+    python -m bench.criteria [--sizes 10000 100000 1000000] [--engines sqlite postgresql] [--only WORD]
+
+Each engine has a process of its own, because the ORM serves only one in a process; all results end in one table.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from tortoise.queryset import QuerySet
+
+from bench.dataset import ACCOUNT, NOW_US, ZONE, batches, vocabulary
+from bench.loading import load
+from bench.questions import QUESTIONS, Question
+from bench.servers import new_database, single_connection, temporary_server
+from bench.table import table
+from bench.timing import interleaved
+from models import Appointment, Contact, RecordType
+from models.database import Database
+from models.statement import Engine, prepare
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.parse import parse
+from resolvers.criteria.query import criteria_query
+from resolvers.criteria.time import Now
+
+SIZES = (10_000, 100_000)
+ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
+PAGE = 50
+COLUMNS = ("id", "updated_at")  # the second makes the engine go to the row itself, as for a whole one
+COMPILATIONS = 100
+SECONDS = 1.0  # for all the rounds of one measurement
+MEASURES = ("count", "page")
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+Rows = list[dict[str, Any]]
+
+
+class Sql(NamedTuple):
+    """A statement with its parameters."""
+
+    text: str
+    parameters: list[Any]
+
+
+class Result(NamedTuple):
+    """Milliseconds of one measure of one question."""
+
+    engine: str
+    size: int
+    question: str
+    measure: str
+    compiled: float
+    by_hand: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the compiled query takes."""
+        return self.compiled / self.by_hand
+
+
+def compiled(question: Question, measure: str) -> Sql:
+    """What the product makes of a document, from the first look at it to the text for the database."""
+    tree = parse(question.document, vocabulary(), CriteriaLimits())
+    model = Contact if tree.record_type is RecordType.CONTACT else Appointment
+    found: QuerySet[Any] = model.filter(account_id=ACCOUNT).filter(criteria_query(tree, Now(NOW_US, ZONE)))
+    asked: Any = found.count() if measure == "count" else found.order_by("id").limit(PAGE).values(*COLUMNS)
+    asked._choose_db_if_not_chosen()
+    asked._make_query()
+    return Sql(*asked.query.get_parameterized_sql(asked.query.QUERY_CLS.SQL_CONTEXT))
+
+
+def by_hand(question: Question, measure: str, engine: Engine) -> list[Sql]:
+    """Every way to write the same by hand."""
+    (records,) = question.document
+    selected = ", ".join(f"{records}.{column}" for column in COLUMNS)
+    head, tail = ("COUNT(*)", "") if measure == "count" else (selected, f" ORDER BY {records}.id LIMIT {PAGE}")
+    statements = [prepare(f"SELECT {head} {text}{tail}", engine) for text in question.hand_written(engine)]
+    return [Sql(statement.sql, statement.bind(question.parameters)) for statement in statements]
+
+
+async def run(database: Database, sql: Sql) -> Rows:
+    """The rows of a statement."""
+    return await database.connection.execute_query_dict(sql.text, sql.parameters)
+
+
+async def compare(database: Database, size: int, question: Question, measure: str) -> Result:
+    """Time the compiled query in turns with those by hand, once they have all given the same answer."""
+    rivals = [compiled(question, measure), *by_hand(question, measure, database.engine)]
+    answers = [_answer(await run(database, rival)) for rival in rivals]
+    if any(answer != answers[0] for answer in answers):
+        raise SystemExit(f"{question.name}: the answers differ: {[answer[:5] for answer in answers]}")
+    times = await interleaved([partial(run, database, rival) for rival in rivals], seconds=SECONDS)
+    return Result(database.engine, size, question.name, measure, times[0], min(times[1:]))
+
+
+def _answer(rows: Rows) -> list[Any]:
+    return [row.get("id") or next(iter(row.values())) for row in rows]
+
+
+def compile_time(engine: Engine, question: Question) -> Result:
+    """The time from the document to SQL, which no hand-written query has."""
+    times = []
+    for _ in range(COMPILATIONS):
+        start = perf_counter()
+        compiled(question, "page")
+        times.append((perf_counter() - start) * 1000)
+    return Result(engine, 0, question.name, "compile", median(times), 1.0)
+
+
+async def measure_engine(engine: Engine, sizes: Sequence[int], questions: Sequence[Question]) -> None:
+    """Measure everything on one engine; results go to standard output, a line of JSON each."""
+    with temporary_server(engine) as server:
+        for size in sizes:
+            async with new_database(server) as url:
+                _tell(f"{NAMES[engine]}: loading {size:,} contacts")
+                await load(url, batches(size))
+                async with single_connection(url) as database:
+                    await _measure_size(database, size, questions)
+
+
+async def _measure_size(database: Database, size: int, questions: Sequence[Question]) -> None:
+    _tell(f"{NAMES[database.engine]}: measuring with {size:,} contacts")
+    for question in questions:
+        found = [await compare(database, size, question, measure) for measure in MEASURES]
+        for result in [*found, compile_time(database.engine, question)]:
+            print(json.dumps(result), flush=True)
+
+
+def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result]:
+    """What a process of its own finds out about one engine."""
+    sizes = [str(size) for size in arguments.sizes]
+    command = [sys.executable, "-m", "bench.criteria", "--within", engine, "--only", arguments.only, "--sizes", *sizes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None  # noqa: S101  # it was asked for
+        for line in process.stdout:
+            yield Result(*json.loads(line))
+    if process.returncode:
+        raise SystemExit(process.returncode)
+
+
+def report(results: Sequence[Result], questions: Sequence[Question]) -> str:
+    """One table, a row for each question, and what it comes to."""
+    settings = sorted({(-ENGINES.index(_engine(result)), result.size) for result in results if result.size}, key=lambda found: (-found[0], found[1]))
+    columns = [(ENGINES[-index], size, measure) for index, size in settings for measure in MEASURES]
+    heads = ["Question", "compile", *(f"{NAMES[engine]} {_short(size)} {measure}" for engine, size, measure in columns)]
+    rows = [[question.name, *_cells(question, columns, results)] for question in questions]
+    return "\n".join([table(heads, rows), "", *_summary(columns, results)])
+
+
+def _engine(result: Result) -> Engine:
+    return "sqlite" if result.engine == "sqlite" else "postgresql"
+
+
+def _cells(question: Question, columns: Sequence[tuple[Engine, int, str]], results: Sequence[Result]) -> Iterator[str]:
+    mine = [result for result in results if result.question == question.name]
+    yield f"{max(result.compiled for result in mine if result.measure == 'compile'):.2f} ms"
+    for column in columns:
+        (result,) = [result for result in mine if (result.engine, result.size, result.measure) == column]
+        yield f"{result.compiled:.2f} ms ×{result.ratio:.2f}"
+
+
+def _summary(columns: Sequence[tuple[Engine, int, str]], results: Sequence[Result]) -> Iterator[str]:
+    for column in columns:
+        found = [result for result in results if (result.engine, result.size, result.measure) == column]
+        engine, size, measure = column
+        ratios = [result.ratio for result in found]
+        worst = max(found, key=lambda result: result.ratio)
+        yield f"{NAMES[engine]} {_short(size)} {measure}: ratio {median(ratios):.2f} in the median, {worst.ratio:.2f} at most ({worst.question})"
+    compilations = [result.compiled for result in results if result.measure == "compile"]
+    yield f"compile: {median(compilations):.2f} ms in the median, {max(compilations):.2f} ms at most"
+
+
+def _short(size: int) -> str:
+    return f"{size // 1000}k" if size < 1_000_000 else f"{size / 1_000_000:g}M"
+
+
+def _tell(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.criteria", description="Compiled criteria beside hand-written SQL.")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="numbers of contacts to measure with")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--only", default="", help="only the questions with this word in their name")
+    parser.add_argument("--within", choices=ENGINES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    arguments = _arguments()
+    questions = [question for question in QUESTIONS if arguments.only in question.name]
+    if arguments.within:
+        asyncio.run(measure_engine(arguments.within, arguments.sizes, questions))
+        return
+    results = [result for engine in arguments.engines for result in results_of(engine, arguments)]
+    print(report(results, questions))
+
+
+if __name__ == "__main__":
+    main()

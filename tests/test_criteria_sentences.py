@@ -1,0 +1,299 @@
+"""Criteria in words, remarks on them, and why a record matches."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+
+from models import RecordType
+from models.fields import to_microseconds
+from models.ids import to_global_id
+from resolvers.criteria.diagnose import MOST_COMPARED, DiagnosticCode, diagnose, pairs
+from resolvers.criteria.explain import ExplanationNode, explain
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.mentions import Mention, groups_mentioned, mentions
+from resolvers.criteria.parse import parse
+from resolvers.criteria.predicate import Needs, compile_predicate, judge, needs
+from resolvers.criteria.sentence import sentence
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import AllOf, AnyOf, Tree, walk
+from tests import criteria_world as world
+from tests.criteria_reference import Reference
+
+ZONE = ZoneInfo("Europe/Berlin")
+NAMES = world.vocabulary(ZONE, with_gone=True)
+TODAY = world.vocabulary(ZONE, with_gone=False)
+LIMITS = CriteriaLimits()
+PEOPLE = world.contacts(7, 60)
+CLIENT, GOLD, ANN = {"name": "Client"}, to_global_id("Group", 1), to_global_id("User", 1)
+
+thorough = settings(max_examples=3000, deadline=None)
+
+
+def read(document: Any) -> Tree:
+    """The tree as it is read from storage today."""
+    return parse(parse(document, NAMES, LIMITS).document, TODAY, LIMITS, stored=True)
+
+
+def of_contacts(**leaf: Any) -> Tree:
+    return read({"contacts": leaf})
+
+
+def of_appointments(**leaf: Any) -> Tree:
+    return read({"appointments": leaf})
+
+
+# ---------------------------------------------------------------- sentences
+
+CONTACT_SENTENCES: list[tuple[Any, str]] = [
+    ({"country": {"equals": ["Canada"]}}, "Country is Canada"),
+    ({"country": {"notEquals": ["Canada", "Mexico", "Peru"]}}, "Country is not Canada, Mexico or Peru"),
+    ({"firstName": {"startsWith": ["An"]}}, "First name starts with An"),
+    ({"company": {"notContains": ["Inc", "Ltd"]}}, "Company does not contain Inc or Ltd"),
+    ({"timezone": {"isEmpty": True}}, "Time zone is empty"),
+    ({"phone": {"isEmpty": False}}, "Phone is not empty"),
+    ({"score": {"between": {"from": "1", "to": 1000}}}, "Score is between 1 and 1,000"),
+    ({"spent": {"greaterOrEqual": "12.50"}}, "Amount spent is at least 12.50"),
+    ({"not": {"spent": {"lessThan": "5"}}}, "Amount spent is not less than 5"),
+    ({"birthday": {"anniversary": {"withinNextDays": 7}}}, "Birthday is in the next 7 days in any year"),
+    ({"birthday": {"on": [{"date": "1984-02-29"}, {"named": "TODAY"}]}}, "Birthday is 29 February 1984 or today"),
+    ({"lastActivityAt": {"withinLast": {"days": 30}}}, "Last activity is in the last 30 days"),
+    ({"createdAt": {"withinLast": {"months": 1, "days": 2}}}, "Was created in the last 1 month and 2 days"),
+    ({"not": {"createdAt": {"withinLast": {"days": 1}}}}, "Was not created in the last 1 day"),
+    ({"createdAt": {"before": {"now": {"days": -3}}}}, "Was created before 3 days ago"),
+    ({"createdAt": {"after": {"at": "2026-03-02T12:00:00Z"}}}, "Was created after 2 March 2026, 13:00 (CET)"),
+    ({"createdAt": {"after": {"day": {"named": "FIRST_DAY_OF_LAST_MONTH"}}}}, "Was created after the start of the first day of last month"),
+    ({"tags": {"containsAll": [CLIENT, {"name": "VIP"}]}}, "Tags contain Client and VIP"),
+    ({"tags": {"containsNone": [CLIENT]}}, "Tags do not contain Client"),
+    ({"tags": {"isEmpty": True}}, "Tags are empty"),
+    ({"taggedAt": {"tag": CLIENT, "when": {"onOrAfter": {"now": {"weeks": -2}}}}}, "Was tagged Client 2 weeks ago or later"),
+    ({"taggedAt": {"tag": CLIENT, "when": {"isEmpty": True}}}, "Was not tagged Client"),
+    ({"group": {"memberOfAny": [GOLD]}}, "Is in group Gold"),
+    ({"owner": {"isNone": [ANN]}}, "Owner is not Ann"),
+    ({"custom": {"key": "agreed", "boolean": {"is": True}}}, "Agreed is yes"),
+    ({"custom": {"key": "hobbies", "choice": {"isExactly": ["Chess", "Go"]}}}, "Hobbies is exactly Chess and Go"),
+    ({"appointments": {"none": {"startsAt": {"onOrAfter": {"now": {}}}}}}, "Has no appointment where it starts now or later"),
+    ({"appointments": {"atLeast": {"count": 3}}}, "Has at least 3 appointments"),
+    (
+        {"appointments": {"some": {"all": [{"title": {"contains": ["demo"]}}, {"status": {"isAny": ["NO_SHOW"]}}]}}},
+        "Has an appointment where (its title contains demo, and its status is no show)",
+    ),
+    (
+        {"all": [{"any": [{"city": {"equals": ["Paris"]}}, {"city": {"equals": ["Rome"]}}]}, {"tags": {"isEmpty": False}}]},
+        "(City is Paris, or city is Rome), and tags are not empty",
+    ),
+    (
+        {"not": {"any": [{"city": {"equals": ["Paris"]}}, {"city": {"equals": ["Rome"]}}]}},
+        "It is not true that (city is Paris, or city is Rome)",
+    ),
+    ({"tags": {"containsAny": [{"name": "Gone"}]}}, "Tags contain a deleted tag"),
+    ({"group": {"memberOfAll": [GOLD, to_global_id("Group", world.GONE_GROUP)]}}, "Is in group Gold and a deleted group"),
+    ({"custom": {"key": "gone", "number": {"equals": [1]}}}, "Deleted field gone is 1"),
+    ({"country": {"equals": [f"Land {n}" for n in range(1000)]}}, f"Country is {', '.join(f'Land {n}' for n in range(19))} or 981 others"),
+]
+
+
+@pytest.mark.parametrize(("document", "expected"), CONTACT_SENTENCES)
+def test_criteria_read_as_a_sentence(document: Any, expected: str) -> None:
+    assert sentence(of_contacts(**document), TODAY) == expected
+
+
+def test_an_appointment_speaks_of_its_contact() -> None:
+    document: Any = {
+        "all": [{"startsAt": {"before": {"now": {}}}}, {"contact": {"all": [{"country": {"isEmpty": False}}, {"tags": {"isEmpty": True}}]}}]
+    }
+    expected = "Starts before now, and (the contact's country is not empty, and the contact's tags are empty)"
+    assert sentence(of_appointments(**document), TODAY) == expected
+
+
+@thorough
+@given(world.documents)
+def test_every_tree_can_be_said(document: Any) -> None:
+    words = sentence(read(document), TODAY)
+    assert words
+    assert "{" not in words
+    assert "  " not in words
+
+
+# ---------------------------------------------------------------- diagnostics
+
+
+REMARKS: list[tuple[Any, list[tuple[str, str]]]] = [
+    ({"country": {"equals": ["Canada"]}}, []),
+    ({"all": [{"country": {"equals": ["a"]}}, {"country": {"equals": ["b"]}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"all": [{"country": {"equals": ["a"]}}, {"country": {"notEquals": ["A"]}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"all": [{"country": {"equals": ["abc"]}}, {"country": {"startsWith": ["x"]}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"all": [{"country": {"isEmpty": True}}, {"country": {"contains": ["x"]}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"all": [{"tags": {"containsAny": [CLIENT]}}, {"tags": {"containsAny": [{"name": "VIP"}]}}]}, []),
+    ({"all": [{"tags": {"containsAny": [CLIENT]}}, {"tags": {"containsNone": [CLIENT, {"name": "VIP"}]}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"all": [{"score": {"greaterThan": "5"}}, {"score": {"lessOrEqual": "5"}}]}, [("ALWAYS_FALSE", "all")]),
+    ({"score": {"between": {"from": "5", "to": "4"}}}, [("ALWAYS_FALSE", "score")]),
+    ({"not": {"score": {"between": {"from": "5", "to": "4"}}}}, [("ALWAYS_TRUE", "not"), ("ALWAYS_FALSE", "not.score")]),
+    ({"createdAt": {"between": {"from": {"now": {}}, "to": {"now": {"days": -1}}}}}, [("ALWAYS_FALSE", "createdAt")]),
+    ({"createdAt": {"between": {"from": {"now": {"days": -1}}, "to": {"now": {}}}}}, []),
+    ({"createdAt": {"isEmpty": False}}, [("ALWAYS_TRUE", "createdAt")]),
+    ({"any": [{"city": {"equals": ["x"]}}, {"not": {"city": {"equals": ["X"]}}}]}, [("ALWAYS_TRUE", "any")]),
+    ({"all": [{"city": {"equals": ["x"]}}, {"city": {"equals": ["x"]}}]}, [("REDUNDANT", "all.1.city")]),
+    ({"all": [{"city": {"startsWith": ["x"]}}, {"city": {"equals": ["xy"]}}]}, [("REDUNDANT", "all.0.city")]),
+    ({"any": [{"city": {"startsWith": ["x"]}}, {"city": {"equals": ["xy"]}}]}, [("REDUNDANT", "any.1.city")]),
+    (
+        {"all": [{"createdAt": {"before": {"now": {"days": -1}}}}, {"createdAt": {"before": {"now": {}}}}]},
+        [("REDUNDANT", "all.1.createdAt")],
+    ),
+    ({"tags": {"containsAny": [CLIENT, {"name": "Gone"}]}}, [("UNKNOWN_TAG", "tags")]),
+    ({"taggedAt": {"tag": {"name": "Gone"}, "when": {"isEmpty": True}}}, [("UNKNOWN_TAG", "taggedAt")]),
+    ({"group": {"memberOfAny": [to_global_id("Group", world.GONE_GROUP)]}}, [("UNKNOWN_GROUP", "group")]),
+    ({"not": {"custom": {"key": "gone", "number": {"equals": ["1"]}}}}, [("UNKNOWN_FIELD", "not.custom")]),
+    (
+        {"appointments": {"some": {"startsAt": {"isEmpty": True}}}},
+        [("ALWAYS_FALSE", "appointments"), ("ALWAYS_FALSE", "appointments.some.startsAt")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "expected"), REMARKS)
+def test_questionable_criteria_are_remarked_on_at_their_place(document: Any, expected: list[tuple[str, str]]) -> None:
+    assert [(found.code, ".".join(found.path[1:])) for found in diagnose(of_contacts(**document), TODAY)] == expected
+
+
+def test_a_negative_condition_in_any_that_was_stored_is_remarked_on() -> None:
+    tree = parse({"contacts": {"any": [{"city": {"notEquals": ["x"]}}]}}, TODAY, LIMITS, stored=True)
+    assert [found.code for found in diagnose(tree, TODAY)] == [DiagnosticCode.NEGATIVE_UNDER_ANY]
+
+
+@thorough
+@given(world.documents, world.moments_of_evaluation)
+def test_remarks_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
+    tree, now = read(document), Now(to_microseconds(moment[0]), ZONE)
+    nodes = {node.path: node for node in walk(tree.root)}
+    lists = {child.path: node for node in nodes.values() if isinstance(node, AllOf | AnyOf) for child in node.children}
+    contacts = [world.facts(person) for person in PEOPLE]
+    records: list[Any] = [*contacts, *(appointment for contact in contacts for appointment in contact.appointments)]
+    in_relation = any("appointments" in path[1:] or "contact" in path for path in nodes)
+    for found in diagnose(tree, TODAY):
+        if in_relation:
+            continue  # nodes about different kinds of record
+        about = [r for r in records if (r in contacts) is (tree.record_type is RecordType.CONTACT)]
+        if found.code in (DiagnosticCode.ALWAYS_TRUE, DiagnosticCode.ALWAYS_FALSE):
+            expected = found.code is DiagnosticCode.ALWAYS_TRUE
+            assert all(judge(nodes[found.path])(record, now) is expected for record in about), found
+        elif found.code is DiagnosticCode.REDUNDANT:
+            parent = lists[found.path]
+            rest = type(parent)(tuple(child for child in parent.children if child.path != found.path), parent.path)
+            assert all(judge(parent)(record, now) is judge(rest)(record, now) for record in about), found
+
+
+@pytest.mark.parametrize(("values", "compared"), [(3, MOST_COMPARED), (999, 0)])
+def test_only_so_many_leaves_and_values_are_compared_with_each_other(values: int, compared: int) -> None:
+    operators = ("equals", "contains", "startsWith", "endsWith")
+    common = [f"value {n}" for n in range(values)]
+    tree = of_contacts(all=[{"city": {operators[n % 4]: [*common, str(n)]}} for n in range(250)])
+    assert isinstance(tree.root, AllOf)
+    assert len(list(pairs(tree.root))) == compared * max(0, compared - 1)
+    diagnose(tree, TODAY)
+
+
+# ---------------------------------------------------------------- explanations
+
+
+def checked(node: ExplanationNode, document: Any) -> None:
+    assert node.text
+    assert node.path
+    for child in node.children:
+        checked(child, document)
+
+
+@thorough
+@given(world.documents, world.moments_of_evaluation)
+def test_an_explanation_agrees_with_the_predicate(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
+    tree, now = read(document), Now(to_microseconds(moment[0]), ZONE)
+    person = world.facts(random.Random(repr(document)).choice(PEOPLE))
+    records: list[Any] = [person] if tree.record_type is RecordType.CONTACT else list(person.appointments)
+    for record in records:
+        explanation = explain(tree, record, now=now, vocabulary=TODAY)
+        assert explanation.matches is explanation.root.matches is compile_predicate(tree)(record, now)
+        checked(explanation.root, document)
+
+
+def test_an_explanation_shows_what_was_compared() -> None:
+    person = PEOPLE[0] | {
+        "country": " Canada",
+        "birthday": datetime(1984, 2, 29, tzinfo=UTC).date(),
+        "spent": world.NUMBERS[2],
+        "tags": {"VIP": world.NOWS[0]},
+        "owner": ANN,
+        "groups": {GOLD},
+        "appointments": [],
+        "custom": {"hobbies": ["Chess", "Go"]},
+    }
+    leaves: list[tuple[Any, bool, Any]] = [
+        ({"country": {"equals": ["CANADA"]}}, True, "canada"),
+        ({"birthday": {"before": {"date": "1984-02-29"}}}, False, "1984-02-29"),
+        ({"spent": {"equals": ["1.5"]}}, True, "1.5"),
+        ({"tags": {"containsAny": [CLIENT]}}, False, ["VIP"]),
+        ({"taggedAt": {"tag": {"name": "VIP"}, "when": {"isEmpty": False}}}, True, "2024-02-29T12:00:00Z"),
+        ({"owner": {"isAny": [ANN]}}, True, "Ann"),
+        ({"group": {"memberOfNone": [GOLD]}}, False, ["Gold"]),
+        ({"custom": {"key": "hobbies", "choice": {"containsAll": ["chess"]}}}, True, ["chess", "go"]),
+        ({"custom": {"key": "points", "number": {"isEmpty": True}}}, True, None),
+        ({"appointments": {"none": {"title": {"contains": ["x"]}}}}, True, 0),
+    ]
+    tree = of_contacts(all=[leaf for leaf, _, _ in leaves])
+    explanation = explain(tree, world.facts(person), now=Now(0, ZONE), vocabulary=TODAY)
+    assert [(child.matches, child.actual) for child in explanation.root.children] == [(matches, actual) for _, matches, actual in leaves]
+
+
+# ---------------------------------------------------------------- mentions and needs
+
+
+def test_a_tree_mentions_all_that_can_change_it() -> None:
+    tree = of_contacts(
+        all=[
+            {"country": {"equals": ["x"]}},
+            {"not": {"tags": {"containsAny": [CLIENT]}}},
+            {"tags": {"isEmpty": False}},
+            {"taggedAt": {"tag": {"name": "VIP"}, "when": {"isEmpty": False}}},
+            {"group": {"memberOfAny": [GOLD]}},
+            {"custom": {"key": "points", "number": {"isEmpty": False}}},
+            {"appointments": {"some": {"all": [{"title": {"equals": ["x"]}}, {"contact": {"city": {"isEmpty": True}}}]}}},
+        ]
+    )
+    assert mentions(tree) == {
+        Mention("contact", "country_folded"),
+        Mention("contact", "city_folded"),
+        Mention("tag", 0),
+        Mention("tag", 1),
+        Mention("tag", 2),
+        Mention("group", 1),
+        Mention("custom", 3),
+        Mention("appointment", "*"),
+        Mention("appointment", "title_folded"),
+    }
+    assert groups_mentioned(tree) == {1}
+    assert needs(tree) == Needs(tags=True, custom=True, appointments=True, groups=True)
+    assert needs(of_contacts(city={"isEmpty": True})) | needs(of_contacts(tags={"isEmpty": True})) == Needs(tags=True)
+
+
+MENTIONED_KEYS = (*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent", "birthday", "owner", "tags")
+
+
+@thorough
+@given(world.documents, world.moments_of_evaluation)
+def test_what_is_not_mentioned_changes_nothing(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
+    tree, reference = read(document), Reference(moment[0], ZONE)
+    if tree.record_type is not RecordType.CONTACT:
+        return
+    chance = random.Random(repr(document))
+    one, other = chance.sample(PEOPLE, 2)
+    key = chance.choice(MENTIONED_KEYS)
+    changed = one | {key: other[key]}
+    changed["appointments"] = [appointment | {"contact": changed} for appointment in one["appointments"]]
+    columns = {"owner": "owner_id", "firstName": "first_name_folded", "lastActivityAt": "last_activity_at", "createdAt": "created_at"}
+    kind = "tag" if key == "tags" else "contact"
+    column = columns.get(key) or (key if key in ("score", "spent", "birthday") else f"{key}_folded")
+    mentioned = {mention for mention in mentions(tree) if mention.kind == kind and (kind == "tag" or mention.key == column)}
+    if reference.holds(document, one) != reference.holds(document, changed):
+        assert mentioned

@@ -1,0 +1,457 @@
+"""Importing CSV files: what lands, what is refused and why, and that a second time changes nothing."""
+
+import asyncio
+import csv
+import io
+import signal
+import tracemalloc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.commands.imports import Order, import_file
+from app.importing.fields import key_for, names_of
+from app.importing.plan import Plan, Wishes, plan_import
+from app.importing.repeats import Gathering, chunked, last_positions
+from app.importing.run import Summary
+from app.importing.table import LARGEST_CELL, Record, open_table
+from models import CustomField, FieldType
+from models.database import Database
+from models.errors import BadInput, Refused
+from models.text import fold
+from resolvers.accounts import account
+from resolvers.contacts import custom_fields_of
+from resolvers.context import Context
+from resolvers.fields import create_custom_field
+from resolvers.groups import create_group
+from tests.processes import DEADLINE, MUSTER, environment, new_token
+from tests.programs import run
+from tests.support import DrivenClock, new_account, running_services
+
+
+@dataclass
+class Importing:
+    """An account to import into, and a directory for files."""
+
+    context: Context
+    clock: DrivenClock
+    path: Path
+
+    async def run(self, content: str | bytes, **wishes: Any) -> Summary:
+        """Import a file of this content into the account, a minute after whatever was before."""
+        self.clock.pass_(minutes=1)
+        self.path.write_bytes(content.encode() if isinstance(content, str) else content)
+        name = (await account(self.context)).name
+        return await import_file(self.context.services, Order(self.path, name, Wishes(**wishes)))
+
+    async def contacts(self) -> dict[str | None, dict[str, Any]]:
+        """Everything that is stored of the contacts, by e-mail address."""
+        return {row["email"]: row for row in await self.context.scope.contacts.order_by("id").values()}
+
+    async def tags(self) -> dict[str | None, set[str]]:
+        """The names of each contact's tags, by e-mail address."""
+        found: dict[str | None, set[str]] = {email: set() for email in await self.contacts()}
+        for tagging in await self.context.scope.taggings.prefetch_related("contact", "tag"):
+            found[tagging.contact.email].add(tagging.tag.name)
+        return found
+
+    async def custom(self, email: str) -> dict[str, Any]:
+        """The custom fields of a contact as clients read them."""
+        self.context.forget()
+        return await custom_fields_of(self.context, await self.context.scope.contacts.get(email=email))
+
+    def bad_rows(self, delimiter: str = ",") -> dict[int, str]:
+        """Why rows are bad, by their line, in the file that says so."""
+        written = self.path.with_name("people.errors.csv")
+        if not written.exists():
+            return {}
+        with written.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return {int(row["error line"]): row["error reason"] for row in csv.DictReader(stream, delimiter=delimiter)}
+
+
+@asynccontextmanager
+async def importing(database: Database, directory: Path) -> AsyncIterator[Importing]:
+    clock = DrivenClock()
+    async with running_services(database, clock) as services:
+        yield Importing(await new_account(services, timezone="Europe/Berlin"), clock, directory / "people.csv")
+
+
+# ---------------------------------------------------------------- the law
+
+GOOD_EMAILS = ("ann@example.com", "ANN@Example.com", "bob@example.com", "Straße@example.de", "strasse@example.de", " eve@example.com ")
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ['"', "a,b;c\td", "line\nbreak", "\r", "x\r\ny", "Ä", "=1+1"]
+)
+SCORES = st.sampled_from(["", "0", "7", " 12 ", "-3"])
+BIRTHDAYS = st.sampled_from(["", "1990-02-28", "2000-02-29"])
+
+
+@dataclass(frozen=True)
+class Given:
+    """A row of a generated file; `bad` says whether it must be refused."""
+
+    cells: tuple[str, ...]
+    bad: bool
+
+
+def _good_rows() -> st.SearchStrategy[Given]:
+    cells = st.tuples(st.sampled_from(GOOD_EMAILS), NAMES.filter(lambda name: "\0" not in name), SCORES, BIRTHDAYS)
+    return cells.map(lambda found: Given(found, bad=False))
+
+
+def _bad_rows() -> st.SearchStrategy[Given]:
+    email, name = st.sampled_from(GOOD_EMAILS), NAMES
+    cells = st.one_of(
+        st.tuples(st.sampled_from(["nobody", "a@b@c", "@example.com", "a b@example.com"]), name, SCORES, BIRTHDAYS),
+        st.tuples(st.just(""), st.just("Nobody"), SCORES, BIRTHDAYS),
+        st.tuples(email, st.just("nul\0"), SCORES, BIRTHDAYS),
+        st.tuples(email, name, st.sampled_from(["many", "1.5", "9999999999"]), BIRTHDAYS),
+        st.tuples(email, name, SCORES, st.sampled_from(["yesterday", "2023-02-29", "28.02.1990"])),
+        st.tuples(email),
+        st.tuples(email, name, SCORES, BIRTHDAYS, st.just("")),
+    )
+    return cells.map(lambda found: Given(found, bad=True))
+
+
+def _written(rows: Sequence[Given], dialect: dict[str, Any], bom: bool) -> tuple[bytes, list[int]]:
+    """The file, and the line on which each row begins."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, **dialect)
+    writer.writerow(["E-mail", "First name", "score", "Birth date"])
+    lines = []
+    for row in rows:
+        written = stream.getvalue()
+        lines.append(1 + written.count("\n") + written.replace("\r\n", "\n").count("\r"))
+        writer.writerow(row.cells)
+    return b"\xef\xbb\xbf" * bom + stream.getvalue().encode(), lines
+
+
+def _expected(rows: Sequence[Given]) -> dict[str, dict[str, Any]]:
+    """What the good rows make of contacts, one after the other: cells that are not empty overwrite."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if not row.bad:
+            email, name, score, birthday = (cell.strip() for cell in row.cells)
+            contact = found.setdefault(fold(email), {"email": None, "first_name": None, "score": None, "birthday": None})
+            given = {
+                "email": email,
+                "first_name": name or None,
+                "score": int(score) if score else None,
+                "birthday": date.fromisoformat(birthday) if birthday else None,
+            }
+            contact.update({key: value for key, value in given.items() if value is not None})
+    return found
+
+
+DIALECTS = st.fixed_dictionaries(
+    {
+        "delimiter": st.sampled_from([",", ";", "\t"]),
+        "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        "lineterminator": st.sampled_from(["\n", "\r\n"]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(rows=st.lists(_good_rows() | _bad_rows(), max_size=20), dialect=DIALECTS, bom=st.booleans())
+async def test_good_rows_land_bad_rows_are_told_of_and_a_second_import_changes_nothing(
+    database: Database, tmp_path: Path, *, rows: list[Given], dialect: dict[str, Any], bom: bool
+) -> None:
+    content, lines = _written(rows, dialect, bom)
+    expected = _expected(rows)
+    bad = {line for line, row in zip(lines, rows, strict=True) if row.bad}
+    async with importing(database, tmp_path) as target:
+        first = await target.run(content)
+        stored = await target.contacts()
+        told = {"email", "first_name", "score", "birthday"}
+        assert {fold(row["email"]): {name: row[name] for name in told} for row in stored.values()} == expected
+        assert set(target.bad_rows(dialect["delimiter"])) == bad
+        repeated = len(rows) - len(bad) - len(expected)
+        assert (first.rows, first.created, first.updated, first.repeated, first.bad) == (len(rows), len(expected), 0, repeated, len(bad))
+        second = await target.run(content)
+        assert (second.created, second.updated, second.unchanged) == (0, 0, len(expected))
+        assert await target.contacts() == stored
+
+
+@given(items=st.lists(st.tuples(st.integers(0, 9), st.integers()), max_size=60), size=st.integers(1, 8))
+def test_items_of_one_key_are_gathered_in_their_order_and_none_is_lost(items: list[tuple[int, int]], size: int) -> None:
+    def key(item: tuple[int, int]) -> int:
+        return item[0]
+
+    groups = list(Gathering(key, last_positions(map(key, items))).together(items))
+    assert sorted(group[0][0] for group in groups) == sorted({key(item) for item in items})
+    assert {key(group[0]): group for group in groups} == {number: [item for item in items if key(item) == number] for number, _ in items}
+    chunks = list(chunked(groups, size))
+    assert [item for chunk in chunks for item in chunk] == [item for group in groups for item in group]
+    assert all(len(chunk) >= size for chunk in chunks[:-1])
+
+
+async def test_rows_far_apart_that_are_about_one_contact_do_not_undo_each_other(database: Database, tmp_path: Path) -> None:
+    between = "".join(f"p{number}@example.com,P\n" for number in range(1200))
+    content = f"email,first name\nann@example.com,Ann\n{between}ANN@example.com,Anna\nann@example.com,\n"
+    async with importing(database, tmp_path) as target:
+        assert str(await target.run(content)) == "1,203 rows: 1,201 created, 0 updated, 0 unchanged, 2 repeated, 0 bad"
+        before = await target.contacts()
+        assert str(await target.run(content)) == "1,203 rows: 0 created, 0 updated, 1,201 unchanged, 2 repeated, 0 bad"
+        assert await target.contacts() == before
+        assert before["ann@example.com"]["first_name"] == "Anna"
+
+
+async def test_a_file_of_any_length_is_read_in_the_same_memory(tmp_path: Path) -> None:
+    def peak(rows: int) -> int:
+        path = tmp_path / f"{rows}.csv"
+        path.write_text("email,name\n" + "".join(f"p{number}@example.com,{'x' * 50}\n" for number in range(rows)))
+        table = open_table(path)
+        tracemalloc.start()
+        last = last_positions(record.cells[0] for record in table.records(lambda _: None))
+        gathering: Gathering[Record] = Gathering(lambda record: record.cells[0], last)
+        gathered = gathering.together(table.records(lambda _: None))
+        assert sum(len(chunk) for chunk in chunked(gathered, 500)) == rows
+        _, found = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return found
+
+    assert peak(30_000) < peak(10_000) + 200_000
+
+
+# ---------------------------------------------------------------- reading files
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "does not begin with a line that names its columns"),
+        (b"\xef\xbb\xbf\n", "does not begin with a line that names its columns"),
+        (b",,\n1,2,3\n", "does not begin with a line that names its columns"),
+        ("email;name\n".encode("utf-16"), "not a CSV file in UTF-8"),
+        ("Größe\n".encode("latin-1"), "not a CSV file in UTF-8"),
+        (b"SQLite format 3\0\0\0", "not a CSV file in UTF-8"),
+        (b"email,name,email\n", "two columns named email"),
+    ],
+    ids=["empty", "blank", "nameless", "UTF-16", "Latin-1", "binary", "twice"],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=said):
+        open_table(path)
+
+
+def test_a_directory_or_nothing_is_no_file(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing.csv"):
+        with pytest.raises(BadInput, match="There is no file"):
+            open_table(path)
+
+
+async def test_bytes_that_are_not_utf8_and_open_quotes_spoil_only_their_rows(database: Database, tmp_path: Path) -> None:
+    content = (
+        b'email,name\nann@example.com,Ann\nj\xf6rg@example.com,J\nbob@example.com,Bob\neve@example.com,"' + b"x" * LARGEST_CELL + b"\n"
+    )
+    async with importing(database, tmp_path) as target:
+        summary = await target.run(content + b"zoe@example.com,Zoe\n")
+        assert set(await target.contacts()) == {"ann@example.com", "bob@example.com", "zoe@example.com"}
+        assert summary.bad == 2
+        told = target.bad_rows()
+        assert "not UTF-8" in told[3]
+        assert "quotation mark" in told[5]
+        assert b"j\xf6rg@example.com" in target.path.with_name("people.errors.csv").read_bytes()
+
+
+async def test_the_file_of_bad_rows_can_be_mended_and_imported(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        await target.run("email;First name;Score\nann@example.com;Ann;1\nbob@example;Bob;x\n;;\nragged\n", tags=["New"])
+        told = target.bad_rows(";")
+        assert list(told) == [3, 5]
+        assert told[3].startswith("email: This is not an e-mail address")
+        assert "Score: Expected a whole number" in told[3]
+        assert told[5] == "The row has 1 fields, and the first line names 3 columns."
+        mended = target.path.with_name("people.errors.csv").read_text().replace("bob@example;Bob;x", "bob@example.com;Bob;2")
+        assert str(await target.run(mended.replace("ragged", "eve@example.com"), create_fields=True)).startswith("2 rows: 2 created")
+        assert set(await target.contacts()) == {"ann@example.com", "bob@example.com", "eve@example.com"}
+        assert not target.bad_rows()
+        assert not await target.context.scope.custom_fields.count()
+
+
+# ---------------------------------------------------------------- columns and fields
+
+
+def _plan(header: Sequence[str], custom: Sequence[CustomField] = (), **wishes: Any) -> Plan:
+    return plan_import(tuple(header), names_of(custom), Wishes(**wishes))
+
+
+def _fields(plan: Plan) -> dict[str, str]:
+    return {plan.columns[index]: field.name for index, field in plan.fields.items()}
+
+
+def test_columns_find_their_fields_by_the_names_people_give_them() -> None:
+    names = "E-mail|First Name|SURNAME|Organisation|Zip|Birthday|last_activity_at|Job Title|Shoe size"
+    assert _fields(_plan(names.split("|"))) == {
+        "E-mail": "email",
+        "First Name": "firstName",
+        "SURNAME": "lastName",
+        "Organisation": "company",
+        "Zip": "postalCode",
+        "Birthday": "birthday",
+        "last_activity_at": "lastActivityAt",
+        "Job Title": "jobTitle",
+    }
+
+
+def test_a_field_is_taken_by_its_own_name_before_others_and_only_once() -> None:
+    plan = _plan(["Mobile", "Phone", "phone "])
+    assert _fields(plan) == {"Phone": "phone"}
+    assert plan.unmatched == (0, 2)
+
+
+def test_custom_fields_are_found_by_key_and_label() -> None:
+    custom = [CustomField(key="plan", label="Plan name", type=FieldType.TEXT), CustomField(key="size", label="Zip", type=FieldType.NUMBER)]
+    assert _fields(_plan(["PLAN", "Plan-Name", "zip"], custom)) == {"PLAN": "plan", "zip": "size"}
+
+
+def test_wishes_win_over_names() -> None:
+    plan = _plan(["email", "work = mail", "city", "tags"], columns=["email=-", "work = mail=E-Mail", "CITY=state"], tag_column="Tags")
+    assert _fields(plan) == {"work = mail": "email", "city": "state"}
+    assert (plan.email_column, plan.tag_column) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"columns": ["mail=email"]}, r"--map: there is no column mail\. The columns are email, name\."),
+        ({"columns": ["name=nickname"]}, r"--map: there is no field nickname\. The fields are email, firstName,"),
+        ({"columns": ["name"]}, "--map takes COLUMN=FIELD"),
+        ({"columns": ["email=email", "name=email"]}, "--map: email and name cannot both be email"),
+        ({"tag_column": "labels"}, r"--tag-column: there is no column labels\. The columns are email, name\."),
+    ],
+    ids=["column", "field", "form", "twice", "tags"],
+)
+def test_a_wish_for_what_does_not_exist_is_refused_with_what_does(wishes: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        _plan(["email", "name"], **wishes)
+
+
+@given(st.text(max_size=80), st.sets(st.sampled_from(["field", "field2", "a", "plan", "x"])))
+def test_a_key_for_any_label_is_one_that_a_field_can_have(label: str, taken: set[str]) -> None:
+    key = key_for(label, taken)
+    assert key not in taken
+    assert key[0].islower()
+    assert key.isascii()
+    assert key.isalnum()
+    assert len(key) <= 64
+
+
+async def test_columns_without_a_field_are_ignored_or_become_fields_once(database: Database, tmp_path: Path) -> None:
+    content = "email,Shoe size,#,Straße\nann@example.com,38,7,Hauptstraße\n"
+    async with importing(database, tmp_path) as target:
+        await target.run(content)
+        assert await target.custom("ann@example.com") == {}
+        for _ in range(2):
+            await target.run(content, create_fields=True, columns=["#=-"])
+            assert await target.custom("ann@example.com") == {"shoeSize": "38", "strae": "Hauptstraße"}
+
+
+async def test_cells_take_the_form_of_their_field(database: Database, tmp_path: Path) -> None:
+    types = {"size": FieldType.NUMBER, "paid": FieldType.CHECKBOX, "seen": FieldType.DATE_TIME, "colors": FieldType.LIST}
+    async with importing(database, tmp_path) as target:
+        for key, kind in types.items():
+            choices = ["Red", "Blue"] if kind is FieldType.LIST else None
+            await create_custom_field(target.context, key=key, label=key, type=kind, choices=choices)
+        await target.run(
+            "email,size,paid,seen,colors,last activity,spent\n"
+            "ann@example.com,38.5,Yes,2026-03-02 09:30,red | blue,2026-07-01T00:00:00Z,12.50\n"
+            "bob@example.com,big,maybe,soon,green,yesterday,1e99\n"
+        )
+        assert await target.custom("ann@example.com") == {
+            "size": "38.5",
+            "paid": True,
+            "seen": "2026-03-02T08:30:00Z",
+            "colors": ["Red", "Blue"],
+        }
+        assert (await target.contacts())["ann@example.com"]["last_activity_at"] == datetime(2026, 7, 1, tzinfo=UTC)
+        told = target.bad_rows()[3]
+        assert [told.count(f"{column}: ") for column in ("size", "paid", "seen", "colors", "last activity", "spent")] == [1] * 6
+
+
+async def test_tags_come_from_the_options_and_from_a_column(database: Database, tmp_path: Path) -> None:
+    content = "email,Labels\nann@example.com,Client; VIP |client\nbob@example.com,\n" + f"eve@example.com,{'x' * 101}\n"
+    async with importing(database, tmp_path) as target:
+        await target.run(content, tags=["Imported"], tag_column="labels")
+        assert await target.tags() == {"ann@example.com": {"Client", "VIP", "Imported"}, "bob@example.com": {"Imported"}}
+        assert target.bad_rows()[4].startswith("Labels: ")
+        assert (await target.run(content, tags=["IMPORTED"], tag_column="Labels")).updated == 0
+        with pytest.raises(Refused):
+            await target.run(content, tags=[" "])
+
+
+async def test_empty_cells_leave_what_a_contact_has(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        await target.run("email,first name,city\nann@example.com,Ann,Oslo\n")
+        assert (await target.run("email,first name,city\nANN@example.com,,Rome\n")).updated == 1
+        (ann,) = (await target.contacts()).values()
+        assert (ann["email"], ann["first_name"], ann["city"]) == ("ANN@example.com", "Ann", "Rome")
+
+
+async def test_without_an_email_column_every_row_is_a_new_contact(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        for _ in range(2):
+            assert (await target.run("first name\nAnn\nBob\n")).created == 2
+        assert await target.context.scope.contacts.count() == 4
+
+
+async def test_groups_follow_what_is_imported(database: Database, tmp_path: Path) -> None:
+    criteria = {"contacts": {"all": [{"country": {"equals": ["Canada"]}}, {"tags": {"containsNone": [{"name": "Left"}]}}]}}
+    async with importing(database, tmp_path) as target:
+        await target.run("email\nold@example.com\n", tags=["Left"])
+        group = await create_group(target.context, name="Here", criteria=criteria)
+        await target.run("email,country\nann@example.com,canada\nbob@example.com,Peru\nold@example.com,Canada\n")
+        members = await target.context.scope.group_members.filter(group_id=group.id).values_list("record_id", flat=True)
+        assert list(members) == [(await target.contacts())["ann@example.com"]["id"]]
+
+
+# ---------------------------------------------------------------- the program
+
+
+async def test_the_program_shows_the_mapping_and_ends_with_the_summary(url: str, tmp_path: Path) -> None:
+    await new_token(url, "Acme")
+    path = tmp_path / "people.csv"
+    path.write_text("E-mail,Name,Section\nann@example.com,Ann,python\nbob@example.com,Bob,oldlibs\nbad,Bad,python\n")
+    words = ("import", path, "--account", "acme", "--map", "Name=lastName", "--tag", "Debian", "--tag-column", "Section")
+    for summary in ("2 created, 0 updated, 0 unchanged", "0 created, 0 updated, 2 unchanged"):
+        ran = await run(url, *words)
+        assert (ran.code, ran.output) == (0, f"3 rows: {summary}, 1 bad (see {tmp_path}/people.errors.csv)\n")
+        assert [line.split()[1:4:2] for line in ran.errors.splitlines()[3:6]] == [
+            ["E-mail", "email"],
+            ["Name", "lastName"],
+            ["Section", "tags"],
+        ]
+
+
+async def test_an_interrupted_import_keeps_whole_chunks_and_goes_on_when_run_again(url: str, tmp_path: Path, database: Database) -> None:
+    await new_token(url, "Acme")
+    path, count = tmp_path / "people.csv", 20_000
+    path.write_text("email\n" + "".join(f"p{number}@example.com\n" for number in range(count)))
+    process = await asyncio.create_subprocess_exec(
+        *MUSTER, "import", str(path), env=environment(url), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE):
+        while not await _count(database):
+            pass
+        process.send_signal(signal.SIGINT)
+        output, errors = await process.communicate()
+    assert (process.returncode, output) == (130, b"")
+    assert errors.decode().splitlines()[-1] == "Interrupted. What was finished before stays."
+    kept = await _count(database)
+    assert 0 < kept < count
+    assert kept % 500 == 0
+
+
+async def _count(database: Database) -> int:
+    count: int = (await database.row("SELECT count(*) AS count FROM contacts"))["count"]
+    return count
