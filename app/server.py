@@ -11,7 +11,7 @@ from app.graphql.limits import TransportLimits
 from app.services import open_services, wall_clock
 from app.settings import Settings
 from app.workers import running_workers
-from models.serving import alone_on
+from models.locks import alone_on
 from resolvers.access import authenticate
 from resolvers.context import Context, Services, WallClock
 from schema import build_schema

@@ -9,6 +9,7 @@ from tortoise.migrations.executor import MigrationExecutor
 from models import migrations
 from models.database import APP, CONNECTION, Database
 from models.errors import SchemaOutdated, SchemaTooNew
+from models.locks import in_turn
 
 MIGRATION_LOCK = 7_267_001
 LEDGER_EXISTS = {
@@ -60,9 +61,9 @@ def _refuse_newer(applied: list[str]) -> None:
 
 @asynccontextmanager
 async def _alone(database: Database) -> AsyncIterator[None]:
-    # SQLite needs no lock of ours: each migration is a transaction that holds the write lock.
-    if database.engine == "sqlite":
-        yield
+    if database.path:
+        async with in_turn(database.path):
+            yield
         return
     async with database.transaction():
         await database.rows("SELECT pg_advisory_xact_lock(:key)", key=MIGRATION_LOCK)

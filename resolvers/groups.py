@@ -99,8 +99,9 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
             created_at=change.at,
             updated_at=change.at,
         )
-        change.redefine(created.id)
-        return created.id
+        number: int = created.id
+        change.redefine(number)
+        return number
 
     group_id = await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
     return await context.scope.all_groups.get(id=group_id)

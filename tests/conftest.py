@@ -100,6 +100,18 @@ async def url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def empty_url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a database without any tables."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    name = f"muster_{uuid4().hex}"
+    await _administer(template, f"CREATE DATABASE {name} TEMPLATE template0")
+    yield database_url(template, name)
+    await _administer(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     async with open_database(url) as opened:
         yield opened

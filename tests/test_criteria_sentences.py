@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import RecordType
 from models.fields import to_microseconds
@@ -27,7 +28,7 @@ ZONE = ZoneInfo("Europe/Berlin")
 NAMES = world.vocabulary(ZONE, with_gone=True)
 TODAY = world.vocabulary(ZONE, with_gone=False)
 LIMITS = CriteriaLimits()
-PEOPLE = world.contacts(7, 60)
+PEOPLE = [person | ({"country": "aAb"[n % 4 :] or None} if n % 2 else {}) for n, person in enumerate(world.contacts(7, 60))]
 CLIENT, GOLD, ANN = {"name": "Client"}, to_global_id("Group", 1), to_global_id("User", 1)
 
 thorough = settings(max_examples=3000, deadline=None)
@@ -164,8 +165,25 @@ def test_a_negative_condition_in_any_that_was_stored_is_remarked_on() -> None:
     assert [found.code for found in diagnose(tree, TODAY)] == [DiagnosticCode.NEGATIVE_UNDER_ANY]
 
 
+# Few fields and values, so that leaves have something to do with each other.
+few_texts = st.lists(st.sampled_from(["a", "A", "ab", "b"]), min_size=1, max_size=2)
+few_moments = world.one_key(
+    now=world.one_key(days=st.integers(-1, 1)), at=st.sampled_from(["2024-02-29T12:00:00Z", "2026-03-29T01:00:00Z"])
+)
+related_leaf = st.one_of(
+    world.one_key(
+        country=world.one_key(equals=few_texts, notEquals=few_texts, startsWith=few_texts, contains=few_texts, isEmpty=st.booleans())
+    ),
+    world.one_key(
+        createdAt=world.one_key(before=few_moments, onOrAfter=few_moments, withinLast=st.just({"days": 2}), isEmpty=st.booleans())
+    ),
+    world.one_key(tags=world.one_key(containsAny=st.just([CLIENT]), containsNone=st.just([CLIENT]), isEmpty=st.booleans())),
+)
+related_documents = world.one_key(contacts=world.tree_of(related_leaf, 2))
+
+
 @thorough
-@given(world.documents, world.moments_of_evaluation)
+@given(st.one_of(world.documents, related_documents, related_documents), world.moments_of_evaluation)
 def test_remarks_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
     tree, now = read(document), Now(to_microseconds(moment[0]), ZONE)
     nodes = {node.path: node for node in walk(tree.root)}

@@ -49,7 +49,7 @@ WATCH = """
     }
 """
 CLIENTS = {"contacts": {"all": [{"country": {"equals": ["Canada", "Mexico"]}}, {"tags": {"containsAny": [{"name": "Client"}]}}]}}
-UPCOMING = {"appointments": {"startsAt": {"onOrAfter": {"now": {}}}}}
+UPCOMING: dict[str, Any] = {"appointments": {"startsAt": {"onOrAfter": {"now": {}}}}}
 
 
 @pytest.fixture

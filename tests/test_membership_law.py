@@ -158,8 +158,7 @@ class World:
             deleted = self._pick(self.contacts, number)
             await delete_contact(self.context, deleted)
             self.contacts.remove(deleted)
-            kept = await self.context.scope.appointments.values_list("id", flat=True)
-            self.appointments = [to_global_id("Appointment", number) for number in kept]
+            self.appointments = [to_global_id("Appointment", kept.id) for kept in await self.context.scope.appointments]
 
     async def add_tags(self, numbers: list[int], tag: str) -> None:
         if self.contacts:

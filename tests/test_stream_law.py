@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,8 +30,8 @@ from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, Mem
 from tests.support import DrivenClock, new_account, new_user, running_services
 
 DEADLINE = 20.0
-TAGGED = {"contacts": {"tags": {"containsAny": [{"name": "Client"}]}}}
-UNTAGGED = {"contacts": {"tags": {"isEmpty": True}}}
+TAGGED: dict[str, Any] = {"contacts": {"tags": {"containsAny": [{"name": "Client"}]}}}
+UNTAGGED: dict[str, Any] = {"contacts": {"tags": {"isEmpty": True}}}
 
 
 class UnreliableBus:
@@ -99,7 +100,7 @@ async def members_of(group: Group) -> set[int]:
     return {row["record_id"] for row in await GroupMember.filter(group_id=group.id).values("record_id")}
 
 
-STEPS = st.one_of(
+STEPS: st.SearchStrategy[tuple[str, list[int]]] = st.one_of(
     st.tuples(st.sampled_from(["tag", "untag"]), st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True)),
     st.tuples(st.sampled_from(["create", "delete", "prune", "epoch", "edit", "disconnect", "breathe"]), st.just([])),
 )
@@ -114,7 +115,7 @@ class World:
     contacts: list[str]
     clock: DrivenClock
     task: "asyncio.Task[None]"
-    criteria: list[dict[str, object]]
+    criteria: list[dict[str, Any]]
 
     async def step(self, name: str, numbers: list[int]) -> None:
         ids = [self.contacts[n % len(self.contacts)] for n in numbers]

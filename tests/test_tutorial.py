@@ -82,7 +82,7 @@ async def test_a_reader_who_types_the_tutorial_sees_what_it_promises(tmp_path: P
             else:
                 told.append(await first.type(text))
         watched = await third.until('leftIds": ["')
-    assert any("Tags contain python and tags do not contain oldlibs" in output for output in told)
+    assert any("Tags contain python, and tags do not contain oldlibs" in output for output in told)
     assert "chiara@example.org" in watched
     assert "bo@example.org" in watched
     assert (tmp_path / "maintainers.errors.csv").exists()

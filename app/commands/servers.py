@@ -4,18 +4,17 @@ import asyncio
 import shlex
 import signal
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import orjson
 
 from app.demo.load import CONTACTS, load_demo
-from app.demo.sign_in import demo_token
+from app.demo.sign_in import demo_token, token_path
 from app.services import open_services
 from app.serving import claim_port, serve, url_at
 from app.settings import Settings
 from app.terminal import note, progress, say
 from models import Account
-from models.serving import alone_on
+from models.locks import alone_on
 from resolvers.context import Services
 
 QUERY = "{ groups { nodes { name criteriaText memberCount } } }"
@@ -38,7 +37,7 @@ async def _ready(settings: Settings, *, demo: bool) -> str | None:
         with alone_on(settings.database_url):
             if demo and not await Account.exists():
                 await load_demo_visibly(services, CONTACTS)
-            return await demo_token(services, urlsplit(settings.database_url).path.strip("/")) if demo else None
+            return await demo_token(services, token_path(settings.database_url)) if demo else None
 
 
 async def load_demo_visibly(services: Services, contacts: int) -> None:

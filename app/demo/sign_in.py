@@ -1,10 +1,11 @@
 """The demo's access token, kept in a file beside the database so that every run shows the same one."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.commands.accounts import accounts_named, as_owner, create_token
 from app.demo.load import DEMO
-from models.database import Database
+from models.database import sqlite_path
 from models.errors import Unauthenticated
 from resolvers.access import authenticate
 from resolvers.context import Services
@@ -14,23 +15,25 @@ SUFFIX = ".demo-token"
 ELSEWHERE = Path("var")  # for databases that are no file
 
 
-async def demo_token(services: Services, database_name: str) -> str | None:
+async def demo_token(services: Services, path: Path) -> str | None:
     """A token of the demo's owner that works: the one in the file or else a new one; None without a demo account."""
-    path = token_path(services.database, database_name)
-    kept = path.read_text(encoding="ascii", errors="replace").strip() if path.is_file() else ""
+    kept = _kept(path)
     if await _works(services, kept):
         return kept
     found = await accounts_named(DEMO.name)
     if not found:
         return None
-    token = await create_token(await as_owner(services, found[0]), "Demo", None)
+    token = await create_token(await as_owner(services, found[0]), DEMO.name, None)
     _keep(path, token)
     return token
 
 
-def token_path(database: Database, name: str) -> Path:
-    """Where the token of this database is kept."""
-    return database.path.with_name(database.path.name + SUFFIX) if database.path else ELSEWHERE / f"{name}{SUFFIX}"
+def token_path(database_url: str) -> Path:
+    """Where the token for this database is kept."""
+    if database_url.startswith("sqlite:"):
+        path = sqlite_path(database_url)
+        return path.with_name(path.name + SUFFIX)
+    return ELSEWHERE / f"{urlsplit(database_url).path.strip('/')}{SUFFIX}"
 
 
 async def _works(services: Services, token: str) -> bool:
@@ -39,6 +42,10 @@ async def _works(services: Services, token: str) -> bool:
     except Unauthenticated:
         return False
     return True
+
+
+def _kept(path: Path) -> str:
+    return path.read_text(encoding="ascii", errors="replace").strip() if path.is_file() else ""
 
 
 def _keep(path: Path, token: str) -> None:

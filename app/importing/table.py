@@ -17,6 +17,7 @@ LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
 ADDED = ("error line", "error reason")  # columns at the end of a file of bad rows, which are read as if they were not there
 
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
+_NO_NAME = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def open_table(path: Path) -> Table:
     header = next(_rows(io.StringIO(sample, newline=""), delimiter), None)
     if header is None or not any(map(str.strip, header.cells)):
         raise BadInput(f"{path} does not begin with a line that names its columns.")
-    if header.problem or any(map(_NOT_UTF8.search, header.cells)) or "\0" in sample:
+    if header.problem or any(map(_NO_NAME.search, header.cells)):
         raise BadInput(f"{path} is not a CSV file in UTF-8. Save it as such.")
     columns = tuple(cell.strip() for cell in header.cells)
     added = len(ADDED) if columns[-len(ADDED) :] == ADDED else 0

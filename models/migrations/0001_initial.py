@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name="Clock",
             fields=[
-                ("id", fields.IntField(primary_key=True, unique=True, db_index=True)),
+                ("id", fields.IntField(generated=False, primary_key=True, unique=True, db_index=True)),
                 ("now", InstantColumn(generated=False, null=False, unique=False)),
                 ("settled", InstantColumn(generated=False, null=False, unique=False)),
             ],

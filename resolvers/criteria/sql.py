@@ -70,8 +70,15 @@ class Given(Term):
         if _is_postgresql(ctx):
             arrays = ", ".join([_array(ctx, column) for column in zip(*self.rows, strict=True)])
             return f"unnest({arrays}) AS {GIVEN}({', '.join(self.names)})"
-        cells = ", ".join([f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(self.names)])
-        return f"(SELECT {cells} FROM json_each({_json(ctx, self.rows)})) AS {GIVEN}"  # noqa: S608  # names of our own
+        return f"(SELECT {self._cells()} FROM json_each({_json(ctx, self._entries())})) AS {GIVEN}"  # noqa: S608  # names of our own
+
+    def _cells(self) -> str:
+        if len(self.names) == 1:
+            return f"value AS {self.names[0]}"  # the engine would extract it anew for each row that it is compared to
+        return ", ".join([f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(self.names)])
+
+    def _entries(self) -> Sequence[object]:
+        return [row[0] for row in self.rows] if len(self.names) == 1 else self.rows
 
 
 def joined(separator: str, conditions: Sequence[Sql]) -> Sql:

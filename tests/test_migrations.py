@@ -1,0 +1,101 @@
+"""Migrations: a database that was migrated with data in it is the same as one that is made today."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+
+from models import migrations
+from models.database import APP, CONNECTION, MODULES, Database, open_database
+from models.errors import SchemaOutdated, SchemaTooNew
+from models.migrate import applied_migrations, known_migrations, migrate, require_current_schema
+from resolvers.contacts import create_contact
+from resolvers.groups import create_group
+from tests.support import DrivenClock, new_account, running_services
+
+LEDGER = "tortoise_migrations"
+SHAPES = {
+    "sqlite": (
+        """SELECT m.name AS "table", c.name AS name, c.type AS type, c."notnull" AS required FROM sqlite_master AS m
+           JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'""",
+        """SELECT m.name AS "table", i."unique" AS single, group_concat(c.name) AS columns FROM sqlite_master AS m
+           JOIN pragma_index_list(m.name) AS i JOIN pragma_index_info(i.name) AS c
+           WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' GROUP BY m.name, i.name, i."unique" """,
+        """SELECT m.name AS "table", f."from" AS name, f."table" AS target, f.on_delete AS effect FROM sqlite_master AS m
+           JOIN pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table'""",
+    ),
+    "postgresql": (
+        """SELECT table_name AS "table", column_name AS name, data_type AS type, is_nullable AS required, collation_name
+           FROM information_schema.columns WHERE table_schema = 'public'""",
+        """SELECT tablename AS "table", regexp_replace(indexdef, 'INDEX \\S+ ON', 'INDEX ON') AS definition
+           FROM pg_indexes WHERE schemaname = 'public'""",
+        """SELECT conrelid::regclass::text AS "table", pg_get_constraintdef(oid) AS definition
+           FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype = 'f'""",
+    ),
+}
+
+
+async def shape(database: Database) -> set[tuple[Any, ...]]:
+    """Columns, indexes and foreign keys, by what they are and not by what they are called."""
+    rows = [row for statement in SHAPES[database.engine] for row in await database.connection.execute_query_dict(statement)]
+    return {tuple(str(value) for value in row.values()) for row in rows if row["table"] != LEDGER}
+
+
+async def test_a_migrated_database_has_the_shape_of_a_new_one(database: Database, empty_url: str) -> None:
+    migrated = await shape(database)
+    await database.context.close_connections()
+    async with open_database(empty_url) as fresh:
+        await fresh.context.generate_schemas()
+        assert await shape(fresh) == migrated
+    assert len(migrated) > 200
+
+
+async def test_rows_written_after_the_first_migration_survive_the_others(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        await _migrate_to(database, known_migrations()[0])
+        async with running_services(database, DrivenClock()) as services:
+            context = await new_account(services)
+            await create_contact(context, fields={"email": "ana@example.com"}, tags=[{"name": "Client"}], create_missing_tags=True)
+            await create_group(context, name="All", criteria={"contacts": {"email": {"isEmpty": False}}})
+        before = await _counts(database)
+        await migrate(database)
+        assert await _counts(database) == before
+        assert before["group_members"] == 1
+
+
+async def _migrate_to(database: Database, name: str) -> None:
+    config = {APP: {"models": MODULES, "default_connection": CONNECTION, "migrations": migrations.__name__}}
+    await MigrationExecutor(database.connection, config).migrate([MigrationTarget(APP, name)])
+
+
+async def _counts(database: Database) -> dict[str, int]:
+    tables = {row[0] for row in await shape(database)}
+    return {table: (await database.row(f'SELECT count(*) AS n FROM "{table}"'))["n"] for table in tables}
+
+
+async def test_migrating_twice_at_once_applies_everything_once(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        results = await asyncio.gather(migrate(database), migrate(database))
+        assert await applied_migrations(database) == known_migrations()
+        assert sorted(map(len, results))[-1] == len(known_migrations())
+
+
+async def test_an_empty_database_is_refused_with_what_to_do(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        with pytest.raises(SchemaOutdated, match="muster migrate"):
+            await require_current_schema(database)
+
+
+async def test_a_database_of_a_newer_program_is_refused(database: Database) -> None:
+    await require_current_schema(database)
+    await database.rows(f"INSERT INTO {LEDGER} (app, name, applied_at) VALUES ('models', '9999_later', CURRENT_TIMESTAMP)")
+    with pytest.raises(SchemaTooNew, match="9999_later"):
+        await require_current_schema(database)
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    numbers = [int(name.split("_")[0]) for name in known_migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert all(Path(migrations.__path__[0], f"{name}.py").exists() for name in known_migrations())
