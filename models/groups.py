@@ -46,7 +46,10 @@ class EventKind(StrEnum):
 
 
 class Group(Model):
-    """A saved search that stays true, with the head of its log: epoch, position, version and member count."""
+    """A saved search that stays true, with the head of its log: epoch, position, version and member count.
+
+    `definition_version` is the account's definitions version since which the criteria mean what they mean.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -61,6 +64,7 @@ class Group(Model):
     epoch = fields.CharField(max_length=16)
     position = fields.BigIntField(default=0)
     version = fields.BigIntField(default=0)
+    definition_version = fields.BigIntField(default=0)
     member_count = fields.BigIntField(default=0)
     created_at = InstantColumn()
     updated_at = InstantColumn()
@@ -69,7 +73,7 @@ class Group(Model):
 
     class Meta:
         table = "groups"
-        indexes = (Index(fields=("account_id", "name_folded", "id")),)
+        indexes = (Index(fields=("account_id", "name_folded", "id")), Index(fields=("account_id", "definition_version")))
 
 
 class GroupMember(Model):

@@ -7,8 +7,8 @@ from models import ChangeCause, Role
 from resolvers.context import Caller, Context, Services
 from resolvers.membership.change import Change
 from resolvers.membership.clock import advance, affected, mark_settled
-from resolvers.membership.definitions import AccountDefinitions
 from resolvers.membership.fence import take
+from resolvers.membership.index import AccountDefinitions
 from resolvers.scope import Scope
 from resolvers.write import write
 

@@ -140,7 +140,7 @@ async def _redefinition(context: Context, change: Change, edited: Group, criteri
 
 
 async def _refuse_cycle(context: Context, edited: Group, tree: Tree) -> None:
-    definitions = await context.services.definitions.load(context.services.database, edited.account_id)
+    definitions = await context.services.definitions.current(context.services.database, edited.account_id)
     way = find_cycle(definitions, edited.id, groups_mentioned(tree))
     if way:
         names = dict(await context.scope.groups.filter(id__in=way).values_list("id", "name"))

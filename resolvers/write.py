@@ -11,7 +11,6 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from tortoise.exceptions import IntegrityError
 
 from models import ChangeCause
-from models.database import Database
 from models.errors import Conflict
 from resolvers.context import Context
 from resolvers.membership.change import Change
@@ -24,7 +23,8 @@ Work = Callable[[Change], Awaitable[T]]
 ATTEMPTS = 4  # the first and three more
 RACES = (DeadlockDetectedError, SerializationError, IntegrityError)
 
-BUMP = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account"
+BUMP = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account RETURNING definitions_version"
+MARK = "UPDATE groups SET definition_version = :version WHERE id = ANY(:ids)"
 
 
 async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool = False) -> T:
@@ -60,7 +60,6 @@ async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redef
 
 
 async def _redefine(context: Context, change: Change) -> list[int]:
-    # What this transaction defines is not kept: it may yet be rolled back, and its version number used again.
-    database: Database = change.database
-    await database.rows(BUMP, account=change.account_id)
-    return await settle(change, await context.services.definitions.load(database, change.account_id))
+    version = (await change.database.row(BUMP, account=change.account_id))["definitions_version"]
+    await change.database.rows(MARK, version=version, ids=sorted(change.stale_groups))
+    return await settle(change, await context.services.definitions.uncommitted(change.database, change.account_id))

@@ -504,6 +504,7 @@ class Migration(migrations.Migration):
                 ("epoch", fields.CharField(max_length=16)),
                 ("position", fields.BigIntField(default=0)),
                 ("version", fields.BigIntField(default=0)),
+                ("definition_version", fields.BigIntField(default=0)),
                 ("member_count", fields.BigIntField(default=0)),
                 ("created_at", InstantColumn(generated=False, null=False, unique=False)),
                 ("updated_at", InstantColumn(generated=False, null=False, unique=False)),
@@ -511,7 +512,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "groups",
                 "app": "models",
-                "indexes": [Index(fields=["account_id", "name_folded", "id"])],
+                "indexes": [Index(fields=["account_id", "name_folded", "id"]), Index(fields=["account_id", "definition_version"])],
                 "pk_attr": "id",
                 "table_description": "A saved search that stays true, with the head of its log: epoch, position, version and member count.",
             },

@@ -10,7 +10,7 @@ from models.fields import to_microseconds
 from resolvers.criteria.temporal import boundaries
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Tags
-from resolvers.membership.definitions import AccountDefinitions
+from resolvers.membership.index import AccountDefinitions
 
 START = "INSERT INTO clock (id, now, settled) SELECT 1, CAST(:at AS bigint), CAST(:at AS bigint) WHERE NOT EXISTS (SELECT 1 FROM clock)"
 ADVANCE = "UPDATE clock SET now = :at WHERE now < :at"

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from resolvers.membership.definitions import AccountDefinitions
+from resolvers.membership.index import AccountDefinitions
 
 
 def find_cycle(definitions: AccountDefinitions, group_id: int, mentioned: Iterable[int]) -> list[int]:

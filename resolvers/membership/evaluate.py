@@ -9,7 +9,7 @@ from models import RecordType
 from resolvers.criteria.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.mentions import Mention
 from resolvers.criteria.time import Now
-from resolvers.membership.definitions import AccountDefinitions, Definition
+from resolvers.membership.index import AccountDefinitions, Definition
 
 Record = ContactFacts | AppointmentFacts
 Memberships = dict[int, set[int]]  # record ids by group id
@@ -42,7 +42,7 @@ class Judgement:
         """Ask for a contact, and its appointments, to be judged against these groups."""
         for group_id in group_ids:
             if group_id not in self._suspects:
-                heapq.heappush(self._queue, (self._definitions.groups[group_id].rank, group_id))
+                heapq.heappush(self._queue, (self._definitions.rank(group_id), group_id))
             self._suspects[group_id][facts.id] = facts
 
     def decide(self) -> Flips:

@@ -9,7 +9,7 @@ from models.database import Database
 from models.records import APPOINTMENT_TEXTS, CONTACT_ORDERED, CONTACT_TEXTS
 from resolvers.criteria.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.predicate import Needs
-from resolvers.membership.definitions import Definition
+from resolvers.membership.index import Definition
 
 CONTACT_COLUMNS = (*(f"{name}_folded" for name in CONTACT_TEXTS), *CONTACT_ORDERED)
 APPOINTMENT_COLUMNS = (*(f"{name}_folded" for name in APPOINTMENT_TEXTS), "status", "starts_at", "ends_at", "created_at", "updated_at")

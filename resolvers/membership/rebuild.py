@@ -10,8 +10,8 @@ from models.fields import to_microseconds
 from resolvers.criteria.query import criteria_query
 from resolvers.criteria.time import Now
 from resolvers.membership.change import Change
-from resolvers.membership.definitions import AccountDefinitions, Definition
 from resolvers.membership.evaluate import Flips
+from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import append, carry_out
 
 LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
@@ -26,8 +26,8 @@ async def rebuild(change: Change, definitions: AccountDefinitions, now: Now) -> 
     """Bring the stale groups, and all that depend on them, to what their criteria say now; the fence must be exclusive."""
     stale = (change.stale_groups | definitions.dependants(change.stale_groups)) & definitions.groups.keys()
     grown = []
-    for definition in sorted((definitions.groups[group_id] for group_id in stale), key=lambda found: found.rank):
-        grown += await _rebuild(change, definition, now)
+    for group_id in sorted(stale, key=definitions.rank):
+        grown += await _rebuild(change, definitions.groups[group_id], now)
     return grown
 
 

@@ -7,9 +7,9 @@ from models.database import Database
 from resolvers.criteria.facts import ContactFacts
 from resolvers.criteria.time import Now
 from resolvers.membership.change import Change
-from resolvers.membership.definitions import AccountDefinitions, Definition
 from resolvers.membership.evaluate import Flips, Judgement, Memberships
 from resolvers.membership.facts import needs_of, read_facts
+from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import append
 from resolvers.membership.rebuild import rebuild
 

@@ -8,7 +8,8 @@ from typing import Any
 from models import EventKind, Group, GroupEvent, GroupMember
 from models.database import Database
 from resolvers.criteria.time import Now
-from resolvers.membership.definitions import Definition, Definitions
+from resolvers.membership.definitions import Definitions
+from resolvers.membership.index import Definition
 from resolvers.membership.rebuild import matching_records
 
 CLOCK = "SELECT settled FROM clock"
@@ -27,7 +28,7 @@ class Difference:
 async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
     """Every difference in the account, in one snapshot; meant for a quiet moment, in which there must be none."""
     async with database.transaction():
-        current = await definitions.load(database, account_id)
+        current = await definitions.fresh(database, account_id)
         now = Now((await database.row(CLOCK))["settled"], current.zone)
         return [
             difference
