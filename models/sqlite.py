@@ -9,8 +9,9 @@ import sqlite3
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
-from tortoise.exceptions import OperationalError
 from typing_extensions import override
+
+from models.errors import Conflict
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
@@ -21,7 +22,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
         try:
             await self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
+            raise Conflict("The database was busy with another write for too long. Nothing was changed; try again.") from error
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(ImmediateTransaction(self))

@@ -1,42 +1,85 @@
-"""Criteria as a client sends them, in a query or for a group: parsed on behalf of the caller."""
+"""Criteria as a client sends or stores them, read on behalf of the caller: what the caller may not view is not named to them."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple, NoReturn
 
 from tortoise.expressions import Q
 
-from models.errors import BadInput, Problem, ProblemCode, Refused, refuse
+from models.errors import BadInput, Problem, Refused
 from resolvers.context import Context
-from resolvers.criteria.mentions import groups_mentioned
-from resolvers.criteria.names import load_vocabulary
+from resolvers.criteria.names import Vocabulary, load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.criteria.query import criteria_query
+from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
-from resolvers.membership.settle import read_clock
+from resolvers.membership.settle import CLOCK
+
+HIDDEN = "a group you cannot view"
+
+Document = Mapping[str, Any]
 
 
-async def matching(context: Context, records: str, where: Mapping[str, Any] | None) -> Q:
+class Read(NamedTuple):
+    """Criteria as a tree, with the names that they use."""
+
+    tree: Tree
+    vocabulary: Vocabulary
+
+
+async def matching(context: Context, records: str, where: Document | None) -> Q:
     """The `contacts` or `appointments` for which the criteria hold now; all of them where there are none."""
     if where is None:
         return Q()
-    database = context.services.database
     try:
-        tree = await readable_tree(context, {records: where})
+        read = await read_new(context, {records: where})
     except Refused as refused:
-        raise BadInput(" ".join(_said(problem) for problem in refused.problems)) from None
-    definitions = await context.services.definitions.current(database, context.caller.account_id)
-    return criteria_query(tree, await read_clock(database, definitions))
+        _say([replace(problem, path=("where", *problem.path[1:])) for problem in refused.problems])
+    return criteria_query(read.tree, await now(context, read.vocabulary))
 
 
-async def readable_tree(context: Context, document: Mapping[str, Any]) -> Tree:
+async def read_argument(context: Context, name: str, document: Document) -> Read:
+    """The criteria in an argument of a query; `BadInput` where they are against a rule, for a query has no other way to say so."""
+    try:
+        return await read_new(context, document)
+    except Refused as refused:
+        _say([problem.under(name) for problem in refused.problems])
+
+
+async def readable_tree(context: Context, document: Document) -> Tree:
     """What a client's criteria mean; `Refused` where they are against a rule or name something that does not exist for it."""
-    vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [document])
-    tree = parse(document, vocabulary, context.services.criteria)
-    groups = groups_mentioned(tree)
-    if groups and await context.scope.groups.filter(id__in=list(groups)).count() < len(groups):
-        raise refuse(ProblemCode.NOT_FOUND, "The criteria name a group that does not exist.")
-    return tree
+    return (await read_new(context, document)).tree
 
 
-def _said(problem: Problem) -> str:
-    return f"`{'.'.join(('where', *problem.path[1:]))}`: {problem.message}"
+async def read_new(context: Context, document: Document) -> Read:
+    """Criteria that nobody has accepted yet, for which hidden groups do not exist."""
+    names, visible = await _names(context, document)
+    vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
+    return Read(parse(document, vocabulary, context.services.criteria), vocabulary)
+
+
+async def read_stored(context: Context, document: Document) -> Read:
+    """Criteria of a group, in which hidden groups are there but have no name."""
+    names, visible = await _names(context, document)
+    groups = {number: group if number in visible else replace(group, name=HIDDEN) for number, group in names.groups.items()}
+    vocabulary = replace(names, groups=groups)
+    return Read(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
+
+
+async def now(context: Context, vocabulary: Vocabulary) -> Now:
+    """The logical time, in the account's time zone."""
+    return Now((await context.services.database.row(CLOCK))["now"], vocabulary.zone)
+
+
+async def _names(context: Context, document: Document) -> tuple[Vocabulary, set[int]]:
+    names = await load_vocabulary(context.services.database, context.caller.account_id, [document])
+    if not names.groups:
+        return names, set()
+    visible = await context.scope.groups.filter(id__in=list(names.groups)).values_list("id", flat=True)
+    return names, {int(number) for number in visible}
+
+
+def _say(problems: list[Problem]) -> NoReturn:
+    """Answer a query with its problems: in words for people, and as the cause for whoever publishes the error to programs."""
+    words = " ".join(f"`{'.'.join(problem.path)}`: {problem.message}" for problem in problems)
+    raise BadInput(words) from Refused(problems)

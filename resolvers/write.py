@@ -12,9 +12,10 @@ from tortoise.exceptions import IntegrityError
 
 from models import ChangeCause
 from models.errors import Conflict
-from resolvers.context import Context
+from resolvers.context import Context, Services
 from resolvers.membership.change import Change
 from resolvers.membership.fence import share, take
+from resolvers.membership.index import AccountDefinitions
 from resolvers.membership.settle import settle
 
 T = TypeVar("T")
@@ -49,17 +50,18 @@ async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefine
 
 
 async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
-    database, account_id = context.services.database, context.caller.account_id
-    async with database.transaction():
-        await (take if redefines else share)(database, account_id)
-        change = Change(database, account_id, context.caller.user_id or None, cause, context.services.wall_clock())
-        if redefines:
-            return await work(change), await _redefine(context, change)
-        definitions = await context.services.definitions.current(database, account_id)
-        return await work(change), await settle(change, definitions)
+    services, account_id = context.services, context.caller.account_id
+    async with services.database.transaction():
+        await (take if redefines else share)(services.database, account_id)
+        change = Change(services.database, account_id, context.caller.user_id or None, cause, services.wall_clock())
+        result = await work(change)
+        definitions = await (_redefined(services, change) if redefines else services.definitions.current(services.database, account_id))
+        grown = await settle(change, definitions)
+    services.definitions.keep(account_id, definitions)
+    return result, grown
 
 
-async def _redefine(context: Context, change: Change) -> list[int]:
+async def _redefined(services: Services, change: Change) -> AccountDefinitions:
     version = (await change.database.row(BUMP, account=change.account_id))["definitions_version"]
     await change.database.rows(MARK, version=version, ids=sorted(change.stale_groups))
-    return await settle(change, await context.services.definitions.uncommitted(change.database, change.account_id))
+    return await services.definitions.uncommitted(change.database, change.account_id)

@@ -48,8 +48,13 @@ class Definitions:
         return sorted(definition.group_id for definition in groups if definition.is_zoned)
 
     async def uncommitted(self, database: Database, account_id: int) -> AccountDefinitions:
-        """The account's groups as the running transaction leaves them, which are not kept: it may yet be rolled back."""
+        """The account's groups as the running transaction leaves them; not kept, because it may yet be rolled back."""
         return await self._renewed(database, await database.row(ACCOUNT, account=account_id))
+
+    def keep(self, account_id: int, definitions: AccountDefinitions) -> None:
+        """Keep what has been committed, unless something later is known already."""
+        if definitions.version > self._accounts.get(account_id, NOTHING).version:
+            self._accounts[account_id] = definitions
 
     async def fresh(self, database: Database, account_id: int) -> AccountDefinitions:
         """All of the account's groups, compiled anew from what is stored."""

@@ -1,0 +1,62 @@
+"""Criteria tried out before anybody saves them: how many records they select, some of these, and what there is to say about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tortoise.queryset import QuerySet
+
+from models import Appointment, Contact, RecordType
+from models.errors import BadInput
+from resolvers.context import Context
+from resolvers.criteria.diagnose import Diagnostic, diagnose
+from resolvers.criteria.query import criteria_query
+from resolvers.criteria.sentence import sentence
+from resolvers.criteria.time import Now
+from resolvers.where import Read, now, read_argument
+
+LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or appointments with these criteria
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Criteria at one moment; what they select is read when it is asked for."""
+
+    read: Read
+    now: Now
+    size: int
+
+
+async def preview(context: Context, *, criteria: Mapping[str, Any], sample: int) -> Preview:
+    """What these criteria would come to as a group, now; nothing is stored."""
+    if not 0 <= sample <= LARGEST_SAMPLE:
+        raise BadInput(f"`sample` is {sample}. Ask for 0 to {LARGEST_SAMPLE} records.")
+    read = await read_argument(context, "criteria", criteria)
+    return Preview(read, await now(context, read.vocabulary), sample)
+
+
+async def count(context: Context, preview: Preview) -> int:
+    """How many records the criteria select."""
+    return await _selected(context, preview).count()
+
+
+async def sample(context: Context, preview: Preview) -> Sequence[Contact | Appointment]:
+    """The first of these records by id."""
+    return await _selected(context, preview).order_by("id").limit(preview.size)
+
+
+def criteria_text(preview: Preview) -> str:
+    """The criteria as an English sentence."""
+    return sentence(*preview.read)
+
+
+def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
+    """What is questionable about the criteria."""
+    return diagnose(*preview.read)
+
+
+def _selected(context: Context, preview: Preview) -> QuerySet[Contact] | QuerySet[Appointment]:
+    found = criteria_query(preview.read.tree, preview.now)
+    if preview.read.tree.record_type is RecordType.CONTACT:
+        return context.scope.contacts.filter(found)
+    return context.scope.appointments.filter(found)
