@@ -29,18 +29,13 @@ class Channel:
     head: Head | None = None
     gone: bool = False
     ring: deque[Entry] = field(default_factory=lambda: deque(maxlen=RING))
-    watchers: int = 0
+    bells: set[asyncio.Event] = field(default_factory=set)
     pulling: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def moved(self) -> asyncio.Event:
-        """An event that is set at the next change of this channel; take it before looking at the channel."""
-        return self._moved
 
     def announce(self) -> None:
         """Wake every watcher."""
-        self._moved.set()
-        self._moved = asyncio.Event()
+        for bell in self.bells:
+            bell.set()
 
     def after(self, epoch: str, position: int) -> list[Entry] | None:
         """The entries that follow a position, as far as the ring holds them; None if the log must be asked."""
@@ -73,15 +68,19 @@ class Hub:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextlib.contextmanager
-    def watching(self, group_id: int) -> Iterator[Channel]:
-        """Register a watcher of a group for as long as the context is open."""
+    def watching(self, group_id: int, bell: asyncio.Event) -> Iterator[Channel]:
+        """Register a watcher of a group for as long as the context is open; its bell rings at each change of the channel.
+
+        A watcher clears its bell before it looks at the channel, so that no change goes unnoticed. One bell may serve
+        several channels.
+        """
         channel = self._channels.setdefault(group_id, Channel(group_id))
-        channel.watchers += 1
+        channel.bells.add(bell)
         try:
             yield channel
         finally:
-            channel.watchers -= 1
-            if not channel.watchers:
+            channel.bells.discard(bell)
+            if not channel.bells:
                 del self._channels[group_id]
 
     def wake(self, group_ids: Iterable[int]) -> None:

@@ -58,4 +58,13 @@ class Heartbeat:
     member_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """How many members a group has at a version."""
+
+    group_id: int
+    member_count: int
+    version: int
+
+
 Message = MembersChanged | GroupReset | DefinitionChanged | Heartbeat

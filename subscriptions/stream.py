@@ -6,31 +6,16 @@ repetition that the versions do not betray.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from models import EventKind, Role
-from models.audience import read_audience
+from models import EventKind
 from models.database import Database
 from models.errors import Forbidden, NotFound
 from subscriptions.cursor import Cursor
 from subscriptions.hub import Channel, Hub
 from subscriptions.log import Entry, Head, entries_after, oldest_position
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """On whose behalf a group is watched."""
-
-    account_id: int
-    user_id: int
-    role: Role
-
-    def may_view(self, head: Head) -> bool:
-        """Whether the group exists for this user."""
-        return head.account_id == self.account_id and (
-            head.owner_id == self.user_id or read_audience(head.view).includes(self.user_id, self.role)
-        )
+from subscriptions.viewer import Viewer
 
 
 @dataclass(slots=True)
@@ -41,10 +26,11 @@ class Stream:
     database: Database
     viewer: Viewer
     heartbeat_seconds: float
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self, group_id: int, after: Cursor | None) -> AsyncIterator[Message]:
         """Every message about the group from `after` on, or from now on; raises `NotFound` where there is nothing to view."""
-        with self.hub.watching(group_id) as channel:
+        with self.hub.watching(group_id, self.bell) as channel:
             await self.hub.look(channel)
             head = channel.head
             if channel.gone or head is None or not self.viewer.may_view(head):
@@ -61,7 +47,7 @@ class Stream:
 
     async def _go_on(self, channel: Channel, at: Cursor) -> AsyncIterator[Message]:
         while True:
-            moved = channel.moved()
+            self.bell.clear()
             head = channel.head
             if channel.gone or head is None:
                 yield GroupReset(None, str(at), 0, ResetReason.GROUP_REBUILT)
@@ -75,7 +61,7 @@ class Stream:
             for entry in entries:
                 at = Cursor(at.group_id, at.epoch, entry.position)
                 yield _message(at, head, entry)
-            if not reason and not entries and not await _within(self.heartbeat_seconds, moved):
+            if not reason and not entries and not await rung(self.bell, self.heartbeat_seconds):
                 yield _heartbeat(at, head)
 
     async def _lead_on(self, channel: Channel, head: Head, at: Cursor) -> tuple[ResetReason | None, list[Entry]]:
@@ -100,10 +86,11 @@ class Stream:
         return ResetReason.CURSOR_EXPIRED if expired else None
 
 
-async def _within(seconds: float, moved: asyncio.Event) -> bool:
+async def rung(bell: asyncio.Event, seconds: float | None) -> bool:
+    """Whether the bell rings within this time."""
     try:
         async with asyncio.timeout(seconds):
-            return await moved.wait()
+            return await bell.wait()
     except TimeoutError:
         return False
 
