@@ -12,6 +12,7 @@ from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
 
 LARGEST_EVENT = 500  # ids in one entry of the log
+LARGEST_STATEMENT = 20_000  # memberships in one statement, some 800 kB of JSON
 
 LOCK_HEADS = "SELECT id, epoch, position, version, member_count FROM groups WHERE id = ANY(:ids) ORDER BY id"
 ADVANCE_HEADS = """
@@ -98,9 +99,9 @@ async def append(change: Change, flips: Flips, edited: Collection[int] = ()) -> 
 
 async def carry_out(change: Change, flips: Flips) -> None:
     """Insert those who join and delete those who leave."""
-    if joined := _pairs(flips.joined):
+    for joined in _chunks(_pairs(flips.joined)):
         await change.database.rows(INSERT_MEMBERS, account=change.account_id, members=joined, at=to_microseconds(change.at))
-    if left := _pairs(flips.left):
+    for left in _chunks(_pairs(flips.left)):
         await change.database.rows(DELETE_MEMBERS, members=left)
 
 
@@ -116,6 +117,11 @@ def _batches(joined: list[int], left: list[int]) -> Iterator[tuple[list[int], li
     for start in range(0, len(marked), LARGEST_EVENT):
         batch = marked[start : start + LARGEST_EVENT]
         yield [record_id for record_id, joins in batch if joins], [record_id for record_id, joins in batch if not joins]
+
+
+def _chunks(pairs: list[dict[str, int]]) -> Iterator[list[dict[str, int]]]:
+    for start in range(0, len(pairs), LARGEST_STATEMENT):
+        yield pairs[start : start + LARGEST_STATEMENT]
 
 
 def _pairs(flipped: dict[int, list[int]]) -> list[dict[str, int]]:

@@ -17,7 +17,8 @@ from resolvers.membership.log import append, carry_out
 LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
 
 NEW_EPOCH = """
-    UPDATE groups SET epoch = :epoch, position = 0, version = 0, member_count = member_count + :growth, updated_at = :at
+    UPDATE groups SET epoch = :epoch, position = 0, version = 0, updated_at = :at,
+    member_count = (SELECT count(*) FROM group_members WHERE group_id = :group_id)
     WHERE id = :group_id
 """
 
@@ -36,7 +37,7 @@ async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int
     joined, left = flips.joined[definition.group_id], flips.left[definition.group_id]
     if len(joined) + len(left) > LARGEST_EXACT_CHANGE:
         await carry_out(change, flips)
-        await _begin_epoch(change, definition.group_id, len(joined) - len(left))
+        await recount(change, definition.group_id)
         return [definition.group_id]
     return await append(change, flips, change.edited_groups & {definition.group_id})
 
@@ -58,8 +59,9 @@ def matching_records(account_id: int, definition: Definition, now: Now) -> Query
     return model.filter(account_id=account_id).filter(criteria_query(definition.tree, now))
 
 
-async def _begin_epoch(change: Change, group_id: int, growth: int) -> None:
-    await change.database.rows(NEW_EPOCH, epoch=new_epoch(), growth=growth, at=to_microseconds(change.at), group_id=group_id)
+async def recount(change: Change, group_id: int) -> None:
+    """Begin a new epoch of the group's log with the members that are stored: its watchers read them anew."""
+    await change.database.rows(NEW_EPOCH, epoch=new_epoch(), at=to_microseconds(change.at), group_id=group_id)
 
 
 def new_epoch() -> str:

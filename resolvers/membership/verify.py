@@ -23,6 +23,7 @@ class Difference:
     name: str
     finding: str
     record_ids: tuple[int, ...] = ()
+    in_log: bool = False
 
 
 async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
@@ -41,13 +42,15 @@ async def _audit(group: Group, definition: Definition, now: Now) -> list[Differe
     stored = set(await GroupMember.filter(group_id=group.id).values_list("record_id", flat=True))
     fresh = set(await matching_records(group.account_id, definition, now).values_list("id", flat=True))
     log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
-    found = [
+    in_members = [
         *_compare("members that the criteria do not select", stored - fresh),
         *_compare("records that the criteria select and that are no members", fresh - stored),
-        *_head(group, stored, log),
-        *_fold(stored, log),
     ]
-    return [Difference(group.id, group.name, finding, records) for finding, records in found]
+    in_log = [*_head(group, stored, log), *_fold(stored, log)]
+    return [
+        *(Difference(group.id, group.name, finding, records) for finding, records in in_members),
+        *(Difference(group.id, group.name, finding, records, in_log=True) for finding, records in in_log),
+    ]
 
 
 def _compare(finding: str, records: set[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -1,0 +1,87 @@
+"""Auditing and repairing, and changes too large to be announced one by one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from models import Group, GroupEvent, GroupMember
+from models.database import Database
+from models.ids import to_global_id
+from resolvers.auditing import audit, repair
+from resolvers.contacts import create_contact
+from resolvers.context import Context
+from resolvers.groups import create_group, update_group
+from resolvers.membership.rebuild import LARGEST_EXACT_CHANGE
+from resolvers.watching import group_changes
+from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason
+from tests.support import DrivenClock, new_account, running_services
+
+DEADLINE = 60.0
+EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}
+NOBODY = {"contacts": {"email": {"isEmpty": False}}}
+MANY = {
+    "sqlite": """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+                 INSERT INTO contacts (account_id, created_at, updated_at) SELECT :account, 0, 0 FROM n""",
+    "postgresql": """INSERT INTO contacts (account_id, created_at, updated_at)
+                     SELECT CAST(:account AS bigint), 0, 0 FROM generate_series(1, CAST(:count AS int))""",
+}
+
+
+async def group_with_members(context: Context) -> Group:
+    group = await create_group(context, name="Everybody", criteria=EVERYBODY)
+    for _ in range(3):
+        await create_contact(context, fields={})
+    return group
+
+
+async def spoil_members(group: Group) -> None:
+    member = await GroupMember.filter(group_id=group.id).first()
+    assert member
+    await member.delete()
+
+
+async def spoil_log(group: Group) -> None:
+    await GroupEvent.filter(group_id=group.id, position=2).delete()
+
+
+async def spoil_count(group: Group) -> None:
+    await Group.filter(id=group.id).update(member_count=7)
+
+
+@pytest.mark.parametrize("spoil", [spoil_members, spoil_log, spoil_count])
+async def test_what_is_broken_is_found_and_repaired(database: Database, spoil: Callable[[Group], Awaitable[None]]) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        context = await new_account(services)
+        group = await group_with_members(context)
+        account_id = context.caller.account_id
+        assert await audit(services, account_id) == []
+        await spoil(group)
+        found = await audit(services, account_id)
+        assert found
+        assert {difference.name for difference in found} == {"Everybody"}
+        assert await repair(services, account_id) == []
+        assert await GroupMember.filter(group_id=group.id).count() == 3
+
+
+async def told(context: Context, group: Group) -> AsyncIterator[Message]:
+    async for message in group_changes(context, to_global_id("Group", group.id), None):
+        yield message
+
+
+async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        context = await new_account(services)
+        count = LARGEST_EXACT_CHANGE + 1
+        await database.rows(MANY[database.engine], account=context.caller.account_id, count=count)
+        group = await create_group(context, name="Nobody yet", criteria=NOBODY)
+        messages = told(context, group)
+        async with asyncio.timeout(DEADLINE):
+            assert isinstance(await anext(messages), Heartbeat)
+            edited = await update_group(context, group_id=to_global_id("Group", group.id), changes={"criteria": EVERYBODY})
+            while isinstance(message := await anext(messages), Heartbeat):
+                pass
+        assert isinstance(message, GroupReset)
+        assert (message.reason, message.member_count) == (ResetReason.GROUP_REBUILT, count)
+        assert (edited.member_count, edited.version) == (count, 0)
+        assert await audit(services, context.caller.account_id) == []
