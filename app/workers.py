@@ -9,6 +9,7 @@ import structlog
 
 from app.graphql import GraphQLApp
 from app.settings import Settings
+from models.database import UNREACHABLE
 from models.leadership import Leadership
 from resolvers.access import lapsed_tokens
 from resolvers.clock import step
@@ -52,7 +53,9 @@ async def _repeat(job: Callable[[], Awaitable[None]], seconds: float) -> None:
     while True:
         try:
             await job()
+        # Nothing may end a worker: what was missed is made up for by its next turn.
+        except UNREACHABLE as error:
+            structlog.get_logger().warning("worker cannot reach the database", worker=job.__name__, reason=str(error))
         except Exception:
-            # A database that is away for a while must not end the worker; what was missed is made up for later.
             structlog.get_logger().exception("worker failed", worker=job.__name__)
         await asyncio.sleep(seconds)

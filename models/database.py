@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import InterfaceError, OperatorInterventionError, PostgresConnectionError, PostgresError
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
@@ -21,6 +21,7 @@ APP = "models"
 MODULES = ["models.people", "models.records", "models.groups"]
 OLDEST_SQLITE = (3, 35)
 SQLITE_BUSY_MILLISECONDS = 10_000
+UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
 @dataclass(frozen=True, slots=True)

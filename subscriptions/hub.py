@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from models.database import Database
+from models.database import UNREACHABLE, Database
 from subscriptions.bus import Bus
 from subscriptions.log import Entry, Head, entries_after, heads
 
@@ -124,8 +124,10 @@ class Hub:
                 if channel := self._channels.get(group_id):
                     async with channel.pulling:
                         await self._advance(channel, found.get(group_id))
+        # Nothing may end the hub: when the database answers again, the next comparison catches up.
+        except UNREACHABLE as error:
+            structlog.get_logger().warning("hub cannot reach the database", reason=str(error))
         except Exception:
-            # A database that is down for a while must not end the hub: the next comparison catches up.
             structlog.get_logger().exception("hub could not read the log")
 
     async def _advance(self, channel: Channel, head: Head | None) -> None:
