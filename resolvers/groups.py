@@ -7,7 +7,7 @@ from typing import Any
 from tortoise.expressions import Subquery
 from tortoise.queryset import QuerySet
 
-from models import ChangeCause, Contact, Group, GroupEvent, GroupMember, GroupState, RecordType
+from models import ChangeCause, Contact, Group, GroupState, RecordType
 from models.audience import EVERYONE, Audience, read_audience
 from models.errors import ProblemCode, Refused, refuse
 from models.ids import to_global_id
@@ -170,8 +170,8 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
         users = await context.services.definitions.using(change.database, change.account_id, Mention("group", deleted.id))
         if users and not force:
             raise await in_use(context, users, "id")
-        await GroupMember.filter(group_id=deleted.id).delete()
-        await GroupEvent.filter(group_id=deleted.id).delete()
+        await context.scope.group_members.filter(group_id=deleted.id).delete()
+        await context.scope.group_events.filter(group_id=deleted.id).delete()
         await context.scope.all_groups.filter(id=deleted.id).delete()
         change.drop(deleted.id)
         change.redefine(*users)

@@ -16,6 +16,7 @@ from models import (
     CustomField,
     CustomValue,
     Group,
+    GroupEvent,
     GroupMember,
     Role,
     SearchTerm,
@@ -93,6 +94,11 @@ class Scope:
     def all_groups(self) -> QuerySet[Group]:
         """Every group of the account, for rules that must hold beyond what the caller sees."""
         return Group.filter(account_id=self.account_id)
+
+    @property
+    def group_events(self) -> QuerySet[GroupEvent]:
+        """The logs of the account's groups."""
+        return GroupEvent.filter(account_id=self.account_id)
 
     @property
     def group_members(self) -> QuerySet[GroupMember]:
