@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-from app.commands.accounts import NewAccount, as_user, create_account, create_token, user_with_email
+from app.accounts import NewAccount, as_user, create_account, create_token, user_with_email
 from app.commands.imports import Order, import_file
 from app.commands.servers import load_demo_visibly, serve_until_stopped
 from app.demo.load import CONTACTS
@@ -215,8 +215,15 @@ def _run(work: Callable[[Services], Awaitable[T]]) -> T:
 
 
 async def _with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
-    async with open_services(settings) as services:
-        return await work(services)
+    try:
+        async with open_services(settings) as services:
+            return await work(services)
+    except Exception:
+        # An interrupted statement can leave a connection on which neither rollback nor closing succeeds.
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise
 
 
 def main() -> int:

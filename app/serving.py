@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import multiprocessing
 import signal
 import socket
 import threading
@@ -28,6 +29,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and where su
 BACKLOG = 2048
 LOOK_AGAIN_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
+STUCK_SECONDS = 60  # after which a process that gives no sign is replaced; on a busy machine one takes its time to start
 
 
 class PortTaken(Unavailable):
@@ -91,6 +93,7 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         ws_per_message_deflate=False,  # doubles the memory of a connection and halves its speed
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=STUCK_SECONDS,
         server_header=False,
         access_log=False,
         log_config=None,
@@ -142,6 +145,7 @@ def application() -> ASGIApp:
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             _end_streams_when_stopping(server.graphql.close)
+            _stop_without_supervisor()
         await server.application(scope, receive, send)
 
     return serve_one
@@ -162,3 +166,17 @@ def _chained(loop: asyncio.AbstractEventLoop, close: Callable[[], None], previou
         previous(number, frame)
 
     return stop
+
+
+def _stop_without_supervisor() -> None:
+    """Let no worker process outlive the one that started it, however that one ended."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+    loop, ended = asyncio.get_running_loop(), supervisor.sentinel
+
+    def stop() -> None:
+        loop.remove_reader(ended)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(ended, stop)

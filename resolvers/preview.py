@@ -13,7 +13,7 @@ from resolvers.criteria.diagnose import Diagnostic, diagnose
 from resolvers.criteria.query import criteria_query
 from resolvers.criteria.sentence import sentence
 from resolvers.criteria.time import Now
-from resolvers.where import Read, now, read_argument
+from resolvers.where import Criteria, now, read_argument
 
 LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or appointments with these criteria
 
@@ -22,7 +22,7 @@ LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or app
 class Preview:
     """Criteria at one moment; what they select is read when it is asked for."""
 
-    read: Read
+    criteria: Criteria
     now: Now
     size: int
 
@@ -47,16 +47,16 @@ async def sample(context: Context, preview: Preview) -> Sequence[Contact | Appoi
 
 def criteria_text(preview: Preview) -> str:
     """The criteria as an English sentence."""
-    return sentence(*preview.read)
+    return sentence(*preview.criteria)
 
 
 def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
     """What is questionable about the criteria."""
-    return diagnose(*preview.read)
+    return diagnose(*preview.criteria)
 
 
 def _selected(context: Context, preview: Preview) -> QuerySet[Contact] | QuerySet[Appointment]:
-    found = criteria_query(preview.read.tree, preview.now)
-    if preview.read.tree.record_type is RecordType.CONTACT:
+    found = criteria_query(preview.criteria.tree, preview.now)
+    if preview.criteria.tree.record_type is RecordType.CONTACT:
         return context.scope.contacts.filter(found)
     return context.scope.appointments.filter(found)

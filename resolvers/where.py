@@ -20,7 +20,7 @@ HIDDEN = "a group you cannot view"
 Document = Mapping[str, Any]
 
 
-class Read(NamedTuple):
+class Criteria(NamedTuple):
     """Criteria as a tree, with the names that they use."""
 
     tree: Tree
@@ -38,7 +38,7 @@ async def matching(context: Context, records: str, where: Document | None) -> Q:
     return criteria_query(read.tree, await now(context, read.vocabulary))
 
 
-async def read_argument(context: Context, name: str, document: Document) -> Read:
+async def read_argument(context: Context, name: str, document: Document) -> Criteria:
     """The criteria in an argument of a query; `BadInput` where they are against a rule, for a query has no other way to say so."""
     try:
         return await read_new(context, document)
@@ -51,19 +51,19 @@ async def readable_tree(context: Context, document: Document) -> Tree:
     return (await read_new(context, document)).tree
 
 
-async def read_new(context: Context, document: Document) -> Read:
+async def read_new(context: Context, document: Document) -> Criteria:
     """Criteria that nobody has accepted yet, for which hidden groups do not exist."""
     names, visible = await _names(context, document)
     vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
-    return Read(parse(document, vocabulary, context.services.criteria), vocabulary)
+    return Criteria(parse(document, vocabulary, context.services.criteria), vocabulary)
 
 
-async def read_stored(context: Context, document: Document) -> Read:
+async def read_stored(context: Context, document: Document) -> Criteria:
     """Criteria of a group, in which hidden groups are there but have no name."""
     names, visible = await _names(context, document)
     groups = {number: group if number in visible else replace(group, name=HIDDEN) for number, group in names.groups.items()}
     vocabulary = replace(names, groups=groups)
-    return Read(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
+    return Criteria(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
 
 
 async def now(context: Context, vocabulary: Vocabulary) -> Now:
@@ -75,8 +75,7 @@ async def _names(context: Context, document: Document) -> tuple[Vocabulary, set[
     names = await load_vocabulary(context.services.database, context.caller.account_id, [document])
     if not names.groups:
         return names, set()
-    visible = await context.scope.groups.filter(id__in=list(names.groups)).values_list("id", flat=True)
-    return names, {int(number) for number in visible}
+    return names, {group.id for group in await context.scope.groups.filter(id__in=list(names.groups))}
 
 
 def _say(problems: list[Problem]) -> NoReturn:

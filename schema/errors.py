@@ -9,7 +9,7 @@ from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 
-from models.errors import MusterError
+from models.errors import BadInput, MusterError, Refused
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
 
@@ -42,6 +42,8 @@ def publish(error: GraphQLError) -> GraphQLError:
     if "code" in (error.extensions or {}):
         return error
     match _cause(error):
+        case BadInput(__cause__=Refused() as refused) as cause:
+            return _with_problems(coded(error, cause.code, cause.message), refused)
         case MusterError() as cause:
             return coded(error, cause.code, cause.message if error.path else None)
         case InvalidOperationTypeError():
@@ -66,6 +68,13 @@ def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQL
         path=error.path,
         extensions={"code": code},
     )
+
+
+def _with_problems(error: GraphQLError, refused: Refused) -> GraphQLError:
+    """The error of a query, which has no `userErrors`, with what the caller can mend."""
+    problems = [{"code": problem.code.value, "message": problem.message, "path": [*problem.path]} for problem in refused.problems]
+    error.extensions = {**(error.extensions or {}), "problems": problems}
+    return error
 
 
 def without_cause(message: str, cause: Exception) -> str:

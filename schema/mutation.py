@@ -150,12 +150,12 @@ class Mutation:
     @mutation
     @staticmethod
     async def create_custom_field(info: Info, input: CreateCustomFieldInput) -> CustomFieldPayload:
-        return CustomFieldPayload(field=await fields.create_custom_field(info.context, **plain(input)))
+        return CustomFieldPayload.of(await fields.create_custom_field(info.context, **plain(input)))
 
     @mutation
     @staticmethod
     async def update_custom_field(info: Info, input: UpdateCustomFieldInput) -> CustomFieldPayload:
-        return CustomFieldPayload(field=await fields.update_custom_field(info.context, key=input.key, changes=changes(input)))
+        return CustomFieldPayload.of(await fields.update_custom_field(info.context, key=input.key, changes=changes(input)))
 
     @mutation
     @staticmethod

@@ -10,9 +10,12 @@ from strawberry.extensions import FieldExtension
 import models
 from models.errors import Problem, ProblemCode, Refused
 from resolvers.put import PutResult
+from resolvers.segment_fields import SegmentField as StoredField
+from resolvers.segment_fields import of_custom
 from resolvers.taggings import TagResult
+from schema.builder import SegmentField
 from schema.fields import Info
-from schema.types import AccessToken, Account, Appointment, Contact, Group, SegmentField, Tag, User
+from schema.types import AccessToken, Account, Appointment, Contact, Group, Tag, User
 
 strawberry.enum(ProblemCode, name="UserErrorCode")
 
@@ -96,8 +99,13 @@ class GroupPayload:
 class CustomFieldPayload:
     """A custom field, or why not."""
 
-    field: models.CustomField | None = _absent(SegmentField | None)
+    field: StoredField | None = _absent(SegmentField | None)
     user_errors: Sequence[Problem] = _errors()
+
+    @classmethod
+    def of(cls, field: models.CustomField) -> Self:
+        """A custom field as a builder of criteria sees it."""
+        return cls(field=of_custom(field))
 
 
 @strawberry.type

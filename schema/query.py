@@ -6,13 +6,15 @@ import strawberry
 from strawberry import ID
 
 import models
-from resolvers import appointments, contacts, groups, nodes, tags, tokens, users
+from resolvers import appointments, contacts, explaining, groups, nodes, preview, segment_fields, tags, tokens, users
 from resolvers.context import Caller
+from resolvers.criteria.explain import Explanation as FoundExplanation
 from resolvers.nodes import Row
 from resolvers.paging import Page, PageArguments
 from schema.arguments import document, plain
+from schema.builder import Explanation, Preview, SegmentField
 from schema.connections import Connection, Paged
-from schema.criteria import AppointmentCriteria, ContactCriteria, TagRef
+from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput, TagRef
 from schema.fields import Info, field
 from schema.inputs import ContactOrder, ContactRef, order_of
 from schema.types import AccessToken, Appointment, Contact, Group, Node, Tag, User, Viewer
@@ -84,6 +86,23 @@ class Query:
         info: Info, page: PageArguments, search: str | None = None, record_type: models.RecordType | None = None
     ) -> Page[models.Group]:
         return await groups.groups(info.context, search=search, record_type=record_type, page=page)
+
+    @field(list[SegmentField])
+    @staticmethod
+    async def segment_fields(
+        info: Info, record_type: models.RecordType = models.RecordType.CONTACT
+    ) -> Sequence[segment_fields.SegmentField]:
+        return await segment_fields.segment_fields(info.context, record_type)
+
+    @field(Preview)
+    @staticmethod
+    async def preview(info: Info, criteria: CriteriaInput, sample: int = 10) -> preview.Preview:
+        return await preview.preview(info.context, criteria=document(criteria), sample=sample)
+
+    @field(Explanation)
+    @staticmethod
+    async def explain(info: Info, record_id: ID, criteria: CriteriaInput | None = None, group_id: ID | None = None) -> FoundExplanation:
+        return await explaining.explain(info.context, record_id=record_id, criteria=document(criteria), group_id=group_id)
 
     @field(list[User])
     @staticmethod

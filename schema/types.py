@@ -19,7 +19,6 @@ from resolvers.paging import Edge, Page, PageArguments
 from schema.connections import Connection, Listing, Paged
 from schema.fields import Info, field
 from schema.inputs import MemberOrder, order_of
-from schema.operators import operators_of
 from schema.scalars import JSON, Criteria
 
 for enumeration in (models.FieldType, models.GroupState, models.RecordType, models.Role):
@@ -329,23 +328,3 @@ class Group(Node):
     @staticmethod
     async def is_member(group: Parent[models.Group], info: Info, record_id: ID) -> bool:
         return await members.is_member(info.context, group, record_id)
-
-
-@strawberry.type
-class SegmentField:
-    """A field that conditions can use."""
-
-    key: str
-    label: str
-    type: models.FieldType
-    choices: list[str] | None
-
-    @strawberry.field
-    @staticmethod
-    def operators(field: Parent[models.CustomField]) -> list[str]:
-        return operators_of(field.type)
-
-    @strawberry.field
-    @staticmethod
-    def is_custom() -> bool:
-        return True

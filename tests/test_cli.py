@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from app.accounts import NewAccount, chosen_account, create_account, expiry, user_with_email
 from app.cli import application
-from app.commands.accounts import NewAccount, chosen_account, create_account, expiry, user_with_email
 from app.settings import described
 from models.database import Database
 from models.errors import BadInput, Refused

@@ -31,7 +31,7 @@ LIMITS = CriteriaLimits()
 PEOPLE = [person | ({"country": "aAb"[n % 4 :] or None} if n % 2 else {}) for n, person in enumerate(world.contacts(7, 60))]
 CLIENT, GOLD, ANN = {"name": "Client"}, to_global_id("Group", 1), to_global_id("User", 1)
 
-thorough = settings(max_examples=3000, deadline=None)
+thorough = settings(max_examples=150, deadline=None)
 
 
 def read(document: Any) -> Tree:

@@ -13,13 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
-from models import FieldType
 from models.errors import BadInput
 from models.fields import from_microseconds, to_microseconds
 from schema.arguments import changes, document, plain
 from schema.criteria import ContactCriteria, CriteriaInput, TagRef, TextCondition
 from schema.inputs import ContactFields, CreateGroupInput, UpdateContactInput
-from schema.operators import operators_of
 from schema.scalars import JSON, SCALARS, Criteria, parse_day, parse_decimal, parse_instant, write_decimal, write_instant
 from tests.asking import schema
 
@@ -182,11 +180,3 @@ def test_criteria_inside_another_input_keep_their_own_shape() -> None:
     criteria = CriteriaInput(contacts=ContactCriteria(not_=ContactCriteria(first_name=TextCondition(is_empty=True))))
     group = CreateGroupInput(name="Nameless", criteria=criteria)
     assert plain(group) == {"name": "Nameless", "criteria": {"contacts": {"not": {"firstName": {"isEmpty": True}}}}}
-
-
-def test_a_field_offers_the_operators_of_its_family() -> None:
-    assert operators_of(FieldType.EMAIL)[:2] == ["equals", "notEquals"]
-    assert operators_of(FieldType.CHECKBOX) == ["is", "isEmpty"]
-    assert operators_of(FieldType.DATE_TIME) == operators_of(FieldType.DATE)
-    assert operators_of(FieldType.TAGS) == ["containsAny", "containsAll", "containsNone", "isEmpty"]
-    assert all(operators_of(field_type) for field_type in FieldType)

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
+    is_required_argument,
 )
 
 Place = Callable[[str], Any]  # an argument's value with the given id or text in one place
@@ -30,6 +31,9 @@ SAMPLES = {
     "DateTime": "2030-01-01T00:00:00Z",
     "JSON": {},
 }
+
+
+ALTERNATIVES = {"explain": ("groupId", "criteria")}  # arguments of which a field needs exactly one, which no type says
 
 
 @dataclass
@@ -59,15 +63,17 @@ class Guide:
 
     def arguments(self, name: str, root: GraphQLField, scalar: str) -> Iterator[Place]:
         """Every place in the arguments of a root field where a value of this scalar can stand."""
-        rest = self._required(root.args, name)
         for argument, found in root.args.items():
             if argument not in ("after", "before"):  # cursors are checked where lists are
+                rest = self.own_arguments(name, root, but=argument)
                 for place in self.places(found.type, scalar):
                     yield partial(_beside, rest, argument, place)
 
-    def own_arguments(self, name: str, root: GraphQLField) -> dict[str, Any]:
-        """Arguments that name nothing but what is the caller's own."""
-        return self._required(root.args, name)
+    def own_arguments(self, name: str, root: GraphQLField, *, but: str = "") -> dict[str, Any]:
+        """Arguments that name nothing but what is the caller's own, and go together with one that is given."""
+        alternatives = ALTERNATIVES.get(name, ())
+        chosen = {first: self._sample(root.args[first].type, first, name) for first in alternatives[:1] if but not in alternatives}
+        return self._required(root.args, name) | chosen
 
     def _required(self, found: dict[str, Any], around: str) -> dict[str, Any]:
         needed = {name: part.type for name, part in found.items() if isinstance(part.type, GraphQLNonNull)}
@@ -114,7 +120,7 @@ class Guide:
     def _fields(self, type_: GraphQLObjectType, depth: int, alias: str) -> Iterator[str]:
         for name, found in type_.fields.items():
             self.visited.add((type_.name, name))
-            needed = [argument for argument, part in found.args.items() if isinstance(part.type, GraphQLNonNull)]
+            needed = [argument for argument, part in found.args.items() if is_required_argument(part)]
             arguments = "(" + ", ".join(f"{argument}: $id" for argument in needed) + ")" if needed else ""
             yield f"{alias}_{name}: " * bool(alias) + name + arguments + " " + self.selection(found.type, depth - 1)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 from rich.table import Table as Listing
 
-from app.commands.accounts import as_owner, chosen_account
+from app.accounts import as_owner, chosen_account
 from app.importing.fields import key_for, names_of, plain
 from app.importing.plan import Plan, Wishes, plan_import
 from app.importing.rows import RowMaker

@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import signal
-from contextlib import closing
+from contextlib import closing, suppress
 
 import orjson
 
@@ -23,12 +23,10 @@ QUERY = "{ groups { nodes { name criteriaText memberCount } } }"
 def serve_until_stopped(settings: Settings, *, demo: bool) -> None:
     """Serve until a signal ends it, which is no failure; with `demo` there is data, and a token to see it with."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with closing(claim_port(settings)) as port:
-            token = asyncio.run(_ready(settings, demo=demo))
-            serve(settings, port, lambda: say(_greeting(url_at(port), token)))
-    except KeyboardInterrupt:
-        note("Stopped.")
+    with suppress(KeyboardInterrupt), closing(claim_port(settings)) as port:
+        token = asyncio.run(_ready(settings, demo=demo))
+        serve(settings, port, lambda: say(_greeting(url_at(port), token)))
+    note("Stopped.")
 
 
 async def _ready(settings: Settings, *, demo: bool) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from app.commands.accounts import NewAccount, create_account
+from app.accounts import NewAccount, create_account
 from app.demo.groups import GROUPS
 from app.demo.names import TAGS
 from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Inventor

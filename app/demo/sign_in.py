@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.commands.accounts import accounts_named, as_owner, create_token
+from app.accounts import accounts_named, as_owner, create_token
 from app.demo.load import DEMO
 from models.database import sqlite_path
 from models.errors import Unauthenticated

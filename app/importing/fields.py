@@ -19,7 +19,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "last_name": ("surname", "family name", "last"),
     "phone": ("phone number", "telephone", "tel", "mobile", "mobile phone", "cell", "cell phone"),
     "company": ("organisation", "organization", "company name", "organization name", "employer"),
-    "job_title": ("title", "position", "role"),
+    "job_title": ("title", "position"),
     "address": ("street", "street address", "address line 1", "address 1"),
     "city": ("town", "locality"),
     "state": ("region", "province", "county", "state/region", "state/province"),

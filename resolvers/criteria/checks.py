@@ -11,15 +11,15 @@ from typing import Any, Generic, NamedTuple
 from typing_extensions import override
 
 from resolvers.criteria.ranges import HIGHEST, LOWEST, Bound, edges
-from resolvers.criteria.sql import GIVEN, Among, Given, Parameter, Sql, Value, joined
+from resolvers.criteria.sql import Among, Given, LikeAny, Parameter, Sql, Value, joined
 
-FEW = 8  # alternatives that are written out; more of them become a table of values that is joined
+FEW = 8  # alternatives that are written out one by one
 
 InMemory = Callable[[Any], bool]
 
 
 class InSql(NamedTuple):
-    """A check on a column, and the table of values that it refers to, if it does."""
+    """A check on a column, and the table of ranges that it refers to, if it does."""
 
     where: Sql
     given: Given | None = None
@@ -78,7 +78,7 @@ class Within(Check, Generic[Bound]):
     @override
     def in_sql(self, column: str) -> InSql:
         if len(self.ranges) > FEW:
-            return InSql(Sql(f"{column} >= {GIVEN}.low AND {column} < {GIVEN}.high"), Given(("low", "high"), self.ranges))
+            return InSql(Sql(f"{column} >= given.low AND {column} < given.high"), Given(self.ranges))
         return InSql(joined(" OR ", [_between(column, *bounds) for bounds in self.ranges]) if self.ranges else Sql("FALSE"))
 
     @override
@@ -129,8 +129,7 @@ def _between(column: str, low: Value, high: Value) -> Sql:
 
 def _like(column: str, patterns: Sequence[str]) -> InSql:
     if len(patterns) > FEW:
-        given = Given(("pattern",), [(pattern,) for pattern in patterns])
-        return InSql(Sql(rf"{column} LIKE {GIVEN}.pattern ESCAPE '\'"), given)
+        return InSql(Sql(LikeAny(column, patterns)))
     return InSql(joined(" OR ", [Sql(f"{column} LIKE ", Parameter(pattern), r" ESCAPE '\'") for pattern in patterns]))
 
 

@@ -14,7 +14,7 @@ from models import RecordType
 from resolvers.criteria.checks import InSql, OneOf, Present
 from resolvers.criteria.fields import TABLES
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
-from resolvers.criteria.sql import Parameter, Sql, joined
+from resolvers.criteria.sql import ForEachGiven, Parameter, Sql, joined
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
 
@@ -63,11 +63,11 @@ class _Values(NamedTuple):
 
     def holders(self, found: InSql, having: Sql | None = None) -> Sql:
         """The ids of the records with a value for which this is true."""
-        given = (found.given, " CROSS JOIN ") if found.given else ()
-        grouped = (f' GROUP BY "{self.key}" HAVING ', having) if having else ()
-        head = Sql(f"SELECT {_name(self.table, self.key)} FROM ", *given, f'"{self.table}"')  # noqa: S608  # names of our own
+        key = _name(self.table, self.key)
         scope = (self.scope, " AND ") if self.scope else ()
-        return Sql(head, " WHERE ", *scope, found.where, *grouped)
+        grouped = (f" GROUP BY {key} HAVING ", having) if having else ()
+        rows = Sql(f'"{self.table}" WHERE ', *scope, found.where, *grouped)
+        return Sql(ForEachGiven(found.given, key, rows)) if found.given else Sql(f"SELECT {key} FROM ", rows)  # noqa: S608  # our names
 
 
 class _Compiler:

@@ -10,8 +10,6 @@ from typing_extensions import override
 
 Value = str | int | bool
 
-GIVEN = "given"
-
 
 class Sql(Criterion):
     """Text and terms, one after the other."""
@@ -57,28 +55,57 @@ class Among(Term):
         return f" IN (SELECT value FROM json_each({_json(ctx, self.values)}))"  # noqa: S608  # a placeholder
 
 
-class Given(Term):
-    """A table of values, which travel as one parameter a column: `given`, with the columns named here."""
+class LikeAny(Term):
+    """That a column is like any of these patterns, which travel as one parameter."""
 
-    def __init__(self, names: Sequence[str], rows: Sequence[Sequence[Value]]) -> None:
+    def __init__(self, column: str, patterns: Sequence[str]) -> None:
         super().__init__()
-        self.names = names
-        self.rows = rows
+        self.column = column
+        self.patterns = patterns
 
     @override
     def get_sql(self, ctx: SqlContext) -> str:
         if _is_postgresql(ctx):
-            arrays = ", ".join([_array(ctx, column) for column in zip(*self.rows, strict=True)])
-            return f"unnest({arrays}) AS {GIVEN}({', '.join(self.names)})"
-        return f"(SELECT {self._cells()} FROM json_each({_json(ctx, self._entries())})) AS {GIVEN}"  # noqa: S608  # names of our own
+            return f"{self.column} LIKE ANY({_array(ctx, self.patterns)})"
+        given = _json(ctx, self.patterns)
+        return rf"EXISTS (SELECT 1 FROM json_each({given}) AS given WHERE {self.column} LIKE given.value ESCAPE '\')"  # noqa: S608  # as above
 
-    def _cells(self) -> str:
-        if len(self.names) == 1:
-            return f"value AS {self.names[0]}"  # the engine would extract it anew for each row that it is compared to
-        return ", ".join([f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(self.names)])
 
-    def _entries(self) -> Sequence[object]:
-        return [row[0] for row in self.rows] if len(self.names) == 1 else self.rows
+class Given(Term):
+    """A table of ranges, `given`, with the columns low and high; each column travels as one parameter."""
+
+    def __init__(self, ranges: Sequence[tuple[Value, Value]]) -> None:
+        super().__init__()
+        self.ranges = ranges
+
+    @override
+    def get_sql(self, ctx: SqlContext) -> str:
+        if _is_postgresql(ctx):
+            lows, highs = zip(*self.ranges, strict=True)
+            return f"unnest({_array(ctx, lows)}, {_array(ctx, highs)}) AS given(low, high)"
+        cells = "json_extract(value, '$[0]') AS low, json_extract(value, '$[1]') AS high"
+        return f"(SELECT {cells} FROM json_each({_json(ctx, self.ranges)})) AS given"  # noqa: S608  # as above
+
+
+class ForEachGiven(Term):
+    """A SELECT of a key from some rows that refer to `given`, in a form that makes each engine look them up range by range.
+
+    Left to itself PostgreSQL takes every range for a ninth of the table, and compares each row with each range.
+    """
+
+    def __init__(self, given: Given, key: str, rows: Term) -> None:
+        super().__init__()
+        self.given = given
+        self.key = key
+        self.rows = rows
+
+    @override
+    def get_sql(self, ctx: SqlContext) -> str:
+        given, rows = self.given.get_sql(ctx), self.rows.get_sql(ctx)
+        if _is_postgresql(ctx):
+            found = f"SELECT {self.key} AS key FROM {rows} OFFSET 0"  # noqa: S608  # as above
+            return f"SELECT found.key FROM {given} CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608  # as above
+        return f"SELECT {self.key} FROM {given} CROSS JOIN {rows}"  # noqa: S608  # as above
 
 
 def joined(separator: str, conditions: Sequence[Sql]) -> Sql:

@@ -1,0 +1,87 @@
+"""The types that help whoever writes criteria: the fields there are, values to suggest, a preview, and why a record matches."""
+
+from collections.abc import Sequence
+
+import strawberry
+from strawberry import ID, Parent
+
+import models
+from resolvers import preview, suggestions
+from resolvers.criteria.diagnose import Diagnostic
+from resolvers.frequent import Wanted
+from resolvers.segment_fields import SegmentField as StoredField
+from schema.fields import Info, field
+from schema.scalars import JSON
+from schema.types import CriteriaDiagnostic, Record
+
+
+@strawberry.type
+class ValueCount:
+    """A value and how many records have it."""
+
+    value: str
+    count: int
+    id: ID | None
+
+
+@strawberry.type
+class SegmentField:
+    """A field that conditions can be about."""
+
+    key: str
+    label: str
+    type: models.FieldType
+    operators: list[str]
+    is_custom: bool
+    choices: list[str] | None
+
+    @field(list[ValueCount])
+    @staticmethod
+    async def suggestions(
+        field: Parent[StoredField], info: Info, prefix: str | None = None, first: int = 20
+    ) -> Sequence[suggestions.ValueCount]:
+        return await suggestions.suggestions(info.context, field, Wanted(prefix, first))
+
+
+@strawberry.type
+class Preview:
+    """What criteria would select."""
+
+    @strawberry.field
+    @staticmethod
+    async def count(found: Parent[preview.Preview], info: Info) -> int:
+        return await preview.count(info.context, found)
+
+    @field(list[Record])
+    @staticmethod
+    async def sample(found: Parent[preview.Preview], info: Info) -> Sequence[models.Contact | models.Appointment]:
+        return await preview.sample(info.context, found)
+
+    @strawberry.field
+    @staticmethod
+    def criteria_text(found: Parent[preview.Preview]) -> str:
+        return preview.criteria_text(found)
+
+    @field(list[CriteriaDiagnostic])
+    @staticmethod
+    def diagnostics(found: Parent[preview.Preview]) -> Sequence[Diagnostic]:
+        return preview.diagnostics(found)
+
+
+@strawberry.type
+class ExplanationNode:
+    """One node of criteria as it stands for one record."""
+
+    text: str
+    matches: bool
+    actual: JSON | None
+    path: list[str]
+    children: list["ExplanationNode"]
+
+
+@strawberry.type
+class Explanation:
+    """Why a record matches or not."""
+
+    matches: bool
+    root: ExplanationNode
