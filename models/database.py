@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,9 @@ def sqlite_path(url: str) -> Path:
 def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
     """What Tortoise needs to know for this URL."""
     if url.startswith("sqlite:///"):
-        connection = {"engine": "models.sqlite", "credentials": _sqlite_credentials(url)}
+        connection = {"engine": "models.sqlite_client", "credentials": _sqlite_credentials(url)}
     elif url.startswith("postgresql://"):
-        connection = {"engine": "tortoise.backends.asyncpg", "credentials": _postgresql_credentials(url, pool_size)}
+        connection = {"engine": "models.asyncpg_client", "credentials": _postgresql_credentials(url, pool_size)}
     else:
         raise Unavailable("The database URL must begin with sqlite:/// or postgresql://.")
     app = {"models": MODULES, "default_connection": CONNECTION, "migrations": "models.migrations"}
@@ -108,17 +108,21 @@ def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
 async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
     """Connect, and close everything at the end; raises `DatabaseUnreachable` with what to check."""
     context = TortoiseContext()
-    sqlite = url.startswith("sqlite:")
+    path = sqlite_path(url) if url.startswith("sqlite:") else None
     async with context:
         await context.init(config=configuration(url, pool_size), _enable_global_fallback=True)
-        database = Database("sqlite" if sqlite else "postgresql", sqlite_path(url) if sqlite else None, context)
-        await _reach(database)
+        database = Database("sqlite" if path else "postgresql", path, context)
+        try:
+            if path:
+                _open_once(path)
+            await database.rows("SELECT 1 AS one")
+        except (*UNREACHABLE, sqlite3.Error, PostgresError, OperationalError) as error:
+            place = f"the file {path}" if path else "the PostgreSQL server"
+            raise DatabaseUnreachable(f"Cannot open {place}: {error}. Check MUSTER_DATABASE_URL.") from error
         yield database
 
 
-async def _reach(database: Database) -> None:
-    try:
-        await database.rows("SELECT 1 AS one")
-    except (OSError, sqlite3.Error, PostgresError, DBConnectionError, OperationalError) as error:
-        place = f"the file {database.path}" if database.path else "the PostgreSQL server"
-        raise DatabaseUnreachable(f"Cannot open {place}: {error}. Check MUSTER_DATABASE_URL.") from error
+def _open_once(path: Path) -> None:
+    # The asynchronous driver leaves a thread behind when it cannot open a file, so that is found out without it.
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA schema_version")

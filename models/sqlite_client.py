@@ -4,6 +4,7 @@ A deferred transaction that reads first and writes later fails immediately when 
 immediate one waits its turn (`busy_timeout`), which makes the write lock serve as fence and row lock in one.
 """
 
+import asyncio
 import sqlite3
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -29,7 +30,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
 
 class ImmediateTransactionContext(SqliteTransactionContext):
-    """Lets go of the connection again when the transaction could not begin."""
+    """Leaves nothing behind when the transaction could not begin, or its task was cancelled while it did."""
 
     async def __aenter__(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
@@ -37,11 +38,19 @@ class ImmediateTransactionContext(SqliteTransactionContext):
             await self.ensure_connection()
             await self.connection.begin()
         except BaseException:
-            self._trxlock.release()
+            await self._withdraw()
             raise
         self.token = get_connections().set(self.connection_name, self.connection)
         transaction: TransactionalDBClient = self.connection
         return transaction
+
+    async def _withdraw(self) -> None:
+        # The connection's thread runs BEGIN even if nobody waits for it any more; a rollback behind it undoes it.
+        try:
+            if self.connection._connection:
+                await asyncio.shield(self.connection._connection.rollback())
+        finally:
+            self._trxlock.release()
 
 
 class SqliteDatabaseClient(SqliteClient):
