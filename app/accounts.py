@@ -70,6 +70,11 @@ async def chosen_account(name: str | None) -> Account:
     raise BadInput(f"There is no account named {name}. There is: {names}.")
 
 
+async def accounts_to_verify(name: str | None) -> list[Account]:
+    """The account with this name, or without a name all of them."""
+    return [await chosen_account(name)] if name is not None else await Account.all().order_by("name", "id")
+
+
 async def as_owner(services: Services, account: Account) -> Context:
     """A context in which a command acts for the account's owner, the first if there are several."""
     first, *_ = await User.filter(account_id=account.id, role=Role.OWNER).order_by("id")

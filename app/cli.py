@@ -15,6 +15,7 @@ from rich.table import Table
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from app.accounts import NewAccount, as_user, create_account, create_token, user_with_email
+from app.commands.audits import verify_accounts
 from app.commands.imports import Order, import_file
 from app.commands.servers import load_demo_visibly, serve_until_stopped
 from app.demo.load import CONTACTS
@@ -168,6 +169,23 @@ def import_contacts(
     """
     order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
     say(str(_run(lambda services: import_file(services, order))))
+
+
+@application.command()
+def verify(
+    account: AccountName = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Heal what is found, with proper joins and leaves.")] = False,
+) -> None:
+    """Compare stored members, log and criteria of every group.
+
+    Each difference is printed, and the exit code is 1 if any is left. There is none unless something outside Muster
+    has changed its tables.
+    """
+    verdict = _run(lambda services: verify_accounts(services, account, heal=repair))
+    for line in verdict.found:
+        say(line)
+    note(str(verdict))
+    raise typer.Exit(FAILED if verdict.left else 0)
 
 
 @application.command()

@@ -102,3 +102,20 @@ class GroupHeartbeat:
 
 
 GroupChange = Annotated[MembersChanged | GroupReset | GroupDefinitionChanged | GroupHeartbeat, strawberry.union("GroupChange")]
+
+
+@strawberry.type
+class GroupCount:
+    """How many members a group has."""
+
+    member_count: int
+    version: int
+
+    @classmethod
+    def is_type_of(cls, count: object, _info: GraphQLResolveInfo[Any]) -> bool:
+        return isinstance(count, messages.GroupCount)
+
+    @field(Group)
+    @staticmethod
+    async def group(count: Parent[messages.GroupCount], info: Info) -> models.Group | None:
+        return await info.context.loaders.groups_by_id.load(count.group_id)

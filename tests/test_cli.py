@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from app.accounts import NewAccount, chosen_account, create_account, expiry, user_with_email
 from app.cli import application
 from app.settings import described
-from models.database import Database
+from models.database import Database, open_database
 from models.errors import BadInput, Refused
 from tests.processes import DEADLINE, MUSTER, Server, environment, muster, new_token, serving
 from tests.programs import run
@@ -246,3 +246,15 @@ async def test_logs_are_lines_of_json_when_asked(url: str) -> None:
         _, errors = await process.communicate()
     logged = [orjson.loads(line) for line in errors.splitlines()[:-1]]
     assert "Application startup complete." in [line["event"] for line in logged]
+
+
+async def test_verify_finds_what_was_changed_behind_muster_and_repairs_it(url: str) -> None:
+    await muster(url, "demo", "--contacts", "50")
+    assert (await run(url, "verify")).code == 0
+    async with open_database(url) as database:
+        await database.rows("DELETE FROM group_members WHERE id = (SELECT min(id) FROM group_members)")
+    found = await run(url, "verify")
+    assert found.code == 1
+    assert "records that the criteria select and that are no members" in found.output
+    assert (await run(url, "verify", "--repair")).code == 0
+    assert "agree in every group" in (await run(url, "verify")).errors
