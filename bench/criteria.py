@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import truediv
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -53,19 +54,14 @@ class Sql(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Milliseconds of one measure of one question."""
+    """One measure of one question: milliseconds, and how many times as long as the best by hand, in the median."""
 
     engine: str
     size: int
     question: str
     measure: str
     compiled: float
-    by_hand: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times as long the compiled query takes."""
-        return self.compiled / self.by_hand
+    ratio: float
 
 
 def compiled(question: Question, measure: str) -> Sql:
@@ -99,8 +95,9 @@ async def compare(database: Database, size: int, question: Question, measure: st
     answers = [_answer(await run(database, rival)) for rival in rivals]
     if any(answer != answers[0] for answer in answers):
         raise SystemExit(f"{question.name}: the answers differ: {[answer[:5] for answer in answers]}")
-    times = await interleaved([partial(run, database, rival) for rival in rivals], seconds=SECONDS)
-    return Result(database.engine, size, question.name, measure, times[0], min(times[1:]))
+    mine, *others = await interleaved([partial(run, database, rival) for rival in rivals], seconds=SECONDS)
+    best = min(others, key=median)
+    return Result(database.engine, size, question.name, measure, median(mine), median(map(truediv, mine, best)))
 
 
 def _answer(rows: Rows) -> list[Any]:
@@ -114,7 +111,7 @@ def compile_time(engine: Engine, question: Question) -> Result:
         start = perf_counter()
         compiled(question, "page")
         times.append((perf_counter() - start) * 1000)
-    return Result(engine, 0, question.name, "compile", median(times), 1.0)
+    return Result(engine, 0, question.name, "compile", median(times), 0.0)
 
 
 async def measure_engine(engine: Engine, sizes: Sequence[int], questions: Sequence[Question]) -> None:
@@ -150,7 +147,9 @@ def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result
 
 def report(results: Sequence[Result], questions: Sequence[Question]) -> str:
     """One table, a row for each question, and what it comes to."""
-    settings = sorted({(-ENGINES.index(_engine(result)), result.size) for result in results if result.size}, key=lambda found: (-found[0], found[1]))
+    settings = sorted(
+        {(-ENGINES.index(_engine(result)), result.size) for result in results if result.size}, key=lambda found: (-found[0], found[1])
+    )
     columns = [(ENGINES[-index], size, measure) for index, size in settings for measure in MEASURES]
     heads = ["Question", "compile", *(f"{NAMES[engine]} {_short(size)} {measure}" for engine, size, measure in columns)]
     rows = [[question.name, *_cells(question, columns, results)] for question in questions]
@@ -166,16 +165,15 @@ def _cells(question: Question, columns: Sequence[tuple[Engine, int, str]], resul
     yield f"{max(result.compiled for result in mine if result.measure == 'compile'):.2f} ms"
     for column in columns:
         (result,) = [result for result in mine if (result.engine, result.size, result.measure) == column]
-        yield f"{result.compiled:.2f} ms ×{result.ratio:.2f}"
+        yield f"{result.compiled:.2f} ms x {result.ratio:.2f}"
 
 
 def _summary(columns: Sequence[tuple[Engine, int, str]], results: Sequence[Result]) -> Iterator[str]:
     for column in columns:
         found = [result for result in results if (result.engine, result.size, result.measure) == column]
         engine, size, measure = column
-        ratios = [result.ratio for result in found]
-        worst = max(found, key=lambda result: result.ratio)
-        yield f"{NAMES[engine]} {_short(size)} {measure}: ratio {median(ratios):.2f} in the median, {worst.ratio:.2f} at most ({worst.question})"
+        usual, worst = median(result.ratio for result in found), max(found, key=lambda result: result.ratio)
+        yield f"{NAMES[engine]} {_short(size)} {measure}: {usual:.2f} in the median, {worst.ratio:.2f} at most ({worst.question})"
     compilations = [result.compiled for result in results if result.measure == "compile"]
     yield f"compile: {median(compilations):.2f} ms in the median, {max(compilations):.2f} ms at most"
 

@@ -44,7 +44,7 @@ def _load_sqlite(url: str, batches: Iterable[Batch]) -> None:
 
 
 async def _load_postgresql(url: str, batches: Iterable[Batch]) -> None:
-    connection = await asyncpg.connect(**connection_arguments(url))
+    connection = await asyncpg.connect(**connection_arguments(url))  # type: ignore[no-untyped-call]  # asyncpg has no types
     try:
         await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys
         await connection.execute("SET maintenance_work_mem = '256MB'")

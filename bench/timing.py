@@ -1,7 +1,6 @@
-"""Comparing how long things take on a machine that is never quiet: rivals run in turns, and their medians are compared."""
+"""Comparing how long things take on a machine that is never quiet: rivals run in turns, and each round is compared with itself."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from statistics import median
 from time import perf_counter
 
 FEWEST_ROUNDS = 5
@@ -10,8 +9,8 @@ MOST_ROUNDS = 41
 Run = Callable[[], Awaitable[object]]
 
 
-async def interleaved(rivals: Sequence[Run], *, seconds: float) -> list[float]:
-    """The median of each rival in milliseconds, from as many rounds as fit into about so many seconds.
+async def interleaved(rivals: Sequence[Run], *, seconds: float) -> list[list[float]]:
+    """The milliseconds of each rival, round by round, in as many rounds as fit into about so many seconds.
 
     Each round runs every rival once and begins with another one; a first round warms up and does not count.
     """
@@ -25,7 +24,7 @@ async def interleaved(rivals: Sequence[Run], *, seconds: float) -> list[float]:
         for turn in range(len(rivals)):
             index = (number + turn) % len(rivals)
             found[index].append(await _milliseconds(rivals[index]))
-    return [median(times) for times in found]
+    return found
 
 
 async def _milliseconds(rival: Run) -> float:
