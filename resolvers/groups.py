@@ -17,8 +17,6 @@ from resolvers.access import require_editor
 from resolvers.context import Context
 from resolvers.criteria.diagnose import Diagnostic, diagnose
 from resolvers.criteria.mentions import Mention, groups_mentioned
-from resolvers.criteria.names import Vocabulary, load_vocabulary
-from resolvers.criteria.parse import parse
 from resolvers.criteria.sentence import sentence
 from resolvers.criteria.tree import Tree
 from resolvers.identify import id_or_none
@@ -30,7 +28,7 @@ from resolvers.paging import Edge, Page, PageArguments
 from resolvers.permissions import audiences, editable_group
 from resolvers.rules import Problems, required_text
 from resolvers.usage import in_use
-from resolvers.where import readable_tree
+from resolvers.where import read_stored, readable_tree
 from resolvers.write import write
 
 LONGEST_NAME = 200
@@ -65,20 +63,14 @@ async def _page(context: Context, found: QuerySet[Group], arguments: PageArgumen
     return rows.with_edges([Edge(edge.cursor, node) for edge, node in zip(rows.edges, seen, strict=True)])
 
 
-async def vocabulary_of(context: Context, group: Group) -> tuple[Tree, Vocabulary]:
-    """A group's criteria as they stand, with the names they use."""
-    vocabulary = await load_vocabulary(context.services.database, group.account_id, [group.criteria])
-    return parse(group.criteria, vocabulary, context.services.criteria, stored=True), vocabulary
-
-
 async def criteria_text(context: Context, group: Group) -> str:
     """The criteria as an English sentence with today's names."""
-    return sentence(*await vocabulary_of(context, group))
+    return sentence(*await read_stored(context, group.criteria))
 
 
 async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
     """What is questionable about the criteria as they stand today."""
-    return diagnose(*await vocabulary_of(context, group))
+    return diagnose(*await read_stored(context, group.criteria))
 
 
 async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:

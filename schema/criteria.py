@@ -2,34 +2,15 @@
 
 import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 import strawberry
 from strawberry import ID, UNSET
 
 from models import AppointmentStatus
+from resolvers.criteria.time import NamedDay
 
 strawberry.enum(AppointmentStatus)
-
-
-@strawberry.enum
-class NamedDay(StrEnum):
-    """A day that is named from today."""
-
-    TODAY = "TODAY"
-    YESTERDAY = "YESTERDAY"
-    TOMORROW = "TOMORROW"
-    LAST_SUNDAY = "LAST_SUNDAY"
-    SUNDAY_BEFORE_LAST = "SUNDAY_BEFORE_LAST"
-    FIRST_DAY_OF_THIS_MONTH = "FIRST_DAY_OF_THIS_MONTH"
-    FIRST_DAY_OF_LAST_MONTH = "FIRST_DAY_OF_LAST_MONTH"
-    FIRST_DAY_OF_NEXT_MONTH = "FIRST_DAY_OF_NEXT_MONTH"
-    THIS_DAY_LAST_MONTH = "THIS_DAY_LAST_MONTH"
-    THIS_DAY_NEXT_MONTH = "THIS_DAY_NEXT_MONTH"
-    FIRST_DAY_OF_THIS_YEAR = "FIRST_DAY_OF_THIS_YEAR"
-    FIRST_DAY_OF_NEXT_YEAR = "FIRST_DAY_OF_NEXT_YEAR"
-    THIS_DAY_LAST_YEAR = "THIS_DAY_LAST_YEAR"
-    THIS_DAY_NEXT_YEAR = "THIS_DAY_NEXT_YEAR"
+strawberry.enum(NamedDay)
 
 
 @strawberry.input(one_of=True)

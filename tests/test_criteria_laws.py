@@ -23,7 +23,7 @@ from tests.criteria_reference import Reference
 PEOPLE = 40
 cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=20, max_size=30)
 slow_but_thorough = settings(
-    max_examples=60,
+    max_examples=40,
     phases=[Phase.generate],  # each example is a whole database: shrinking one takes longer than reading the document it fails on
     database=None,
     deadline=None,

@@ -38,7 +38,7 @@ from tests import criteria_world as world
 from tests.criteria_reference import Reference
 
 BERLIN = ZoneInfo("Europe/Berlin")
-thorough = settings(max_examples=500, deadline=None)
+thorough = settings(max_examples=200, deadline=None)
 
 
 def now_in(zone: str, text: str) -> Now:

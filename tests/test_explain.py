@@ -19,7 +19,7 @@ from resolvers.context import Context, Services
 from resolvers.criteria.explain import ExplanationNode
 from resolvers.explaining import explain
 from resolvers.fields import create_custom_field
-from resolvers.groups import create_group, delete_group
+from resolvers.groups import create_group, criteria_text, delete_group
 from resolvers.tags import create_tag, delete_tag
 from tests import criteria_world as world
 from tests.asking import ask
@@ -291,3 +291,20 @@ async def test_an_explanation_costs_the_same_queries_whatever_the_criteria(owner
             await explain(owner, record_id=to_global_id("Contact", contact.id), criteria=criteria, group_id=None)
             counts.append(len(caplog.records))
     assert counts[0] == counts[1] <= 12
+
+
+async def test_a_group_that_the_caller_may_not_view_is_not_named_by_those_that_depend_on_it(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        owner = await new_account(services)
+        other = await new_user(services, owner.caller.account_id, Role.VIEWER)
+        hidden = await create_group(
+            owner,
+            name="Secret",
+            criteria={"contacts": {"email": {"isEmpty": True}}},
+            permission={"view": {"only_owner": True}},
+        )
+        nested = await create_group(
+            owner, name="Open", criteria={"contacts": {"group": {"memberOfAny": [to_global_id("Group", hidden.id)]}}}
+        )
+        assert "Secret" in await criteria_text(owner, nested)
+        assert "Secret" not in await criteria_text(other, nested)
