@@ -44,6 +44,7 @@ MEASURES = ("count", "page")
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 Rows = list[dict[str, Any]]
+Column = tuple[str, int, str]  # engine, size, measure
 
 
 class Sql(NamedTuple):
@@ -147,20 +148,13 @@ def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result
 
 def report(results: Sequence[Result], questions: Sequence[Question]) -> str:
     """One table, a row for each question, and what it comes to."""
-    settings = sorted(
-        {(-ENGINES.index(_engine(result)), result.size) for result in results if result.size}, key=lambda found: (-found[0], found[1])
-    )
-    columns = [(ENGINES[-index], size, measure) for index, size in settings for measure in MEASURES]
+    columns = list(dict.fromkeys((result.engine, result.size, result.measure) for result in results if result.size))
     heads = ["Question", "compile", *(f"{NAMES[engine]} {_short(size)} {measure}" for engine, size, measure in columns)]
     rows = [[question.name, *_cells(question, columns, results)] for question in questions]
     return "\n".join([table(heads, rows), "", *_summary(columns, results)])
 
 
-def _engine(result: Result) -> Engine:
-    return "sqlite" if result.engine == "sqlite" else "postgresql"
-
-
-def _cells(question: Question, columns: Sequence[tuple[Engine, int, str]], results: Sequence[Result]) -> Iterator[str]:
+def _cells(question: Question, columns: Sequence[Column], results: Sequence[Result]) -> Iterator[str]:
     mine = [result for result in results if result.question == question.name]
     yield f"{max(result.compiled for result in mine if result.measure == 'compile'):.2f} ms"
     for column in columns:
@@ -168,7 +162,7 @@ def _cells(question: Question, columns: Sequence[tuple[Engine, int, str]], resul
         yield f"{result.compiled:.2f} ms x {result.ratio:.2f}"
 
 
-def _summary(columns: Sequence[tuple[Engine, int, str]], results: Sequence[Result]) -> Iterator[str]:
+def _summary(columns: Sequence[Column], results: Sequence[Result]) -> Iterator[str]:
     for column in columns:
         found = [result for result in results if (result.engine, result.size, result.measure) == column]
         engine, size, measure = column

@@ -36,7 +36,7 @@ def _load_sqlite(url: str, batches: Iterable[Batch]) -> None:
             connection.execute(f'DROP INDEX "{name}"')
         for table, columns, rows in batches:
             places = ", ".join("?" * len(columns))
-            connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608  # names of our own
+            connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # names of our own
         for _, sql in indexes:
             connection.execute(sql)
         connection.execute("COMMIT")

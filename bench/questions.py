@@ -231,16 +231,16 @@ NESTED = (
                 {"not": {"any": [{"status": {"equals": ["Churned"]}}, {"group": {"memberOfAny": [to_global_id("Group", SILVER)]}}]}},
             ]
         },
-        f"((country_folded = 'canada' AND {TAGGED.format(tag='client')})"
+        "((country_folded = 'canada' AND id IN (SELECT contact_id FROM taggings WHERE tag_id = :client))"
         " OR (country_folded = 'germany' AND id NOT IN (SELECT contact_id FROM taggings WHERE tag_id = :newsletter))"
         " OR id IN (SELECT contact_id FROM custom_values WHERE field_id = :points AND number > 9500000))"
         " AND status_folded IS DISTINCT FROM 'churned'"
-        " AND id NOT IN (SELECT record_id FROM group_members WHERE group_id = :silver)",  # noqa: S608  # text of our own
-        f"((country_folded = 'canada' AND {TAGGED_EACH.format(tag='client')})"
-        f" OR (country_folded = 'germany' AND NOT {TAGGED_EACH.format(tag='newsletter')})"
+        " AND id NOT IN (SELECT record_id FROM group_members WHERE group_id = :silver)",
+        "((country_folded = 'canada' AND EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id = :client))"
+        " OR (country_folded = 'germany' AND NOT EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id = :newsletter))"
         " OR EXISTS (SELECT 1 FROM custom_values WHERE contact_id = contacts.id AND field_id = :points AND number > 9500000))"
         " AND status_folded IS DISTINCT FROM 'churned'"
-        " AND NOT EXISTS (SELECT 1 FROM group_members WHERE group_id = :silver AND record_id = contacts.id)",  # noqa: S608  # text of our own
+        " AND NOT EXISTS (SELECT 1 FROM group_members WHERE group_id = :silver AND record_id = contacts.id)",
         client=CLIENT,
         newsletter=NEWSLETTER,
         points=POINTS,

@@ -185,6 +185,21 @@ def test_every_problem_is_reported_at_once() -> None:
     ]
 
 
+def test_every_problem_of_one_leaf_is_reported_at_once() -> None:
+    leaves = [
+        {"score": {"between": {"from": "x", "to": "y"}}},
+        {"createdAt": {"before": {"now": {"days": "1", "hours": None}}}},
+        {"taggedAt": {"tag": {"name": "Nobody"}, "when": {"before": {}}}},
+        {"appointments": {"atLeast": {"count": 0, "where": {}}}},
+    ]
+    assert [".".join(problem.path[2:]) for problem in problems(contacts(all=leaves))] == [
+        *("0.score.between.from", "0.score.between.to"),
+        *("1.createdAt.before.now.days", "1.createdAt.before.now.hours"),
+        *("2.taggedAt.tag.name", "2.taggedAt.when.before"),
+        *("3.appointments.atLeast.count", "3.appointments.atLeast.where"),
+    ]
+
+
 NEGATIVES: list[Any] = [
     {"country": {"notEquals": ["x"]}},
     {"country": {"notContains": ["x"]}},

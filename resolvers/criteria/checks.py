@@ -4,7 +4,7 @@ A missing value fails every check: in SQL the check is then NULL or false, and i
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
 
@@ -79,7 +79,7 @@ class Within(Check, Generic[Bound]):
     def in_sql(self, column: str) -> InSql:
         if len(self.ranges) > FEW:
             return InSql(Sql(f"{column} >= given.low AND {column} < given.high"), Given(self.ranges))
-        return InSql(joined(" OR ", [_between(column, *bounds) for bounds in self.ranges]) if self.ranges else Sql("FALSE"))
+        return InSql(joined(" OR ", [_between(column, low=low, high=high) for low, high in self.ranges]) if self.ranges else Sql("FALSE"))
 
     @override
     def in_memory(self) -> InMemory:
@@ -119,7 +119,7 @@ class Ending(Check):
         return lambda value: value.endswith(parts)
 
 
-def _between(column: str, low: Value, high: Value) -> Sql:
+def _between(column: str, *, low: Value, high: Value) -> Sql:
     bounds = [
         *([Sql(f"{column} >= ", Parameter(low))] if low != LOWEST else []),
         *([Sql(f"{column} < ", Parameter(high))] if high != HIGHEST else []),
@@ -135,8 +135,3 @@ def _like(column: str, patterns: Sequence[str]) -> InSql:
 
 def _escaped(part: str) -> str:
     return part.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-
-
-def one_of(values: Iterable[Value]) -> OneOf:
-    """The check that a value is one of these."""
-    return OneOf(frozenset(values))

@@ -67,6 +67,13 @@ def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
     return sorted(remarks, key=lambda remark: order[remark.path])
 
 
+KINDS = {
+    DiagnosticCode.UNKNOWN_TAG: "tag",
+    DiagnosticCode.UNKNOWN_GROUP: "group",
+    DiagnosticCode.UNKNOWN_FIELD: "custom field",
+}
+
+
 class _Examination:
     """Works out which nodes have the same truth for every record, and remarks on where that comes from."""
 
@@ -116,7 +123,7 @@ class _Examination:
     def _conflicts(self, node: AllOf | AnyOf) -> Iterator[tuple[Claim, Claim]]:
         for (_, one), (_, other) in pairs(node):
             first, second = (one, other) if isinstance(node, AllOf) else (one.opposite, other.opposite)
-            if excludes(first, second, self._vocabulary.zone):
+            if excludes(first, second, zone=self._vocabulary.zone):
                 yield one, other
 
     def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
@@ -139,7 +146,7 @@ class _Examination:
                 yield first[child], child
         for (one, says_one), (other, says_other) in pairs(node):
             narrow, wide = (says_other, says_one) if isinstance(node, AnyOf) else (says_one, says_other)
-            if one != other and implies(narrow, wide, self._vocabulary.zone):
+            if one != other and implies(narrow, wide, zone=self._vocabulary.zone):
                 yield one, other
 
     def _remark_on_negative(self, node: AllOf | AnyOf) -> None:
@@ -174,13 +181,13 @@ def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
         return
     match node.source:
         case TaggedAt(tag_id) if tag_id not in vocabulary.tags:
-            yield _gone(node, DiagnosticCode.UNKNOWN_TAG, "tag")
+            yield _gone(node, DiagnosticCode.UNKNOWN_TAG)
         case Tags() if not _all_known(node, vocabulary.tags.__contains__):
-            yield _gone(node, DiagnosticCode.UNKNOWN_TAG, "tag")
+            yield _gone(node, DiagnosticCode.UNKNOWN_TAG)
         case Groups() if not _all_known(node, vocabulary.groups.__contains__):
-            yield _gone(node, DiagnosticCode.UNKNOWN_GROUP, "group")
+            yield _gone(node, DiagnosticCode.UNKNOWN_GROUP)
         case Custom(field_id) if not field_id:
-            yield _gone(node, DiagnosticCode.UNKNOWN_FIELD, "custom field")
+            yield _gone(node, DiagnosticCode.UNKNOWN_FIELD)
         case _:
             return
 
@@ -189,8 +196,8 @@ def _all_known(condition: Condition, known: Callable[[object], bool]) -> bool:
     return not isinstance(condition.operand, tuple) or all(map(known, condition.operand))
 
 
-def _gone(condition: Condition, code: DiagnosticCode, kind: str) -> Diagnostic:
-    message = f"This names a {kind} that no longer exists, which matches nobody: name another one, or remove the condition."
+def _gone(condition: Condition, code: DiagnosticCode) -> Diagnostic:
+    message = f"This names a {KINDS[code]} that no longer exists, which matches nobody: name another one, or remove the condition."
     return Diagnostic(code, condition.path, message)
 
 

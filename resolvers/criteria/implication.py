@@ -50,11 +50,11 @@ def _is_large(condition: Condition) -> bool:
     return isinstance(operand, Anniversary) or (isinstance(operand, tuple) and len(operand) > MOST_VALUES)
 
 
-def excludes(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
+def excludes(one: Claim, other: Claim, *, zone: ZoneInfo) -> bool:
     """Whether no record meets both."""
     if one.condition.source != other.condition.source or not constant(one.condition, other.condition):
         return False
-    return all(_excludes(one, other, now) for now in moments(zone, one.condition, other.condition))
+    return all(_excludes(one, other, now=now) for now in moments(zone, one.condition, other.condition))
 
 
 def constant(*conditions: Condition) -> bool:
@@ -62,9 +62,9 @@ def constant(*conditions: Condition) -> bool:
     return not (any(map(moves, conditions)) and any(map(names_dates, conditions)))
 
 
-def implies(one: Claim, other: Claim, zone: ZoneInfo) -> bool:
+def implies(one: Claim, other: Claim, *, zone: ZoneInfo) -> bool:
     """Whether every record that meets the one meets the other."""
-    return excludes(one, other.opposite, zone)
+    return excludes(one, other.opposite, zone=zone)
 
 
 def moments(zone: ZoneInfo, *conditions: Condition) -> Iterator[Now]:
@@ -73,7 +73,7 @@ def moments(zone: ZoneInfo, *conditions: Condition) -> Iterator[Now]:
     return (Now(index * SAMPLE_STEP, zone) for index in range(count))
 
 
-def _excludes(one: Claim, other: Claim, now: Now) -> bool:
+def _excludes(one: Claim, other: Claim, *, now: Now) -> bool:
     first, second = one.condition.check(now), other.condition.check(now)
     match one.negated, other.negated:
         case False, False:

@@ -2,12 +2,13 @@
 
 import re
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from models.fields import to_microseconds
 from resolvers.criteria.anniversaries import Anniversary, AnniversaryKind
 from resolvers.criteria.operands import Read, affirmed, at_least_one, whole
-from resolvers.criteria.place import Place, listed, members, one_key, quoted
+from resolvers.criteria.place import Place, listed, members, one_key, quoted, together
 from resolvers.criteria.time import EARLIEST, LATEST, At, Day, FromNow, FromToday, Moment, NamedDay, Offset, StartOf
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -63,7 +64,8 @@ def day_offset(value: Any, place: Place) -> Offset:
 
 
 def _offset(found: dict[str, Any], place: Place) -> Offset:
-    return Offset(**{key: whole(part, place.at(key)) for key, part in found.items()})
+    parts = together(partial(whole, part, place.at(key)) for key, part in found.items())
+    return Offset(**dict(zip(found, parts, strict=True)))
 
 
 def positive(read: Read[Offset]) -> Read[Offset]:

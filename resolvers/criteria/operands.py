@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from models.errors import ProblemCode
 from models.fields import DECIMAL_LIMIT, DECIMAL_PLACES
 from models.text import fold, prefix_end, storable
-from resolvers.criteria.place import Place, each, elements, members
+from resolvers.criteria.place import Place, each, elements, members, together
 
 Operand = TypeVar("Operand")
 Read = Callable[[Any, Place], Operand]
@@ -108,6 +109,6 @@ def span(read: Read[Any]) -> Read[Span]:
 
     def read_span(value: Any, place: Place) -> Span:
         found = members(value, place, required=("from", "to"))
-        return Span(read(found["from"], place.at("from")), read(found["to"], place.at("to")))
+        return Span(*together(partial(read, found[key], place.at(key)) for key in ("from", "to")))
 
     return read_span

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from models import RecordType
@@ -13,8 +14,8 @@ from resolvers.criteria.fields import CUSTOM_FAMILIES, CUSTOM_KINDS, FIELDS, Cus
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.criteria.names import FieldName, Vocabulary
 from resolvers.criteria.operands import at_least_one
-from resolvers.criteria.operators import OPERATORS
-from resolvers.criteria.place import Place, each, elements, listed, members, one_key, quoted
+from resolvers.criteria.operators import IS_EMPTY, OPERATORS, Operator
+from resolvers.criteria.place import Place, both, each, elements, listed, members, one_key, quoted
 from resolvers.criteria.references import tag
 from resolvers.criteria.tree import (
     AllOf,
@@ -112,9 +113,14 @@ def _any(value: Any, place: Place) -> AnyOf:
 
 
 def _condition(value: Any, place: Place, *, source: Source, family: Family) -> Condition:
+    operator, operand = _operation(value, place, family=family)
+    return Condition(source, operator, operand, place.path)
+
+
+def _operation(value: Any, place: Place, *, family: Family) -> tuple[Operator, Any]:
     rows = OPERATORS[family]
     name, operand = one_key(value, place, allowed=rows)
-    return Condition(source, rows[name], rows[name].read(operand, place.at(name)), place.path)
+    return rows[name], rows[name].read(operand, place.at(name))
 
 
 def _related(value: Any, place: Place) -> Related:
@@ -123,15 +129,16 @@ def _related(value: Any, place: Place) -> Related:
     if key != "atLeast":
         return Related(_node(held, at), 1, negated=key == "none", path=place.path)
     found = members(held, at, required=("count",), optional=("where",))
-    where = _node(found["where"], at.at("where")) if "where" in found else None
-    return Related(where, at_least_one(found["count"], at.at("count")), negated=False, path=place.path)
+    count = partial(at_least_one, found["count"], at.at("count"))
+    least, where = both(count, lambda: _node(found["where"], at.at("where")) if "where" in found else None)
+    return Related(where, least, negated=False, path=place.path)
 
 
 def _tagged_at(value: Any, place: Place) -> Condition:
     found = members(value, place, required=("tag", "when"))
-    source = TaggedAt(tag(found["tag"], place.at("tag")))
-    when = _condition(found["when"], place.at("when"), source=source, family=Family.DATE_TIME)
-    return Condition(source, when.operator, when.operand, place.path)
+    at, tagged = place.at("when"), partial(tag, found["tag"], place.at("tag"))
+    tag_id, (operator, operand) = both(tagged, partial(_operation, found["when"], at, family=Family.DATE_TIME))
+    return Condition(TaggedAt(tag_id), operator, operand, place.path)
 
 
 def _custom(value: Any, place: Place) -> Condition:
@@ -140,16 +147,16 @@ def _custom(value: Any, place: Place) -> Condition:
     if len(families) != 1:
         raise place.invalid(f"Give `key` and exactly one of {listed(CUSTOM_FAMILIES)}.")
     (name,) = families
-    field = _field(found["key"], CUSTOM_FAMILIES[name], place)
+    field = _field(found["key"], place, family=CUSTOM_FAMILIES[name])
     kind = CUSTOM_KINDS[field.type] if field else _kind_of(CUSTOM_FAMILIES[name])
     source = Custom(field.id if field else 0, kind.column, found["key"])
-    condition = _condition(found[name], place.at(name), source=source, family=kind.family)
-    if field and kind.family is Family.CHOICE:
-        _check_choices(condition, field, place.at(name, condition.operator.name))
-    return Condition(source, condition.operator, condition.operand, place.path)
+    operator, operand = _operation(found[name], place.at(name), family=kind.family)
+    if field and kind.family is Family.CHOICE and operator is not IS_EMPTY:
+        _check_choices(operand, place.at(name, operator.name), field=field)
+    return Condition(source, operator, operand, place.path)
 
 
-def _field(key: Any, family: Family, place: Place) -> FieldName | None:
+def _field(key: Any, place: Place, *, family: Family) -> FieldName | None:
     """The field with this key; None where a stored document names one that is gone, or has come back as another type."""
     at = place.at("key")
     if not isinstance(key, str):
@@ -169,11 +176,11 @@ def _kind_of(family: Family) -> CustomKind:
     return next(kind for kind in CUSTOM_KINDS.values() if kind.family is family)
 
 
-def _check_choices(condition: Condition, field: FieldName, place: Place) -> None:
+def _check_choices(wanted: tuple[str, ...], place: Place, *, field: FieldName) -> None:
     choices = {fold(choice) for choice in field.choices}
-    if not choices or place.stored or not isinstance(condition.operand, tuple):
+    if not choices or place.stored:
         return
-    unknown = [(index, choice) for index, choice in enumerate(condition.operand) if fold(choice) not in choices]
+    unknown = [(index, choice) for index, choice in enumerate(wanted) if fold(choice) not in choices]
     if unknown:
         message = f"is not a choice of `{field.key}`. Its choices are {listed(field.choices)}."
         raise Refused([place.at(str(index)).problem(ProblemCode.NOT_FOUND, f"{quoted(choice)} {message}") for index, choice in unknown])

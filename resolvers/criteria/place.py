@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from models import RecordType
@@ -11,6 +12,8 @@ from resolvers.criteria.names import Vocabulary
 
 Path = tuple[str, ...]
 Found = TypeVar("Found")
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 MOST_PROBLEMS = 100  # reported of one list; beyond that a person has enough to mend
 LONGEST_QUOTE = 60  # characters of a value that a message repeats
@@ -91,11 +94,16 @@ def refuse_unknown(value: dict[Any, Any], place: Place, *, allowed: Collection[s
 
 def each(values: list[Any], place: Place, *, read: Callable[[Any, Place], Found]) -> tuple[Found, ...]:
     """Every element read; refuses with the problems of all of them."""
+    return together(partial(read, value, place.at(str(index))) for index, value in enumerate(values))
+
+
+def together(readings: Iterable[Callable[[], Found]]) -> tuple[Found, ...]:
+    """What each of these reads; refuses with the problems of all of them."""
     found: list[Found] = []
     problems: list[Problem] = []
-    for index, value in enumerate(values):
+    for reading in readings:
         try:
-            found.append(read(value, place.at(str(index))))
+            found.append(reading())
         except Refused as refused:
             problems += refused.problems
         if len(problems) >= MOST_PROBLEMS:
@@ -103,6 +111,13 @@ def each(values: list[Any], place: Place, *, read: Callable[[Any, Place], Found]
     if problems:
         raise Refused(problems[:MOST_PROBLEMS])
     return tuple(found)
+
+
+def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """What two readings of different kinds give; refuses with the problems of both."""
+    readings: list[Callable[[], Any]] = [one, other]
+    first, second = together(readings)
+    return first, second
 
 
 def elements(value: Any, place: Place) -> list[Any]:

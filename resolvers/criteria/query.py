@@ -119,7 +119,7 @@ class _Compiler:
         values = self._values(condition)
         record = _name(table, "id")
         if isinstance(check, OneOf) and condition.operator.quantifier is not Quantifier.SOME:
-            found = _each(record, values, check, exactly=condition.operator.quantifier is Quantifier.EXACTLY)
+            found = _each(record, values, check=check, exactly=condition.operator.quantifier is Quantifier.EXACTLY)
             return found.negate() if negated else found
         return _is_in(record, values.holders(check.in_sql(values.qualified)), negated=negated)
 
@@ -145,7 +145,7 @@ class _Compiler:
         return Sql(_name(table, "account_id"), " = ", Parameter(self._account_id))
 
 
-def _each(record: str, values: _Values, check: OneOf, *, exactly: bool) -> Sql:
+def _each(record: str, values: _Values, *, check: OneOf, exactly: bool) -> Sql:
     column = values.qualified
     wanted = check.in_sql(column)
     count = Sql(f"COUNT(DISTINCT {column}) = ", Parameter(len(check.values)))

@@ -7,7 +7,22 @@ from resolvers.criteria.fields import Family
 from resolvers.criteria.names import Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
+from resolvers.criteria.tree import (
+    AllOf,
+    AnyOf,
+    Column,
+    Condition,
+    Custom,
+    Groups,
+    Node,
+    Not,
+    OfContact,
+    Related,
+    Source,
+    TaggedAt,
+    Tags,
+    Tree,
+)
 from resolvers.criteria.words import counted, in_words, listing
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -50,7 +65,7 @@ def clause(node: Node, vocabulary: Vocabulary, *, voice: Voice = TOP, negated: b
     """One node in words, or its opposite."""
     match node:
         case AllOf() | AnyOf():
-            words = _joined(node, vocabulary, voice)
+            words = _joined(node, vocabulary, voice=voice)
             return f"it is not true that ({words})" if negated else words
         case Not():
             return clause(node.child, vocabulary, voice=voice, negated=not negated)
@@ -59,18 +74,18 @@ def clause(node: Node, vocabulary: Vocabulary, *, voice: Voice = TOP, negated: b
         case Related():
             return voice.subject + _related(node, vocabulary, negated=negated != node.negated)
         case Condition():
-            return _condition(node, vocabulary, voice, negated=negated != node.negated)
+            return _condition(node, vocabulary, voice=voice, negated=negated != node.negated)
         case _:
             assert_never(node)
 
 
-def _joined(node: AllOf | AnyOf, vocabulary: Vocabulary, voice: Voice) -> str:
-    clauses = [_enclosed(child, vocabulary, voice) for child in node.children]
+def _joined(node: AllOf | AnyOf, vocabulary: Vocabulary, *, voice: Voice) -> str:
+    clauses = [_enclosed(child, vocabulary, voice=voice) for child in node.children]
     word = "and" if isinstance(node, AllOf) else "or"
     return clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])}, {word} {clauses[-1]}"
 
 
-def _enclosed(node: Node, vocabulary: Vocabulary, voice: Voice) -> str:
+def _enclosed(node: Node, vocabulary: Vocabulary, *, voice: Voice) -> str:
     words = clause(node, vocabulary, voice=voice)
     return f"({words})" if _has_parts(node) else words
 
@@ -93,18 +108,18 @@ def _related(node: Related, vocabulary: Vocabulary, *, negated: bool) -> str:
         words = "has no appointment" if negated else "has an appointment"
     else:
         words = f"has {'fewer than' if negated else 'at least'} {counted(node.least, 'appointment')}"
-    return f"{words} where {_enclosed(node.where, vocabulary, IT)}" if node.where else words
+    return f"{words} where {_enclosed(node.where, vocabulary, voice=IT)}" if node.where else words
 
 
-def _condition(condition: Condition, vocabulary: Vocabulary, voice: Voice, *, negated: bool) -> str:
+def _condition(condition: Condition, vocabulary: Vocabulary, *, voice: Voice, negated: bool) -> str:
     verb, _, pattern = condition.operator.says.partition(" ")
-    subject, verbs = _subject(condition, verb, vocabulary)
+    subject, verbs = _subject(condition, vocabulary, verb=verb)
     words = _operands(condition, vocabulary)
     opener = voice.subject if subject == "" else voice.owner
     return " ".join(filter(None, [f"{opener}{subject}".rstrip(), verbs[negated], pattern.format(*words)]))
 
 
-def _subject(condition: Condition, verb: str, vocabulary: Vocabulary) -> tuple[str, tuple[str, str]]:
+def _subject(condition: Condition, vocabulary: Vocabulary, *, verb: str) -> tuple[str, tuple[str, str]]:
     """What the clause is about, and its verb with its opposite; no subject where the verb is about the record itself."""
     match condition.source:
         case Column(field=field):
@@ -131,12 +146,12 @@ def _operands(condition: Condition, vocabulary: Vocabulary) -> list[str]:
         return [in_words(operand.low, vocabulary.zone), in_words(operand.high, vocabulary.zone)]
     if isinstance(operand, tuple):
         conjunction = "or" if condition.operator.quantifier is Quantifier.SOME else "and"
-        return [listing([_named(condition, value, vocabulary) for value in operand], conjunction)]
+        return [listing([_named(value, condition.source, vocabulary=vocabulary) for value in operand], conjunction)]
     return [in_words(operand, vocabulary.zone)]
 
 
-def _named(condition: Condition, value: object, vocabulary: Vocabulary) -> str:
-    match condition.source, value:
+def _named(value: object, source: Source, *, vocabulary: Vocabulary) -> str:
+    match source, value:
         case Tags(), int():
             return vocabulary.tags.get(value, "a deleted tag")
         case Groups(), int():
