@@ -252,5 +252,6 @@ class Appointment(Model):
         indexes = (
             Index(fields=("account_id", "id")),
             Index(fields=("contact_id", "id")),
+            Index(fields=("account_id", "contact_id", "id")),
             *_by("title_folded", "location_folded", "starts_at", "ends_at", "created_at", "updated_at"),
         )

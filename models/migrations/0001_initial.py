@@ -390,6 +390,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     Index(fields=["account_id", "id"]),
                     Index(fields=["contact_id", "id"]),
+                    Index(fields=["account_id", "contact_id", "id"]),
                     Index(fields=["account_id", "title_folded", "id"]),
                     Index(fields=["account_id", "location_folded", "id"]),
                     Index(fields=["account_id", "starts_at", "id"]),
