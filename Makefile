@@ -2,6 +2,8 @@
 # PYTHON names the interpreter that the environment is made from: make run PYTHON=python3.13
 
 PYTHON ?= python3
+EFFORT ?= 25
+LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_stream_law.py
 VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
@@ -14,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +35,11 @@ test-sqlite: $(VENV)/.test
 test-postgresql: $(VENV)/.test
 	@mkdir -p $(dir $(POSTGRESQL_REPORT))
 	@$(BIN)/pytest --engine postgresql -o cache_dir=.pytest_cache/postgresql >$(POSTGRESQL_REPORT) 2>&1
+
+prove: $(VENV)/.test ## try the laws much harder: EFFORT=25 times as many examples, on both engines
+	@for engine in sqlite postgresql; do \
+	  MUSTER_TEST_EFFORT=$(EFFORT) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/prove $(LAWS) || exit 1; \
+	done
 
 lint: $(VENV)/.test ## check style, format, types and the direction of imports
 	$(BIN)/ruff check

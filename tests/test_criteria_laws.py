@@ -19,11 +19,12 @@ from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
+from tests.effort import examples
 
 PEOPLE = 40
 cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=20, max_size=30)
 slow_but_thorough = settings(
-    max_examples=40,
+    max_examples=examples(40),
     phases=[Phase.generate],  # each example is a whole database: shrinking one takes longer than reading the document it fails on
     database=None,
     deadline=None,

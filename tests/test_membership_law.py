@@ -24,6 +24,7 @@ from resolvers.membership.verify import verify
 from resolvers.taggings import add_tags, remove_tags
 from resolvers.tags import create_tag, delete_tag, merge_tags, update_tag
 from resolvers.write import write
+from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services
 
 TAGS = ("Client", "Straße", "lead")
@@ -223,7 +224,7 @@ class World:
         await step(self.context.services)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(operations=st.lists(OPERATIONS, min_size=5, max_size=25), zone=st.sampled_from(["UTC", "America/New_York"]))
 async def test_stored_members_are_the_fold_of_the_log_and_a_fresh_evaluation(
     database: Database, operations: list[tuple[Any, ...]], zone: str

@@ -27,6 +27,7 @@ from resolvers.tags import create_tag
 from resolvers.watching import cursor, group_changes
 from subscriptions.bus import Receive
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
+from tests.effort import examples
 from tests.support import DrivenClock, new_account, new_user, running_services
 
 DEADLINE = 20.0
@@ -168,7 +169,7 @@ class World:
                 await asyncio.sleep(0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=3, max_size=25), seed=st.integers(0, 2**16))
 async def test_a_client_that_applies_every_message_holds_the_table(
     database: Database, steps: list[tuple[str, list[int]]], seed: int
