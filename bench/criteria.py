@@ -41,6 +41,8 @@ COLUMNS = ("id", "updated_at")  # the second makes the engine go to the row itse
 COMPILATIONS = 100
 SECONDS = 1.0  # for all the rounds of one measurement
 MEASURES = ("count", "page")
+VOCABULARY = vocabulary()
+LIMITS = CriteriaLimits()
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 Rows = list[dict[str, Any]]
@@ -67,7 +69,7 @@ class Result(NamedTuple):
 
 def compiled(question: Question, measure: str) -> Sql:
     """What the product makes of a document, from the first look at it to the text for the database."""
-    tree = parse(question.document, vocabulary(), CriteriaLimits())
+    tree = parse(question.document, VOCABULARY, LIMITS)
     model = Contact if tree.record_type is RecordType.CONTACT else Appointment
     found: QuerySet[Any] = model.filter(account_id=ACCOUNT).filter(criteria_query(tree, Now(NOW_US, ZONE)))
     asked: Any = found.count() if measure == "count" else found.order_by("id").limit(PAGE).values(*COLUMNS)
