@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 EFFORT ?= 25
-LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_stream_law.py
+KILLS ?= 200
+LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_clock_law.py tests/test_clock_skew.py tests/test_stream_law.py
 VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
@@ -16,10 +17,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture lint lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run ## serve with demo data at http://127.0.0.1:8000; Ctrl-C ends it
 	@$(BIN)/muster migrate
@@ -39,6 +40,12 @@ test-postgresql: $(VENV)/.test
 prove: $(VENV)/.test ## try the laws much harder: EFFORT=25 times as many examples, on both engines
 	@for engine in sqlite postgresql; do \
 	  MUSTER_TEST_EFFORT=$(EFFORT) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/prove $(LAWS) || exit 1; \
+	done
+
+torture: $(VENV)/.test ## kill servers at random moments, KILLS=200 times on each engine, and look for what is lost or wrong
+	@for engine in sqlite postgresql; do \
+	  MUSTER_TORTURE_KILLS=$(KILLS) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/torture \
+	    -o log_cli=true -o log_cli_level=25 -o log_cli_format='%(asctime)s %(message)s' tests/test_torture.py || exit 1; \
 	done
 
 lint: $(VENV)/.test ## check style, format, types and the direction of imports

@@ -44,6 +44,8 @@ def _formatter(written_for: Literal["console", "json"]) -> logging.Formatter:
 
 def _rendering(written_for: Literal["console", "json"]) -> tuple[Processor, ...]:
     if written_for == "json":
-        return structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()
+        # Without the values of local variables, which may be secrets.
+        tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+        return tracebacks, structlog.processors.JSONRenderer()
     plain = structlog.dev.plain_traceback
     return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),)

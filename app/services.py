@@ -11,7 +11,10 @@ from resolvers.context import PageLimits, Services, WallClock
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.membership.clock import start
 from resolvers.membership.definitions import Definitions
-from subscriptions.bus import Bus, LocalBus, PostgresBus, postgres_connect
+from subscriptions.bus import Bus, LocalBus
+from subscriptions.bus.postgres import postgres_line
+from subscriptions.bus.redis import channel_of, redis_line
+from subscriptions.bus.remote import RemoteBus
 from subscriptions.hub import Hub
 
 
@@ -26,7 +29,7 @@ async def open_services(settings: Settings, clock: WallClock = wall_clock) -> As
     async with open_database(settings.database_url, pool_size=settings.pool_size) as database:
         await require_current_schema(database)
         await start(database, clock())
-        hub = Hub(database, _bus(settings, database))
+        hub = Hub(database, await _bus(settings, database))
         async with hub.running():
             yield _services(settings, database, hub, clock)
 
@@ -46,10 +49,13 @@ def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock
         pages=PageLimits(settings.page_size_default, settings.page_size_max),
         criteria=criteria,
         heartbeat_seconds=settings.heartbeat_seconds,
+        judged_at_once=settings.build_online_above,
     )
 
 
-def _bus(settings: Settings, database: Database) -> Bus:
+async def _bus(settings: Settings, database: Database) -> Bus:
+    if settings.bus_url:
+        return RemoteBus(redis_line(settings.bus_url, await channel_of(database)))
     if database.engine == "sqlite":
         return LocalBus()
-    return PostgresBus(postgres_connect(settings.database_url))
+    return RemoteBus(postgres_line(settings.database_url))

@@ -11,6 +11,9 @@ from models.errors import Unavailable
 
 PREFIX = "MUSTER_"
 DATABASE_FORMS = "write sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/name"
+BUS_FORMS = "write redis://host:port, rediss://host:port or unix:///path, with user:password@ after the slashes if it needs them"
+BUS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
+BUS_OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 
 
 class SettingsError(Unavailable):
@@ -39,9 +42,24 @@ def _is_postgresql(parts: SplitResult) -> bool:
     return parts.scheme == "postgresql" and bool(host) and parts.port != 0 and re.fullmatch("/[^/]+", parts.path) is not None
 
 
-def _no_bus(url: str | None) -> None:
-    if url:
-        raise ValueError("leave it empty, this version takes no bus")
+def _bus_url(url: str | None) -> str | None:
+    """Accept only what the bus understands; the URL, which may hold a password, is never repeated."""
+    try:
+        parts = urlsplit(url or "")
+        known = not url or ((_is_redis(parts) or _is_socket(parts)) and parse_qs(parts.query).keys() <= BUS_OPTIONS)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"{BUS_FORMS}, with characters that have a meaning in URLs percent-encoded")
+    return url or None
+
+
+def _is_redis(parts: SplitResult) -> bool:
+    return parts.scheme in BUS_SCHEMES and bool(parts.hostname) and parts.port != 0 and re.fullmatch(r"/?\d*", parts.path) is not None
+
+
+def _is_socket(parts: SplitResult) -> bool:
+    return parts.scheme == "unix" and not parts.hostname and re.fullmatch("/.*[^/]", parts.path) is not None
 
 
 def _split(origins: object) -> object:
@@ -73,7 +91,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     workers: int = Field(default=1, ge=1, le=64, description="server processes; more than one needs PostgreSQL")
-    bus_url: Annotated[str | None, AfterValidator(_no_bus)] = Field(default=None, description="reserved; leave it empty")
+    bus_url: Annotated[str | None, AfterValidator(_bus_url)] = Field(
+        default=None, repr=False, description="Redis or Valkey for hints between processes, such as redis://host; empty: PostgreSQL does"
+    )
     log_level: LogLevel = Field(default="info", description="least level that is logged: debug, info, warning or error")
     log_format: Literal["console", "json"] = Field(default="console", description="console for people, json for machines")
     allowed_origins: Origins = Field(default=(), description="web origins that may use the API besides its own, separated by commas")
@@ -91,8 +111,12 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
 
     pool_size: int = Field(default=10, ge=2, le=500, description="PostgreSQL connections of one process")
-    clock_interval_seconds: float = Field(default=1, ge=0.01, le=60, description="time between two steps of the logical clock")
+    clock_interval_seconds: float = Field(default=0.5, ge=0.01, le=60, description="time between two steps of the logical clock")
+    build_online_above: int = Field(
+        default=10_000, ge=0, le=1_000_000, description="records of an account above which groups are built while writers go on"
+    )
     log_retention_events: int = Field(default=10_000, ge=1, le=10_000_000, description="latest events that each group keeps for replay")
+    bulk_undo_days: int = Field(default=30, ge=0, le=3_650, description="time for which bulk actions can be undone after they ended")
     log_retention_hours: int = Field(default=168, ge=1, le=87_600, description="time for which events are kept for replay")
 
     criteria_max_depth: int = Field(default=8, ge=1, le=64, description="nesting of a group's criteria")

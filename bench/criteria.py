@@ -41,6 +41,8 @@ COLUMNS = ("id", "updated_at")  # the second makes the engine go to the row itse
 COMPILATIONS = 100
 SECONDS = 1.0  # for all the rounds of one measurement
 MEASURES = ("count", "page")
+PATIENCE = 30.0  # seconds for a statement, after which its time is only known to be longer
+HOPELESS = 10  # a way to write it that takes so many times as long as another is not tried again
 VOCABULARY = vocabulary()
 LIMITS = CriteriaLimits()
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -57,7 +59,10 @@ class Sql(NamedTuple):
 
 
 class Result(NamedTuple):
-    """One measure of one question: milliseconds, and how many times as long as the best by hand, in the median."""
+    """One measure of one question: milliseconds, and how many times as long as the best by hand, in the median.
+
+    `at_least` says that patience ran out and that the ratio may be larger.
+    """
 
     engine: str
     size: int
@@ -65,6 +70,15 @@ class Result(NamedTuple):
     measure: str
     compiled: float
     ratio: float
+    at_least: bool = False
+
+
+class Attempt(NamedTuple):
+    """The first run of a statement: what it answered, or None if patience ran out, and after how many seconds."""
+
+    sql: Sql
+    answer: list[Any] | None
+    seconds: float
 
 
 def compiled(question: Question, measure: str) -> Sql:
@@ -87,24 +101,40 @@ def by_hand(question: Question, measure: str, engine: Engine) -> list[Sql]:
     return [Sql(statement.sql, statement.bind(question.parameters)) for statement in statements]
 
 
-async def run(database: Database, sql: Sql) -> Rows:
-    """The rows of a statement."""
-    return await database.connection.execute_query_dict(sql.text, sql.parameters)
+async def run(database: Database, sql: Sql) -> Rows | None:
+    """The rows of a statement, or None when patience runs out."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await database.connection.execute_query_dict(sql.text, sql.parameters)
+    except TimeoutError:
+        if database.engine == "sqlite":  # its thread would go on
+            await database.connection._connection.interrupt()
+        return None
+
+
+async def attempt(database: Database, sql: Sql) -> Attempt:
+    """Run a statement for the first time."""
+    start = perf_counter()
+    rows = await run(database, sql)
+    answer = None if rows is None else [row.get("id") or next(iter(row.values())) for row in rows]
+    return Attempt(sql, answer, perf_counter() - start)
 
 
 async def compare(database: Database, size: int, question: Question, measure: str) -> Result:
     """Time the compiled query in turns with those by hand, once they have all given the same answer."""
-    rivals = [compiled(question, measure), *by_hand(question, measure, database.engine)]
-    answers = [_answer(await run(database, rival)) for rival in rivals]
+    mine = await attempt(database, compiled(question, measure))
+    rivals = [await attempt(database, rival) for rival in by_hand(question, measure, database.engine)]
+    answers = [each.answer for each in (mine, *rivals) if each.answer is not None]
     if any(answer != answers[0] for answer in answers):
         raise SystemExit(f"{question.name}: the answers differ: {[answer[:5] for answer in answers]}")
-    mine, *others = await interleaved([partial(run, database, rival) for rival in rivals], seconds=SECONDS)
+    fastest = min(rival.seconds for rival in rivals)
+    result = partial(Result, database.engine, size, question.name, measure)
+    if mine.answer is None:
+        return result(PATIENCE * 1000, PATIENCE / fastest, at_least=True)
+    promising = [rival.sql for rival in rivals if rival.seconds <= HOPELESS * fastest and rival.answer is not None]
+    times, *others = await interleaved([partial(run, database, sql) for sql in (mine.sql, *promising)], seconds=SECONDS)
     best = min(others, key=median)
-    return Result(database.engine, size, question.name, measure, median(mine), median(map(truediv, mine, best)))
-
-
-def _answer(rows: Rows) -> list[Any]:
-    return [row.get("id") or next(iter(row.values())) for row in rows]
+    return result(median(times), median(map(truediv, times, best)))
 
 
 def compile_time(engine: Engine, question: Question) -> Result:
@@ -161,7 +191,7 @@ def _cells(question: Question, columns: Sequence[Column], results: Sequence[Resu
     yield f"{max(result.compiled for result in mine if result.measure == 'compile'):.2f} ms"
     for column in columns:
         (result,) = [result for result in mine if (result.engine, result.size, result.measure) == column]
-        yield f"{result.compiled:.2f} ms x {result.ratio:.2f}"
+        yield f"{result.compiled:.2f} ms x {_ratio(result)}"
 
 
 def _summary(columns: Sequence[Column], results: Sequence[Result]) -> Iterator[str]:
@@ -169,9 +199,13 @@ def _summary(columns: Sequence[Column], results: Sequence[Result]) -> Iterator[s
         found = [result for result in results if (result.engine, result.size, result.measure) == column]
         engine, size, measure = column
         usual, worst = median(result.ratio for result in found), max(found, key=lambda result: result.ratio)
-        yield f"{NAMES[engine]} {_short(size)} {measure}: {usual:.2f} in the median, {worst.ratio:.2f} at most ({worst.question})"
+        yield f"{NAMES[engine]} {_short(size)} {measure}: {usual:.2f} in the median, {_ratio(worst)} at most ({worst.question})"
     compilations = [result.compiled for result in results if result.measure == "compile"]
     yield f"compile: {median(compilations):.2f} ms in the median, {max(compilations):.2f} ms at most"
+
+
+def _ratio(result: Result) -> str:
+    return f"{'> ' if result.at_least else ''}{result.ratio:.2f}"
 
 
 def _short(size: int) -> str:

@@ -20,6 +20,7 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 NOW_US = to_microseconds(NOW)
 DAY_US = 86_400_000_000
 ZONE = ZoneInfo("America/New_York")
+NOBODY = '{"contacts":{"postalCode":{"equals":["nowhere"]}}}'
 SEED = 20_260_615
 CHUNK = 20_000
 
@@ -96,6 +97,18 @@ def _settings() -> Iterator[Batch]:
     yield Batch("tags", ("id", "account_id", "name", "name_folded", "created_at", "updated_at"), tags + others)
     fields = [(field.id, ACCOUNT, field.key, field.label, field.type.value, *stamps) for field in FIELDS]
     yield Batch("custom_fields", ("id", "account_id", "key", "label", "type", "created_at", "updated_at"), fields)
+    yield _groups()
+
+
+def _groups() -> Batch:
+    # Their members are given; by these criteria no write of a benchmark moves any.
+    rows = [
+        (n, ACCOUNT, f"Group {n}", f"group {n}", "CONTACT", NOBODY, "", "", "READY", "", 0, 0, 0, 0, n, 0, NOW_US, NOW_US)
+        for n in GROUP_SHARES
+    ]
+    names = ("id", "account_id", "name", "name_folded", "record_type", "criteria", "view", "edit", "state", "epoch")
+    numbers = ("position", "version", "definition_version", "member_count", "members_id", "scanned_to", "created_at", "updated_at")
+    return Batch("groups", (*names, *numbers), rows)
 
 
 class _Chunk:
@@ -184,7 +197,7 @@ class _Chunk:
             if account == ACCOUNT
             for group in self._shared(GROUP_SHARES)
         ]
-        return Batch("group_members", ("account_id", "group_id", "record_id", "joined_at"), rows)
+        return Batch("group_members", ("account_id", "set_id", "record_id", "joined_at"), rows)
 
     def _owners(self) -> list[int | None]:
         owners = self._missing(0.3, self._numbers(1, USERS + 1))

@@ -201,8 +201,8 @@ RELATED = (
     _contacts(
         "in a group, and a country",
         {"all": [{"group": {"memberOfAny": [to_global_id("Group", GOLD)]}}, {"country": {"equals": ["Germany"]}}]},
-        "country_folded = :country AND id IN (SELECT record_id FROM group_members WHERE group_id = :gold)",
-        "country_folded = :country AND EXISTS (SELECT 1 FROM group_members WHERE group_id = :gold AND record_id = contacts.id)",
+        "country_folded = :country AND id IN (SELECT record_id FROM group_members WHERE set_id = :gold)",
+        "country_folded = :country AND EXISTS (SELECT 1 FROM group_members WHERE set_id = :gold AND record_id = contacts.id)",
         country="germany",
         gold=GOLD,
     ),
@@ -235,12 +235,12 @@ NESTED = (
         " OR (country_folded = 'germany' AND id NOT IN (SELECT contact_id FROM taggings WHERE tag_id = :newsletter))"
         " OR id IN (SELECT contact_id FROM custom_values WHERE field_id = :points AND number > 9500000))"
         " AND status_folded IS DISTINCT FROM 'churned'"
-        " AND id NOT IN (SELECT record_id FROM group_members WHERE group_id = :silver)",
+        " AND id NOT IN (SELECT record_id FROM group_members WHERE set_id = :silver)",
         "((country_folded = 'canada' AND EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id = :client))"
         " OR (country_folded = 'germany' AND NOT EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id = :newsletter))"
         " OR EXISTS (SELECT 1 FROM custom_values WHERE contact_id = contacts.id AND field_id = :points AND number > 9500000))"
         " AND status_folded IS DISTINCT FROM 'churned'"
-        " AND NOT EXISTS (SELECT 1 FROM group_members WHERE group_id = :silver AND record_id = contacts.id)",
+        " AND NOT EXISTS (SELECT 1 FROM group_members WHERE set_id = :silver AND record_id = contacts.id)",
         client=CLIENT,
         newsletter=NEWSLETTER,
         points=POINTS,

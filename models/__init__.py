@@ -1,6 +1,7 @@
 """What is stored: tables, migrations, errors, and the few rules of storage that every engine shares."""
 
-from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RecordType
+from models.bulk import BulkAction, BulkActionState, BulkInverse
+from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RecordType, RetiredSet
 from models.people import AccessToken, Account, Role, User
 from models.records import (
     Appointment,
@@ -19,6 +20,9 @@ __all__ = [
     "Account",
     "Appointment",
     "AppointmentStatus",
+    "BulkAction",
+    "BulkActionState",
+    "BulkInverse",
     "ChangeCause",
     "Clock",
     "Contact",
@@ -31,6 +35,7 @@ __all__ = [
     "GroupMember",
     "GroupState",
     "RecordType",
+    "RetiredSet",
     "Role",
     "SearchTerm",
     "Tag",

@@ -18,7 +18,7 @@ from models.statement import Engine, prepare
 
 CONNECTION = "default"
 APP = "models"
-MODULES = ["models.people", "models.records", "models.groups"]
+MODULES = ["models.people", "models.records", "models.groups", "models.bulk"]
 OLDEST_SQLITE = (3, 35)
 SQLITE_BUSY_MILLISECONDS = 10_000
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
@@ -78,6 +78,8 @@ def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
         "minsize": 1,
         "maxsize": pool_size,
         "application_name": "muster",
+        # A plan that is kept for all values is a poor one for a rare tag, and the server cannot tell which it gets.
+        "server_settings": {"plan_cache_mode": "force_custom_plan"},
     }
 
 

@@ -48,7 +48,9 @@ class EventKind(StrEnum):
 class Group(Model):
     """A saved search that stays true, with the head of its log: epoch, position, version and member count.
 
-    `definition_version` is the account's definitions version since which the criteria mean what they mean.
+    `definition_version` is the account's definitions version since which the criteria mean what they mean. `members_id` is
+    the set that holds its members, 0 until there is one. A group with `replaces_id` is hidden: it is the next membership of
+    the group named there, in the making, and all contacts up to `scanned_to` have been judged for it.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -66,6 +68,9 @@ class Group(Model):
     version = fields.BigIntField(default=0)
     definition_version = fields.BigIntField(default=0)
     member_count = fields.BigIntField(default=0)
+    members_id = fields.BigIntField(db_default=0)
+    replaces_id = fields.BigIntField(null=True)
+    scanned_to = fields.BigIntField(db_default=0)
     created_at = InstantColumn()
     updated_at = InstantColumn()
     account_id: int
@@ -73,22 +78,35 @@ class Group(Model):
 
     class Meta:
         table = "groups"
-        indexes = (Index(fields=("account_id", "name_folded", "id")), Index(fields=("account_id", "definition_version")))
+        indexes = (
+            Index(fields=("account_id", "name_folded", "id")),
+            Index(fields=("account_id", "definition_version")),
+            Index(fields=("replaces_id",)),
+        )
 
 
 class GroupMember(Model):
-    """That a record, of the group's record type, is in a group, and since when."""
+    """That a record, of the group's record type, is in the set of a group's members, and since when."""
 
     id = fields.BigIntField(primary_key=True)
     account_id = fields.BigIntField()
-    group_id = fields.BigIntField()
+    set_id = fields.BigIntField()
     record_id = fields.BigIntField()
     joined_at = InstantColumn()
 
     class Meta:
         table = "group_members"
-        unique_together = (("group_id", "record_id"),)
-        indexes = (Index(fields=("record_id", "group_id")), Index(fields=("group_id", "joined_at", "record_id")))
+        unique_together = (("set_id", "record_id"),)
+        indexes = (Index(fields=("record_id", "set_id")), Index(fields=("set_id", "joined_at", "record_id")))
+
+
+class RetiredSet(Model):
+    """A set of members that no group has any more, to be deleted little by little. The id is the set's."""
+
+    id = fields.BigIntField(primary_key=True, generated=False)
+
+    class Meta:
+        table = "retired_sets"
 
 
 class GroupEvent(Model):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -10,10 +10,15 @@ V = TypeVar("V")
 LARGEST_BATCH = 1000  # keys travel as parameters, of which both engines take some 32,000
 
 
+def unexpected() -> NoReturn:
+    """For loaders that find a value for every key."""
+    raise LookupError("a key has no value, and each must have one")
+
+
 class Loader(Generic[K, V]):
     """Values by key, each read once; keys that are asked for in the same turn of the event loop are read together."""
 
-    def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], missing: Callable[[], V]) -> None:
+    def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], missing: Callable[[], V] = unexpected) -> None:
         self._read = read
         self._missing = missing
         self._futures: dict[K, asyncio.Future[V]] = {}
@@ -56,14 +61,15 @@ class Loader(Generic[K, V]):
         futures = [self._futures[key] for key in keys]
         try:
             found = await self._read(keys)
+            values = [found[key] if key in found else self._missing() for key in keys]
         except Exception as error:  # whoever waits is told, and nobody else could be
             for future in futures:
                 if not future.done():
                     future.set_exception(error)
             return
-        for key, future in zip(keys, futures, strict=True):
+        for future, value in zip(futures, values, strict=True):
             if not future.done():
-                future.set_result(found[key] if key in found else self._missing())
+                future.set_result(value)
 
 
 async def _result(future: asyncio.Future[V]) -> V:

@@ -6,8 +6,8 @@ from functools import partial
 from models import ChangeCause, Role
 from resolvers.context import Caller, Context, Services
 from resolvers.membership.change import Change
-from resolvers.membership.clock import advance, affected, mark_settled
-from resolvers.membership.fence import take
+from resolvers.membership.clock import advance, affected, mark_settled, read_span
+from resolvers.membership.fence import wait_for_writers
 from resolvers.membership.index import AccountDefinitions
 from resolvers.scope import Scope
 from resolvers.write import write
@@ -23,19 +23,23 @@ def system_context(services: Services, account_id: int) -> Context:
 async def step(services: Services) -> None:
     """Move the logical clock to the wall clock, and settle what lies between; one step equals many.
 
-    A crash in between loses nothing: the next step covers everything since the last that was completed.
+    A crash in between loses nothing: the next step first completes the one that was broken off, at the time at which it was,
+    because what has been written since was judged at that time.
     """
-    span = await advance(services.database, services.wall_clock())
+    await _settle(services, await read_span(services.database))
+    await _settle(services, await advance(services.database, services.wall_clock()))
+
+
+async def _settle(services: Services, span: tuple[int, int]) -> None:
     if span[0] < span[1]:
+        # Who read the clock before it moved, to write or to define, must have committed, or the scan would miss it.
+        await wait_for_writers(services.database)
         for account_id, definitions in (await services.definitions.temporal(services.database)).items():
             await _pass_over(services, account_id, definitions, span)
         await mark_settled(services.database, span[1])
 
 
 async def _pass_over(services: Services, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> None:
-    # Writers that read the clock before it moved must have committed, or the scan would miss what they wrote.
-    async with services.database.transaction():
-        await take(services.database, account_id)
     found = await affected(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
     for chunk in _chunks(sorted(found)):

@@ -10,6 +10,7 @@ from resolvers.criteria.limits import CriteriaLimits
 from resolvers.loaders import Loaders
 from resolvers.membership.definitions import Definitions
 from resolvers.scope import Scope
+from subscriptions.bells import Bell
 from subscriptions.hub import Hub
 
 WallClock = Callable[[], datetime]
@@ -34,6 +35,9 @@ class Services:
     pages: PageLimits = field(default_factory=PageLimits)
     criteria: CriteriaLimits = field(default_factory=CriteriaLimits)
     heartbeat_seconds: float = 25.0
+    judged_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
+    bulk_chunk: int = 1_000  # contacts of a bulk action in one write, which keeps them locked for some tenths of a second
+    bulk_started: Bell = field(default_factory=Bell)  # rings when there is a bulk action to be worked on
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Context:
 
     def forget(self) -> None:
         """Drop everything read so far, so that what follows a write or an event sees the present."""
-        self.loaders = Loaders(self.scope)
+        self.loaders = Loaders(self.scope, self.services.database)
 
     @property
     def token_id(self) -> int:

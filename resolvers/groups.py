@@ -14,6 +14,7 @@ from models.ids import to_global_id
 from models.text import fold
 from resolvers import paging
 from resolvers.access import require_editor
+from resolvers.builds import build_online, coming_mentions, is_online
 from resolvers.context import Context
 from resolvers.criteria.diagnose import Diagnostic, diagnose
 from resolvers.criteria.mentions import Mention, groups_mentioned
@@ -21,6 +22,7 @@ from resolvers.criteria.sentence import sentence
 from resolvers.criteria.tree import Tree
 from resolvers.identify import id_or_none
 from resolvers.keyset import Order
+from resolvers.membership.builds import builds, forget
 from resolvers.membership.change import Change
 from resolvers.membership.cycle import find_cycle
 from resolvers.membership.rebuild import new_epoch
@@ -53,7 +55,7 @@ async def groups(context: Context, *, search: str | None, record_type: RecordTyp
 async def groups_of(context: Context, contact: Contact, page: PageArguments) -> Page[Group]:
     """The groups that a contact is in, by name, as far as the caller may view them."""
     memberships = context.scope.group_members.filter(record_id=contact.id)
-    found = context.scope.groups.filter(record_type=RecordType.CONTACT, id__in=Subquery(memberships.values("group_id")))
+    found = context.scope.groups.filter(record_type=RecordType.CONTACT, members_id__in=Subquery(memberships.values("set_id")))
     return await _page(context, found, page)
 
 
@@ -74,12 +76,13 @@ async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
 
 
 async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:
-    """Define a group; its first members have joined when this returns."""
+    """Define a group; its first members have joined when this returns, or will join at once when a large account's is ready."""
     require_editor(context)
     given = _named(name) | await audiences(context, permission)
 
     async def work(change: Change) -> int:
         tree = await _checked_criteria(context, criteria)
+        online = await is_online(context, tree.record_type)
         created = await Group.create(
             **{"view": EVERYONE.marks(), "edit": EVERYONE.marks()} | given,
             account_id=change.account_id,
@@ -92,7 +95,11 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
             updated_at=change.at,
         )
         number: int = created.id
-        change.redefine(number)
+        if online:
+            await build_online(context, change, {number: tree.document})
+        else:
+            await context.scope.all_groups.filter(id=number).update(members_id=number)
+            change.redefine(number)
         return number
 
     group_id = await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
@@ -100,7 +107,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
 
 
 async def update_group(context: Context, *, group_id: str, changes: Mapping[str, Any]) -> Group:
-    """Rename, redefine or reassign a group; new criteria are in force for every member when this returns."""
+    """Rename, redefine or reassign a group; new criteria are in force when this returns, or when a large account's group is ready."""
     edited = await editable_group(context, group_id)
     values = await audiences(context, changes.get("permission"))
     if changes.get("name") is not None:
@@ -125,15 +132,21 @@ async def _redefinition(context: Context, change: Change, edited: Group, criteri
     if tree.record_type is not edited.record_type:
         raise refuse(ProblemCode.INVALID, "A group keeps its record type. Create another group instead.", "input", "criteria")
     await _refuse_cycle(context, edited, tree)
-    if tree.document == edited.criteria:
+    is_in_force = edited.members_id != 0
+    if is_in_force and tree.document == edited.criteria:
+        if edited.state is GroupState.BUILDING:
+            await build_online(context, change, {edited.id: None})
         return {}
+    if await is_online(context, tree.record_type):
+        await build_online(context, change, {edited.id: tree.document})
+        return {} if is_in_force else {"criteria": tree.document}
     change.edit(edited.id)
     return {"criteria": tree.document}
 
 
 async def _refuse_cycle(context: Context, edited: Group, tree: Tree) -> None:
     definitions = await context.services.definitions.current(context.services.database, edited.account_id)
-    way = find_cycle(definitions, edited.id, groups_mentioned(tree))
+    way = find_cycle(definitions, edited.id, groups_mentioned(tree), coming=await coming_mentions(context))
     if way:
         names = dict(await context.scope.groups.filter(id__in=way).values_list("id", "name"))
         path = " → ".join(names.get(group_id, "(a group you cannot view)") for group_id in way)
@@ -159,13 +172,13 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
     deleted = await editable_group(context, group_id)
 
     async def work(change: Change) -> None:
-        users = await context.services.definitions.using(change.database, change.account_id, Mention("group", deleted.id))
+        hidden = [build.id for build in await builds(change.database, change.account_id) if build.group_id == deleted.id]
+        using = partial(context.services.definitions.using, change.database, change.account_id)
+        users = {user for number in (deleted.id, *hidden) for user in await using(Mention("group", number))} - {deleted.id}
         if users and not force:
-            raise await in_use(context, users, "id")
-        await context.scope.group_members.filter(group_id=deleted.id).delete()
-        await context.scope.group_events.filter(group_id=deleted.id).delete()
-        await context.scope.all_groups.filter(id=deleted.id).delete()
-        change.drop(deleted.id)
+            raise await in_use(context, sorted(users), "id")
+        await forget(change, [deleted.id, *hidden])
+        change.announce(deleted.id)
         change.redefine(*users)
 
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)

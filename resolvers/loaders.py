@@ -1,15 +1,18 @@
 """What an operation reads by key: named by value and key, read in batches, each row once and always the same instance."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import orjson
 from tortoise.functions import Count
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from models import Appointment, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models import Appointment, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models.database import Database
 from resolvers.batching import Loader
+from resolvers.criteria.names import Vocabulary, load_vocabulary
 from resolvers.scope import Scope
 
 M = TypeVar("M", bound=Model)
@@ -19,18 +22,22 @@ C = TypeVar("C", Tagging, CustomValue)
 class Loaders:
     """The loaders of one operation; they see what its caller may see, and never outlive it."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, database: Database) -> None:
+        self._database = database
         self._scope = scope  # query sets are built when they are needed: an operation needs few of them
         self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
         self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
         self.appointments_by_id: Loader[int, Appointment | None] = _by_id(lambda: scope.appointments)
         self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
         self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
+        self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions)
+        self.undo_by_bulk_action: Loader[int, BulkAction | None] = Loader(self._read_undo_by_bulk_action, lambda: None)
         self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(lambda: scope.custom_fields)
         self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(lambda: scope.taggings.order_by("id"))
         self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(lambda: scope.custom_values.order_by("ordinal"))
         self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
         self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
+        self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
 
     def remember_groups(self, groups: Iterable[Group]) -> list[Group]:
         """For each group the instance that this operation saw first, so that it never tells two versions of one row."""
@@ -48,6 +55,21 @@ class Loaders:
     async def _read_contact_count_by_tag(self, tag_ids: Sequence[int]) -> dict[int, int]:
         counted = self._scope.taggings.filter(tag_id__in=tag_ids).annotate(count=Count("id")).group_by("tag_id")
         return {row["tag_id"]: row["count"] for row in await counted.values("tag_id", "count")}
+
+    async def _read_undo_by_bulk_action(self, action_ids: Sequence[int]) -> dict[int, BulkAction]:
+        undos = await self._scope.bulk_actions.filter(undoes_id__in=action_ids).order_by("id")
+        return {undo.undoes_id: undo for undo in undos if undo.undoes_id is not None}  # the last of several
+
+    async def _read_vocabulary_by_document(self, documents: Sequence[bytes]) -> dict[bytes, Vocabulary]:
+        names = await load_vocabulary(self._database, self._scope.account_id, map(orjson.loads, documents))
+        return dict.fromkeys(documents, names.naming(await viewable(self._scope, names.groups)))
+
+
+async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
+    """Those of these groups that the caller may view."""
+    if not group_ids:
+        return set()
+    return {row["id"] for row in await scope.groups.filter(id__in=list(group_ids)).values("id")}
 
 
 def _by_id(rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:

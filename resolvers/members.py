@@ -35,7 +35,7 @@ async def members(
 
 
 def _members(context: Context, group: Group, search: str | None) -> QuerySet[GroupMember]:
-    found = context.scope.group_members.filter(group_id=group.id)
+    found = context.scope.group_members.filter(set_id=group.members_id)
     if not search:
         return found
     contacts = search_contacts(context, search)
@@ -55,4 +55,4 @@ async def is_member(context: Context, group: Group, record_id: str) -> bool:
     """Whether the record is in the group now; false for anything that is no record of the group's type."""
     kind = "Contact" if group.record_type is RecordType.CONTACT else "Appointment"
     number = number_of(record_id, kind)
-    return number is not None and await context.scope.group_members.filter(group_id=group.id, record_id=number).exists()
+    return number is not None and await context.scope.group_members.filter(set_id=group.members_id, record_id=number).exists()

@@ -3,13 +3,13 @@
 from asyncio import gather
 from collections.abc import Iterable, Sequence
 
-from models import AccessToken, Account, Appointment, Contact, Group, RecordType, Tag, User
+from models import AccessToken, Account, Appointment, BulkAction, Contact, Group, RecordType, Tag, User
 from models.errors import BadInput
 from models.ids import from_global_id, to_global_id
 from resolvers.access import visible_tokens
 from resolvers.context import Context
 
-Row = AccessToken | Account | Appointment | Contact | Group | Tag | User
+Row = AccessToken | Account | Appointment | BulkAction | Contact | Group | Tag | User
 
 
 async def node(context: Context, node_id: str) -> Row | None:
@@ -40,6 +40,8 @@ async def _find(context: Context, kind: str, number: int) -> Row | None:
             return await loaders.users_by_id.load(number)
         case "Account":
             return await context.scope.account.get_or_none(id=number)
+        case "BulkAction":
+            return await loaders.bulk_actions_by_id.load(number)
         case "AccessToken":
             return await visible_tokens(context).get_or_none(id=number)
     return None

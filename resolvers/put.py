@@ -23,23 +23,30 @@ from resolvers.criteria.mentions import Mention
 from resolvers.custom_values import Cells
 from resolvers.drafts import Aim, Draft, Row, Stored, draft_contacts
 from resolvers.identify import unknown
+from resolvers.membership.alteration import Values
 from resolvers.membership.change import Change
 from resolvers.phones import e164
 from resolvers.search import SEARCHED, terms_of
 
 UPDATED_AT = "updated_at"
+COMPARED = ("folded", "long_folded", "number", "day", "instant", "boolean")
 
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """A contact that one or more rows are about: as it was, if it was, and as it shall be."""
+    """A contact that one or more rows are about: as it was, if it was, and as it shall be.
+
+    `changed` has the values from before of what is other than before; tags have none. `replaced` has those of custom
+    fields as they were stored.
+    """
 
     id: int
     before: Mapping[str, Any] | None
     after: dict[str, Stored]
     custom: dict[int, list[Cells]] = field(default_factory=dict)
     tag_ids: set[int] = field(default_factory=set)
-    changed: set[Mention] = field(default_factory=set)
+    changed: dict[Mention, Values] = field(default_factory=dict)
+    replaced: dict[int, list[Cells]] = field(default_factory=dict)
 
     def take(self, draft: Draft) -> None:
         """Let a draft have its way; where two are about the same contact, the later one wins."""
@@ -57,6 +64,12 @@ class Target:
     def changed_columns(self) -> set[str]:
         """The columns that shall be other than they are."""
         return {column for column in TYPES if self.before is not None and self.after[column] != self.before[column]}
+
+    def note_columns(self) -> None:
+        """Count the columns among what changed."""
+        for column in self.changed_columns():
+            value = self.before[column] if self.before else None
+            self.changed[Mention("contact", column)] = () if value is None else (value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +95,21 @@ async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) ->
     found = [roll.target_of(draft) for draft in drafts]
     targets = list(dict.fromkeys(target for target in found if target))
     await _insert(change, [target for target in targets if target.before is None])
-    await _put_values(change, targets)
     await _put_taggings(change, targets)
-    await _put_terms(change, targets)
-    updated = await _update(change, [target for target in targets if target.before is not None])
+    updated = await put_targets(change, targets)
     return PutResult(
         contact_ids=[target.id if target else None for target in found],
         created=sum(target.before is None for target in targets),
         updated=updated,
         problems=[draft.problems for draft in drafts],
     )
+
+
+async def put_targets(change: Change, targets: Sequence[Target]) -> int:
+    """Write the fields that shall be other than they are; returns how many contacts that were there before changed."""
+    await _put_values(change, targets)
+    await _put_terms(change, targets)
+    return await _update(change, [target for target in targets if target.before is not None])
 
 
 class _Roll:
@@ -151,14 +169,21 @@ async def _put_values(change: Change, targets: Iterable[Target]) -> None:
     changed = {pair: cells for pair, target in given.items() if (cells := target.custom[pair[1]]) != known.get(pair, [])}
     await replace_values(change, changed, [pair for pair in changed if pair in known])
     for contact_id, field_id in changed:
-        given[contact_id, field_id].changed.add(Mention("custom", field_id))
+        target, before = given[contact_id, field_id], known.get((contact_id, field_id), [])
+        target.replaced[field_id] = before
+        target.changed[Mention("custom", field_id)] = _compared(before)
+
+
+def _compared(values: Iterable[Cells]) -> Values:
+    """Custom values in the form in which conditions compare them."""
+    return tuple(next((value for column in COMPARED if (value := cells[column]) is not None), False) for cells in values)
 
 
 async def _put_taggings(change: Change, targets: Iterable[Target]) -> None:
     by_id = {target.id: target for target in targets}
     pairs = ((target.id, tag_id) for target in by_id.values() for tag_id in target.tag_ids)
     for contact_id, tag_id in await insert_taggings(change, pairs):
-        by_id[contact_id].changed.add(Mention("tag", tag_id))
+        by_id[contact_id].changed[Mention("tag", tag_id)] = ()
 
 
 async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
@@ -178,11 +203,12 @@ async def _update(change: Change, targets: Iterable[Target]) -> int:
     columns: set[str] = set()
     changed: dict[int, Mapping[str, Stored]] = {}
     for target in targets:
-        target.changed |= {Mention("contact", column) for column in target.changed_columns()}
+        target.note_columns()
         if target.changed:
             target.after[UPDATED_AT] = to_microseconds(change.at)
             columns |= {UPDATED_AT, *target.changed_columns()}
             changed[target.id] = target.after
+            change.recall(target.id, target.changed)
             change.touch(target.id, Mention("contact", UPDATED_AT), *target.changed)
     await update_contacts(change, columns, changed)
     return len(changed)

@@ -12,6 +12,7 @@ from models import (
     AccessToken,
     Account,
     Appointment,
+    BulkAction,
     Contact,
     CustomField,
     CustomValue,
@@ -93,6 +94,11 @@ class Scope:
     @property
     def all_groups(self) -> QuerySet[Group]:
         """Every group of the account, for rules that must hold beyond what the caller sees."""
+        return Group.filter(account_id=self.account_id, replaces_id=None)
+
+    @property
+    def definitions(self) -> QuerySet[Group]:
+        """Every group of the account, and the next memberships of groups that are in the making."""
         return Group.filter(account_id=self.account_id)
 
     @property
@@ -104,3 +110,8 @@ class Scope:
     def group_members(self) -> QuerySet[GroupMember]:
         """The memberships of the account's groups."""
         return GroupMember.filter(account_id=self.account_id)
+
+    @property
+    def bulk_actions(self) -> QuerySet[BulkAction]:
+        """The account's bulk actions."""
+        return BulkAction.filter(account_id=self.account_id)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tortoise.expressions import Q
+
 from models import Group
 from models.fields import to_microseconds
 from models.ids import to_global_id
@@ -34,10 +36,11 @@ async def merge(context: Context, change: Change, source: int, target: int) -> N
 async def _redefine(context: Context, change: Change, source: int, target: int) -> None:
     using = context.services.definitions.using
     change.redefine(*await using(change.database, change.account_id, Mention("tag", target)))
-    edited = await context.scope.all_groups.filter(id__in=await using(change.database, change.account_id, Mention("tag", source)))
-    await _rewrite(change, edited, source, target)
-    for group in edited:
-        change.edit(group.id)
+    users = await using(change.database, change.account_id, Mention("tag", source))
+    found = await context.scope.definitions.filter(Q(id__in=users) | Q(replaces_id__in=users))
+    await _rewrite(change, found, source, target)
+    for group_id in users:
+        change.edit(group_id)
 
 
 async def _rewrite(change: Change, groups: list[Group], source: int, target: int) -> None:

@@ -1,14 +1,15 @@
-"""Watching a group on behalf of a caller."""
+"""Watching on behalf of a caller: groups, their counts, and the groups of a contact."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
 from models import Group
 from models.errors import BadInput
 from resolvers.context import Context
-from resolvers.identify import id_of
+from resolvers.identify import id_of, unknown
+from subscriptions.belonging import ContactStream
 from subscriptions.counts import CountStream
 from subscriptions.cursor import Cursor, read_cursor
-from subscriptions.messages import GroupCount, Message
+from subscriptions.messages import ContactGroupChange, GroupCount, Message
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
 
@@ -20,24 +21,41 @@ def cursor(group: Group) -> str:
     return str(Cursor(group.id, group.epoch, group.position))
 
 
-async def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIterator[Message]:
-    """Everything that happens to the group after a cursor, or from now on; loaders are fresh for every message."""
-    number = id_of(group_id, "Group", "group")
+def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIterable[Message]:
+    """Everything that happens to the group after a cursor, or from now on."""
     services = context.services
-    stream = Stream(services.hub, services.database, _viewer(context), services.heartbeat_seconds)
-    async for message in stream.follow(number, read_cursor(after) if after is not None else None):
-        context.forget()
-        yield message
+    number = id_of(group_id, "Group", "group")
+    cursor = None if after is None else read_cursor(after)
+    return Stream(services.hub, _viewer(context), number, cursor, services.heartbeat_seconds)
 
 
-async def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[GroupCount]:
+def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[GroupCount]:
     """The present member counts of these groups, then each change, the latest always and not more often than is useful."""
     if not 1 <= len(group_ids) <= MOST_COUNTED:
         raise BadInput(f"`groupIds` names {len(group_ids)} groups. Name 1 to {MOST_COUNTED}.")
     numbers = dict.fromkeys(id_of(group_id, "Group", "group") for group_id in group_ids)
-    async for count in CountStream(context.services.hub, _viewer(context)).follow(numbers):
-        context.forget()
-        yield count
+    return CountStream(context.services.hub, _viewer(context)).follow(numbers)
+
+
+def contact_group_changes(context: Context, contact_id: str) -> AsyncIterator[ContactGroupChange]:
+    """The groups that the contact is in, as far as the caller may view them, then every join and leave until it is deleted."""
+    services = context.services
+    number = id_of(contact_id, "Contact", "contact")
+    return ContactStream(services.hub.contacts, _viewer(context), services.wall_clock).follow(number)
+
+
+async def group_of(context: Context, group_id: int) -> Group:
+    """The group that a message is about: whoever is told the message was found entitled to view the group, just before."""
+    rows = await context.scope.all_groups.filter(id=group_id)
+    if not rows:
+        raise unknown("group")
+    return context.loaders.remember_groups(rows)[0]
+
+
+async def group_left_or_joined(context: Context, change: ContactGroupChange) -> Group:
+    """The group that a contact joined or left; one that has been deleted since, as it was last known."""
+    rows = await context.scope.all_groups.filter(id=change.group_id)
+    return context.loaders.remember_groups(rows or [change.last_known])[0]
 
 
 def _viewer(context: Context) -> Viewer:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
+import orjson
 from tortoise.expressions import Q
 
 from models.errors import BadInput, Problem, Refused
@@ -13,9 +14,8 @@ from resolvers.criteria.parse import parse
 from resolvers.criteria.query import criteria_query
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
+from resolvers.loaders import viewable
 from resolvers.membership.settle import CLOCK
-
-HIDDEN = "a group you cannot view"
 
 Document = Mapping[str, Any]
 
@@ -53,29 +53,21 @@ async def readable_tree(context: Context, document: Document) -> Tree:
 
 async def read_new(context: Context, document: Document) -> Criteria:
     """Criteria that nobody has accepted yet, for which hidden groups do not exist."""
-    names, visible = await _names(context, document)
+    names = await load_vocabulary(context.services.database, context.caller.account_id, [document])
+    visible = await viewable(context.scope, names.groups)
     vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
     return Criteria(parse(document, vocabulary, context.services.criteria), vocabulary)
 
 
 async def read_stored(context: Context, document: Document) -> Criteria:
-    """Criteria of a group, in which hidden groups are there but have no name."""
-    names, visible = await _names(context, document)
-    groups = {number: group if number in visible else replace(group, name=HIDDEN) for number, group in names.groups.items()}
-    vocabulary = replace(names, groups=groups)
+    """Criteria of a group, in which hidden groups are there but have no name; those of many groups are read together."""
+    vocabulary = await context.loaders.vocabulary_by_document.load(orjson.dumps(document))
     return Criteria(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
 
 
 async def now(context: Context, vocabulary: Vocabulary) -> Now:
     """The logical time, in the account's time zone."""
     return Now((await context.services.database.row(CLOCK))["now"], vocabulary.zone)
-
-
-async def _names(context: Context, document: Document) -> tuple[Vocabulary, set[int]]:
-    names = await load_vocabulary(context.services.database, context.caller.account_id, [document])
-    if not names.groups:
-        return names, set()
-    return names, {group.id for group in await context.scope.groups.filter(id__in=list(names.groups))}
 
 
 def _say(problems: list[Problem]) -> NoReturn:

@@ -25,7 +25,7 @@ ATTEMPTS = 4  # the first and three more
 RACES = (DeadlockDetectedError, SerializationError, IntegrityError)
 
 BUMP = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account RETURNING definitions_version"
-MARK = "UPDATE groups SET definition_version = :version WHERE id = ANY(:ids)"
+MARK = "UPDATE groups SET definition_version = :version WHERE id = ANY(:ids) OR replaces_id = ANY(:ids)"
 
 
 async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool = False) -> T:
@@ -63,5 +63,5 @@ async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redef
 
 async def _redefined(services: Services, change: Change) -> AccountDefinitions:
     version = (await change.database.row(BUMP, account=change.account_id))["definitions_version"]
-    await change.database.rows(MARK, version=version, ids=sorted(change.stale_groups))
+    await change.database.rows(MARK, version=version, ids=sorted(change.recompiled_groups))
     return await services.definitions.uncommitted(change.database, change.account_id)

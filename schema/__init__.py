@@ -1,6 +1,6 @@
 """What clients may ask: the GraphQL schema, in which every field declares its type and delegates in one statement."""
 
-from graphql import GraphQLArgument, GraphQLSchema, Undefined
+from graphql import GraphQLArgument, GraphQLInputObjectType, GraphQLSchema, Undefined
 from strawberry.schema.config import StrawberryConfig
 
 from schema.descriptions import describe, described
@@ -25,6 +25,7 @@ def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
     )
     describe(schema._schema)
     _drop_null_defaults(schema._schema)
+    _mark_one_of(schema._schema)
     return schema
 
 
@@ -33,3 +34,10 @@ def _drop_null_defaults(schema: GraphQLSchema) -> None:
     for _, _, element in described(schema):
         if isinstance(element, GraphQLArgument) and element.default_value is None:
             element.default_value = Undefined
+
+
+def _mark_one_of(schema: GraphQLSchema) -> None:
+    # Strawberry checks these inputs after GraphQL does, and cannot say where in a variable one is that has two keys. GraphQL can.
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLInputObjectType):
+            type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of

@@ -1,4 +1,4 @@
-"""What watchers of a group are told: the types of the live messages."""
+"""What watchers are told: the types of the live messages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,13 +9,27 @@ from graphql import GraphQLResolveInfo
 from strawberry import ID, Parent
 
 import models
-from resolvers import nodes
+from models.ids import to_global_id
+from resolvers import nodes, watching
 from schema.fields import Info, field
 from schema.types import Group, Record
 from subscriptions import messages
 
 strawberry.enum(models.ChangeCause)
 strawberry.enum(messages.ResetReason)
+
+# Fields that do more than show a value of the row, and yet show the same to all users of an account who are told a message.
+# Any other such field makes answers personal: they are then made for each user.
+SAME_FOR_ALL = frozenset(
+    {
+        *(f"{name}.id" for name in ("Appointment", "Contact", "Group", "Node", "Record", "Tag", "User")),
+        *("MembersChanged.group", "MembersChanged.joined", "MembersChanged.joinedIds", "MembersChanged.leftIds"),
+        *("GroupReset.group", "GroupDefinitionChanged.group", "GroupCount.group", "Group.cursor", "Group.owner"),
+        *("ContactGroupChange.contactId", "ContactGroupChange.group"),
+        *("Contact.owner", "Contact.customFields", "Contact.tags", "Contact.taggings", "Tagging.tag", "Tagging.taggedBy"),
+        "Appointment.contact",
+    }
+)
 
 
 @strawberry.type
@@ -35,8 +49,8 @@ class MembersChanged:
 
     @field(Group)
     @staticmethod
-    async def group(message: Parent[messages.MembersChanged], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id)
+    async def group(message: Parent[messages.MembersChanged], info: Info) -> models.Group:
+        return await watching.group_of(info.context, message.group_id)
 
     @field(list[ID])
     @staticmethod
@@ -69,7 +83,7 @@ class GroupReset:
     @field(Group | None)
     @staticmethod
     async def group(message: Parent[messages.GroupReset], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id or 0)
+        return await watching.group_of(info.context, message.group_id) if message.group_id else None
 
 
 @strawberry.type
@@ -84,8 +98,8 @@ class GroupDefinitionChanged:
 
     @field(Group)
     @staticmethod
-    async def group(message: Parent[messages.DefinitionChanged], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(message.group_id)
+    async def group(message: Parent[messages.DefinitionChanged], info: Info) -> models.Group:
+        return await watching.group_of(info.context, message.group_id)
 
 
 @strawberry.type
@@ -117,5 +131,27 @@ class GroupCount:
 
     @field(Group)
     @staticmethod
-    async def group(count: Parent[messages.GroupCount], info: Info) -> models.Group | None:
-        return await info.context.loaders.groups_by_id.load(count.group_id)
+    async def group(count: Parent[messages.GroupCount], info: Info) -> models.Group:
+        return await watching.group_of(info.context, count.group_id)
+
+
+@strawberry.type
+class ContactGroupChange:
+    """A contact joined or left a group."""
+
+    joined: bool
+    occurred_at: datetime
+
+    @classmethod
+    def is_type_of(cls, change: object, _info: GraphQLResolveInfo[Any]) -> bool:
+        return isinstance(change, messages.ContactGroupChange)
+
+    @field(ID)
+    @staticmethod
+    def contact_id(change: Parent[messages.ContactGroupChange]) -> str:
+        return to_global_id("Contact", change.contact_id)
+
+    @field(Group)
+    @staticmethod
+    async def group(change: Parent[messages.ContactGroupChange], info: Info) -> models.Group:
+        return await watching.group_left_or_joined(info.context, change)

@@ -24,7 +24,6 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models.errors import MusterError
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded, without_cause
@@ -198,9 +197,7 @@ class _CheckOperation(SchemaExtension):
         if self._check.recall(query) is document:
             return []
         errors = self._validate(document, [self._check.weight_rule])
-        errors = errors or self._validate(
-            document, [*self.execution_context.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule]
-        )
+        errors = errors or self._validate(document, [*self.execution_context.validation_rules, MaybeNullValidationRule])
         if not errors:
             self._check.remember(query, document)
         return errors

@@ -8,7 +8,9 @@ from strawberry import ID
 
 import models
 from resolvers import accounts, appointments, contacts, fields, groups, imports, taggings, tags, tokens, users
+from resolvers.bulk import actions
 from schema.arguments import changes, plain
+from schema.bulk import StartBulkActionInput
 from schema.fields import Info
 from schema.inputs import (
     CreateAccessTokenInput,
@@ -32,6 +34,7 @@ from schema.payloads import (
     AccessTokenPayload,
     AccountPayload,
     AppointmentPayload,
+    BulkActionPayload,
     ContactPayload,
     CustomFieldPayload,
     DeletePayload,
@@ -161,6 +164,21 @@ class Mutation:
     @staticmethod
     async def delete_custom_field(info: Info, key: str, force: bool = False) -> DeletePayload:
         return DeletePayload(deleted_id=await fields.delete_custom_field(info.context, key=key, force=force))
+
+    @mutation
+    @staticmethod
+    async def start_bulk_action(info: Info, input: StartBulkActionInput) -> BulkActionPayload:
+        return BulkActionPayload.of(await actions.start_bulk_action(info.context, **plain(input)))
+
+    @mutation
+    @staticmethod
+    async def cancel_bulk_action(info: Info, id: ID) -> BulkActionPayload:
+        return BulkActionPayload(bulk_action=await actions.cancel_bulk_action(info.context, id))
+
+    @mutation
+    @staticmethod
+    async def undo_bulk_action(info: Info, id: ID) -> BulkActionPayload:
+        return BulkActionPayload(bulk_action=await actions.undo_bulk_action(info.context, id))
 
     @mutation
     @staticmethod

@@ -9,11 +9,14 @@ from strawberry.extensions import FieldExtension
 
 import models
 from models.errors import Problem, ProblemCode, Refused
+from resolvers.bulk.actions import Started
+from resolvers.bulk.rehearsal import BulkPreview as FoundPreview
 from resolvers.put import PutResult
 from resolvers.segment_fields import SegmentField as StoredField
 from resolvers.segment_fields import of_custom
 from resolvers.taggings import TagResult
 from schema.builder import SegmentField
+from schema.bulk import BulkAction, BulkPreview
 from schema.fields import Info
 from schema.types import AccessToken, Account, Appointment, Contact, Group, Tag, User
 
@@ -128,6 +131,20 @@ class DeletePayload:
 
     deleted_id: str | None = _absent(ID | None)
     user_errors: Sequence[Problem] = _errors()
+
+
+@strawberry.type
+class BulkActionPayload:
+    """A bulk action or what it would do, or why not."""
+
+    bulk_action: models.BulkAction | None = _absent(BulkAction | None)
+    preview: FoundPreview | None = _absent(BulkPreview | None)
+    user_errors: Sequence[Problem] = _errors()
+
+    @classmethod
+    def of(cls, started: Started) -> Self:
+        """What a start came to."""
+        return cls(bulk_action=started.action, preview=started.preview)
 
 
 @strawberry.type

@@ -7,12 +7,14 @@ from strawberry import ID
 
 import models
 from resolvers import appointments, contacts, explaining, groups, nodes, preview, segment_fields, tags, tokens, users
+from resolvers.bulk import actions
 from resolvers.context import Caller
 from resolvers.criteria.explain import Explanation as FoundExplanation
 from resolvers.nodes import Row
 from resolvers.paging import Page, PageArguments
 from schema.arguments import document, plain
 from schema.builder import Explanation, Preview, SegmentField
+from schema.bulk import BulkAction
 from schema.connections import Connection, Paged
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput, TagRef
 from schema.fields import Info, field
@@ -103,6 +105,16 @@ class Query:
     @staticmethod
     async def explain(info: Info, record_id: ID, criteria: CriteriaInput | None = None, group_id: ID | None = None) -> FoundExplanation:
         return await explaining.explain(info.context, record_id=record_id, criteria=document(criteria), group_id=group_id)
+
+    @field(BulkAction | None)
+    @staticmethod
+    async def bulk_action(info: Info, id: ID) -> models.BulkAction | None:
+        return await actions.bulk_action(info.context, id)
+
+    @field(Connection[BulkAction], Paged(backward=False))
+    @staticmethod
+    async def bulk_actions(info: Info, page: PageArguments) -> Page[models.BulkAction]:
+        return await actions.bulk_actions(info.context, page)
 
     @field(list[User])
     @staticmethod

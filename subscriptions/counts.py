@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from models.errors import Forbidden, NotFound
+from subscriptions.bells import Bell
 from subscriptions.hub import Channel, Hub
 from subscriptions.log import Head
 from subscriptions.messages import GroupCount
-from subscriptions.stream import rung
 from subscriptions.viewer import Viewer
 
 LEAST_SECONDS = 0.25  # between two counts of one group
@@ -30,14 +30,14 @@ class CountStream:
     hub: Hub
     viewer: Viewer
     least_seconds: float = LEAST_SECONDS
-    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    bell: Bell = field(default_factory=Bell)
 
     async def follow(self, group_ids: Iterable[int]) -> AsyncIterator[GroupCount]:
         """Counts until every group is gone; raises `NotFound` for a group that the viewer cannot see."""
         with ExitStack() as watched:
             channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.bell)) for group_id in group_ids}
+            await self.hub.look(*channels.values())
             for channel in channels.values():
-                await self.hub.look(channel)
                 if channel.gone or channel.head is None or not self.viewer.may_view(channel.head):
                     raise NotFound("There is no such group.")
             told = {group_id: Told() for group_id in channels}
@@ -45,7 +45,15 @@ class CountStream:
                 self.bell.clear()
                 for count in self._news(channels, told):
                     yield count
-                await rung(self.bell, self._until_due(channels, told))
+                await self._wait(self._until_due(channels, told))
+
+    async def _wait(self, seconds: float | None) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, self.bell.ring) if seconds is not None else None
+        try:
+            await self.bell.heard()
+        finally:
+            if timer:
+                timer.cancel()
 
     def _news(self, channels: dict[int, Channel], told: dict[int, Told]) -> Iterable[GroupCount]:
         now = asyncio.get_running_loop().time()

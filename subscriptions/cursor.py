@@ -18,6 +18,10 @@ class Cursor:
     epoch: str
     position: int
 
+    def follows(self, other: "Cursor") -> bool:
+        """Whether nothing lies between the other place and this one."""
+        return self.position == other.position + 1 and self.epoch == other.epoch
+
     def __str__(self) -> str:
         return base64.urlsafe_b64encode(f"{self.group_id}.{self.epoch}.{self.position}".encode()).decode().rstrip("=")
 

@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from models.database import UNREACHABLE, Database
+from subscriptions.bells import Peal, Ringable
 from subscriptions.bus import Bus
-from subscriptions.log import Entry, Head, entries_after, heads
+from subscriptions.contacts import Contacts
+from subscriptions.cursor import Cursor
+from subscriptions.log import Head, entries_after, heads
+from subscriptions.messages import Step, step_of
 
 RING = 256  # entries kept for each watched group
 COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
@@ -23,42 +27,40 @@ COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
 
 @dataclass(slots=True)
 class Channel:
-    """A watched group: where its log ends as far as this process knows, and its latest entries."""
+    """A watched group: where its log ends as far as this process knows, and its latest entries as all watchers are told them."""
 
     group_id: int
     head: Head | None = None
     gone: bool = False
-    ring: deque[Entry] = field(default_factory=lambda: deque(maxlen=RING))
-    bells: set[asyncio.Event] = field(default_factory=set)
-    pulling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ring: deque[Step] = field(default_factory=lambda: deque(maxlen=RING))
+    bells: dict[Ringable, None] = field(default_factory=dict)  # those who have waited longest are woken first
 
-    def announce(self) -> None:
-        """Wake every watcher."""
-        for bell in self.bells:
-            bell.set()
-
-    def after(self, epoch: str, position: int) -> list[Entry] | None:
-        """The entries that follow a position, as far as the ring holds them; None if the log must be asked."""
-        if self.head is None or self.head.epoch != epoch or not self.ring or self.ring[0].position > position + 1:
-            return None
-        return [entry for entry in self.ring if entry.position > position]
+    def after(self, at: Cursor) -> Step | None:
+        """The step that follows, if the ring holds it; else the log must be asked."""
+        index = at.position + 1 - self.ring[0].cursor.position if self.ring else -1
+        step = self.ring[index] if 0 <= index < len(self.ring) else None
+        return step if step and step.cursor.follows(at) else None
 
 
 class Hub:
     """Follows the logs of watched groups; without watchers it does nothing."""
 
     def __init__(self, database: Database, bus: Bus, *, compare_seconds: float = COMPARE_SECONDS) -> None:
-        self._database = database
+        self.database = database
         self._bus = bus
         self._compare_seconds = compare_seconds
         self._channels: dict[int, Channel] = {}
         self._hinted: set[int] = set()
+        self._looking: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._peal = Peal()
+        self.contacts = Contacts(database, self._peal, compare_seconds=compare_seconds)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the logs while the context is open."""
-        tasks = [asyncio.create_task(work, name="hub") for work in (self._follow_hints(), self._compare())]
+        works = (self._follow_hints(), self._compare(), self.contacts.follow(), self.contacts.compare())
+        tasks = [asyncio.create_task(work, name="hub") for work in works]
         try:
             async with self._bus.attached(self.hint):
                 yield
@@ -68,18 +70,18 @@ class Hub:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextlib.contextmanager
-    def watching(self, group_id: int, bell: asyncio.Event) -> Iterator[Channel]:
+    def watching(self, group_id: int, bell: Ringable) -> Iterator[Channel]:
         """Register a watcher of a group for as long as the context is open; its bell rings at each change of the channel.
 
         A watcher clears its bell before it looks at the channel, so that no change goes unnoticed. One bell may serve
         several channels.
         """
         channel = self._channels.setdefault(group_id, Channel(group_id))
-        channel.bells.add(bell)
+        channel.bells[bell] = None
         try:
             yield channel
         finally:
-            channel.bells.discard(bell)
+            del channel.bells[bell]
             if not channel.bells:
                 del self._channels[group_id]
 
@@ -93,42 +95,51 @@ class Hub:
     def hint(self, group_ids: Iterable[int]) -> None:
         """Look at these groups soon; without ids, at all that are watched."""
         hinted = set(group_ids)
+        self.contacts.hint(hinted)
         self._hinted |= hinted & self._channels.keys() if hinted else set(self._channels)
         if self._hinted:
             self._wake.set()
 
-    async def look(self, channel: Channel) -> None:
-        """Bring a channel up to date with the log."""
-        async with channel.pulling:
-            found = await heads(self._database, [channel.group_id])
-            await self._advance(channel, found.get(channel.group_id))
+    async def look(self, *channels: Channel) -> None:
+        """Bring channels up to date with the log, together with all others that somebody asks for just now."""
+        looked = asyncio.get_running_loop().create_future()
+        self._looking.append(looked)
+        self._hinted.update(channel.group_id for channel in channels)
+        self._wake.set()
+        await looked
 
     async def _follow_hints(self) -> None:
+        # The only reader: heads are taken in the order in which they were read, so a channel never goes back.
         while True:
             await self._wake.wait()
             self._wake.clear()
             hinted, self._hinted = self._hinted, set()
-            await self._look_at(hinted)
+            looking, self._looking = self._looking, []
+            failure = await self._look_at(hinted & self._channels.keys())
+            for looked in looking:
+                if not looked.done():
+                    looked.set_exception(failure) if failure else looked.set_result(None)
 
     async def _compare(self) -> None:
         while True:
             await asyncio.sleep(self._compare_seconds)
-            await self._look_at(set(self._channels))
+            self._hinted |= self._channels.keys()
+            self._wake.set()
 
-    async def _look_at(self, group_ids: set[int]) -> None:
-        if not group_ids:
-            return
+    async def _look_at(self, group_ids: set[int]) -> Exception | None:
         try:
-            found = await heads(self._database, group_ids)
+            found = await heads(self.database, group_ids) if group_ids else {}
             for group_id in group_ids:
                 if channel := self._channels.get(group_id):
-                    async with channel.pulling:
-                        await self._advance(channel, found.get(group_id))
+                    await self._advance(channel, found.get(group_id))
         # Nothing may end the hub: when the database answers again, the next comparison catches up.
         except UNREACHABLE as error:
             structlog.get_logger().warning("hub cannot reach the database", reason=str(error))
-        except Exception:
+            return error
+        except Exception as error:
             structlog.get_logger().exception("hub could not read the log")
+            return error
+        return None
 
     async def _advance(self, channel: Channel, head: Head | None) -> None:
         known = channel.head
@@ -143,16 +154,17 @@ class Hub:
             await self._extend(channel, known.position, head)
             changed, channel.head = True, head
         if changed:
-            channel.announce()
+            self._peal.ring(channel.bells)
 
     async def _extend(self, channel: Channel, position: int, head: Head) -> None:
-        if head.position - position > RING:
-            channel.ring.clear()
-            return
-        while position < head.position:
-            entries = await entries_after(self._database, channel.group_id, head.epoch, position)
+        steps: list[Step] = []
+        while position < head.position and head.position - position <= RING:
+            entries = await entries_after(self.database, channel.group_id, head.epoch, position)
             if not entries or entries[0].position != position + 1:
-                channel.ring.clear()
-                return
-            channel.ring.extend(entry for entry in entries if entry.position <= head.position)
-            position = channel.ring[-1].position
+                break
+            steps += [step_of(head, entry) for entry in entries if entry.position <= head.position]
+            position = steps[-1].cursor.position
+        if position < head.position:
+            channel.ring.clear()  # it holds no gaps: who needs what is missing asks the log
+        else:
+            channel.ring.extend(steps)

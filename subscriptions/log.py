@@ -7,6 +7,7 @@ from datetime import datetime
 import orjson
 
 from models import ChangeCause, EventKind, RecordType
+from models.audience import Audience, read_audience
 from models.database import Database
 from models.fields import from_microseconds
 
@@ -36,7 +37,7 @@ class Head:
     position: int
     version: int
     member_count: int
-    view: str
+    audience: Audience
     owner_id: int | None
 
 
@@ -67,7 +68,7 @@ async def heads(database: Database, group_ids: Iterable[int]) -> dict[int, Head]
             position=row["position"],
             version=row["version"],
             member_count=row["member_count"],
-            view=row["view"],
+            audience=read_audience(row["view"]),
             owner_id=row["owner_id"],
         )
         for row in rows

@@ -1,10 +1,19 @@
-"""What a watcher of a group is told, in its final order."""
+"""What watchers are told, in its final order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from models import ChangeCause, RecordType
+from models import ChangeCause, EventKind, Group, RecordType
+from subscriptions.cursor import Cursor
+from subscriptions.log import Entry, Head
+
+
+class Told:
+    """A message that says all by itself: equal ones read the same, so that the answer to one is the answer to all."""
+
+    __slots__ = ()
 
 
 class ResetReason(StrEnum):
@@ -16,7 +25,7 @@ class ResetReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MembersChanged:
+class MembersChanged(Told):
     """Records joined and left between two versions; `member_count` is the count at `to_version`."""
 
     group_id: int
@@ -30,9 +39,12 @@ class MembersChanged:
     cause: ChangeCause
     occurred_at: datetime
 
+    def __hash__(self) -> int:
+        return hash(self.cursor)  # rather than all ids, because every watcher looks the message up
+
 
 @dataclass(frozen=True, slots=True)
-class GroupReset:
+class GroupReset(Told):
     """The log cannot lead on from where the watcher stands; `group_id` is None once the group is gone."""
 
     group_id: int | None
@@ -42,7 +54,7 @@ class GroupReset:
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionChanged:
+class DefinitionChanged(Told):
     """The group's criteria changed; the joins and leaves that follow from it come next."""
 
     group_id: int
@@ -50,7 +62,7 @@ class DefinitionChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Told):
     """Nothing has happened since the last message; an idle watcher is current at this version."""
 
     cursor: str
@@ -59,7 +71,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCount:
+class GroupCount(Told):
     """How many members a group has at a version."""
 
     group_id: int
@@ -67,4 +79,45 @@ class GroupCount:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class ContactGroupChange(Told):
+    """A contact joined or left a group; `last_known` is the group as it was seen last, for when it is gone."""
+
+    contact_id: int
+    group_id: int
+    joined: bool
+    occurred_at: datetime
+    last_known: Group = field(compare=False)
+
+
 Message = MembersChanged | GroupReset | DefinitionChanged | Heartbeat
+
+
+class Step(NamedTuple):
+    """A message, and where a watcher stands who has been told it."""
+
+    cursor: Cursor
+    message: Message
+
+
+def step_of(head: Head, entry: Entry) -> Step:
+    """What watchers are told of an entry in the log of this group."""
+    cursor = Cursor(head.group_id, head.epoch, entry.position)
+    return Step(cursor, _message_of(head, entry, str(cursor)))
+
+
+def _message_of(head: Head, entry: Entry, cursor: str) -> Message:
+    if entry.kind is EventKind.DEFINITION:
+        return DefinitionChanged(head.group_id, cursor)
+    return MembersChanged(
+        group_id=head.group_id,
+        record_type=head.record_type,
+        cursor=cursor,
+        from_version=entry.from_version,
+        to_version=entry.to_version,
+        member_count=entry.member_count,
+        joined_ids=entry.joined,
+        left_ids=entry.left,
+        cause=entry.cause,
+        occurred_at=entry.occurred_at,
+    )

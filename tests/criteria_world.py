@@ -259,6 +259,7 @@ async def prepare(database: Database) -> None:
     for number, name in GROUPS.items():
         await Group.create(
             id=number,
+            members_id=number,
             name=name,
             name_folded=name.lower(),
             record_type="CONTACT",
@@ -293,7 +294,7 @@ async def store(database: Database, records: list[Record]) -> None:
         for ordinal, value in enumerate(values)
     )
     await GroupMember.bulk_create(
-        GroupMember(account_id=ACCOUNT, group_id=group, record_id=r["id"], joined_at=0)
+        GroupMember(account_id=ACCOUNT, set_id=group, record_id=r["id"], joined_at=0)
         for r in records
         for group in GROUPS
         if to_global_id("Group", group) in r["groups"]
@@ -315,6 +316,30 @@ def one_key(**strategies: SearchStrategy[Any]) -> SearchStrategy[Document]:
 def some(strategy: SearchStrategy[Any]) -> SearchStrategy[list[Any]]:
     """Mostly few values, now and then more than are written out in SQL."""
     return st.one_of(st.lists(strategy, min_size=1, max_size=3), st.lists(strategy, min_size=9, max_size=12))
+
+
+def _fixed(end: Any) -> Any:
+    """The value of an end of a range, with its kind; None if it moves with time."""
+    match end:
+        case str() | int():
+            return "number", Decimal(end)
+        case {"at": at}:
+            return "instant", datetime.fromisoformat(at)
+        case {"date": day} | {"day": {"date": day}}:
+            return "day", day
+        case _:
+            return None
+
+
+def _in_order(span: Document) -> Document:
+    low, high = _fixed(span["from"]), _fixed(span["to"])
+    upside_down = low and high and low[0] == high[0] and low > high
+    return {"from": span["to"], "to": span["from"]} if upside_down else span
+
+
+def range_of(ends: SearchStrategy[Any]) -> SearchStrategy[Document]:
+    """Ranges, which are refused when they are upside down for good."""
+    return st.fixed_dictionaries({"from": ends, "to": ends}).map(_in_order)
 
 
 is_empty = st.booleans()
@@ -373,7 +398,7 @@ number_condition = one_key(
     greaterOrEqual=numbers,
     lessThan=numbers,
     lessOrEqual=numbers,
-    between=st.fixed_dictionaries({"from": numbers, "to": numbers}),
+    between=range_of(numbers),
     isEmpty=is_empty,
 )
 date_condition = one_key(
@@ -381,7 +406,7 @@ date_condition = one_key(
     onOrBefore=days,
     after=days,
     onOrAfter=days,
-    between=st.fixed_dictionaries({"from": days, "to": days}),
+    between=range_of(days),
     on=some(days),
     notOn=some(days),
     withinLast=forward_days,
@@ -394,7 +419,7 @@ instant_condition = one_key(
     onOrBefore=moments,
     after=moments,
     onOrAfter=moments,
-    between=st.fixed_dictionaries({"from": moments, "to": moments}),
+    between=range_of(moments),
     on=some(days),
     notOn=some(days),
     withinLast=forward,

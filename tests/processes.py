@@ -95,9 +95,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(url: str, **settings: str) -> AsyncIterator[Server]:
+async def serving(url: str, *, port: int | None = None, **settings: str) -> AsyncIterator[Server]:
     """A server process on this database, ready to answer."""
-    port = free_port()
+    port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         *MUSTER, "serve", "--port", str(port), env=environment(url, **settings), stdout=asyncio.subprocess.PIPE
     )

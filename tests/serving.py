@@ -20,7 +20,10 @@ from websockets.typing import Origin, Subprotocol
 from app.graphql import GraphQLApp
 from app.graphql.accept import GRAPHQL_JSON, JSON
 from app.graphql.limits import TransportLimits
+from app.graphql.line import Line
+from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
+from resolvers.context import Caller
 from schema.errors import MusterSchema
 from schema.limits import DocumentCheck, DocumentLimits
 
@@ -36,6 +39,7 @@ class Probe:
     def __init__(self) -> None:
         self.streams: Counter[str] = Counter()
         self.sent = 0
+        self.executed = 0
         self._changed = asyncio.Event()
 
     def note(self, name: str, change: int) -> None:
@@ -55,6 +59,13 @@ class Context:
     token_id: int
     serial: int
     probe: Probe
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(1, self.token_id, Role.VIEWER, self.token_id)
+
+    def forget(self) -> None:
+        self.probe.executed += 1
 
 
 Info = strawberry.Info[Context, None]
@@ -241,6 +252,7 @@ async def serve(limits: TransportLimits | None = None, documents: DocumentLimits
     config = uvicorn.Config(
         Starlette(routes=app.routes("/graphql")),
         port=0,
+        ws=Line,
         lifespan="off",
         log_config=None,
         ws_per_message_deflate=False,

@@ -36,12 +36,14 @@ class DrivenClock:
 
 
 @asynccontextmanager
-async def running_services(database: Database, clock: DrivenClock, *, bus: Bus | None = None) -> AsyncIterator[Services]:
+async def running_services(
+    database: Database, clock: DrivenClock, *, bus: Bus | None = None, judged_at_once: int = 10_000
+) -> AsyncIterator[Services]:
     """The services of one process, which looks for lost hints every few milliseconds."""
     await start(database, clock())
     hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
     async with hub.running():
-        yield Services(database, hub, Definitions(CriteriaLimits()), clock, heartbeat_seconds=0.1)
+        yield Services(database, hub, Definitions(CriteriaLimits()), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)
 
 
 async def new_account(services: Services, *, timezone: str = "UTC") -> Context:

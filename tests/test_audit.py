@@ -9,6 +9,7 @@ from models import Group, GroupEvent, GroupMember
 from models.database import Database
 from models.ids import to_global_id
 from resolvers.auditing import audit, repair
+from resolvers.builds import build
 from resolvers.contacts import create_contact
 from resolvers.context import Context
 from resolvers.groups import create_group, update_group
@@ -36,7 +37,7 @@ async def group_with_members(context: Context) -> Group:
 
 
 async def spoil_members(group: Group) -> None:
-    member = await GroupMember.filter(group_id=group.id).first()
+    member = await GroupMember.filter(set_id=group.members_id).first()
     assert member
     await member.delete()
 
@@ -61,7 +62,7 @@ async def test_what_is_broken_is_found_and_repaired(database: Database, spoil: C
         assert found
         assert {difference.name for difference in found} == {"Everybody"}
         assert await repair(services, account_id) == []
-        assert await GroupMember.filter(group_id=group.id).count() == 3
+        assert await GroupMember.filter(set_id=group.members_id).count() == 3
 
 
 async def told(context: Context, group: Group) -> AsyncIterator[Message]:
@@ -69,19 +70,23 @@ async def told(context: Context, group: Group) -> AsyncIterator[Message]:
         yield message
 
 
-async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database) -> None:
-    async with running_services(database, DrivenClock()) as services:
+@pytest.mark.parametrize("judged_at_once", [0, 2 * LARGEST_EXACT_CHANGE])
+async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database, judged_at_once: int) -> None:
+    async with running_services(database, DrivenClock(), judged_at_once=judged_at_once) as services:
         context = await new_account(services)
         count = LARGEST_EXACT_CHANGE + 1
         await database.rows(MANY[database.engine], account=context.caller.account_id, count=count)
         group = await create_group(context, name="Nobody yet", criteria=NOBODY)
+        await build(services)
         messages = told(context, group)
         async with asyncio.timeout(DEADLINE):
             assert isinstance(await anext(messages), Heartbeat)
-            edited = await update_group(context, group_id=to_global_id("Group", group.id), changes={"criteria": EVERYBODY})
+            await update_group(context, group_id=to_global_id("Group", group.id), changes={"criteria": EVERYBODY})
+            await build(services)
             while isinstance(message := await anext(messages), Heartbeat):
                 pass
         assert isinstance(message, GroupReset)
         assert (message.reason, message.member_count) == (ResetReason.GROUP_REBUILT, count)
+        edited = await Group.get(id=group.id)
         assert (edited.member_count, edited.version) == (count, 0)
         assert await audit(services, context.caller.account_id) == []

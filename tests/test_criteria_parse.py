@@ -282,6 +282,35 @@ INVALID: list[tuple[Any, str]] = [
 ]
 
 
+UPSIDE_DOWN: list[Any] = [
+    contacts(score={"between": {"from": "10", "to": 9}}),
+    contacts(custom={"key": "points", "number": {"between": {"from": "0.0001", "to": "0"}}}),
+    contacts(birthday={"between": {"from": {"date": "2026-01-02"}, "to": {"date": "2026-01-01"}}}),
+    contacts(createdAt={"between": {"from": {"at": "2026-01-01T00:00:00Z"}, "to": {"at": "2026-01-01T00:00:00+01:00"}}}),
+    contacts(createdAt={"between": {"from": {"day": {"date": "2026-01-02"}}, "to": {"day": {"date": "2026-01-01"}}}}),
+]
+RIGHT_WAY_UP: list[Any] = [
+    contacts(score={"between": {"from": "9", "to": "9.0"}}),
+    contacts(birthday={"between": {"from": {"date": "2026-01-01"}, "to": {"date": "2026-01-01"}}}),
+    contacts(createdAt={"between": {"from": {"at": "2026-01-01T00:00:00Z"}, "to": {"at": "2026-01-01T00:00:00Z"}}}),
+    contacts(createdAt={"between": {"from": {"now": {}}, "to": {"now": {"days": -1}}}}),
+    contacts(birthday={"between": {"from": {"named": "TODAY"}, "to": {"date": "2026-01-01"}}}),
+]
+
+
+@pytest.mark.parametrize("document", UPSIDE_DOWN)
+def test_a_range_that_is_upside_down_for_good_is_refused_unless_it_was_stored(document: Any) -> None:
+    (problem,) = problems(document)
+    assert (problem.code, problem.path[-1]) == (ProblemCode.INVALID, "between")
+    assert "swap `from` and `to`" in problem.message
+    assert parse(document, NAMES, LIMITS, stored=True).document == document
+
+
+@pytest.mark.parametrize("document", RIGHT_WAY_UP)
+def test_a_range_that_has_one_value_or_moves_with_time_is_accepted(document: Any) -> None:
+    assert not refusals(document)
+
+
 @pytest.mark.parametrize(("document", "path"), INVALID)
 def test_what_is_malformed_is_invalid_at_its_place(document: Any, path: str) -> None:
     assert only(document) == (ProblemCode.INVALID, path)

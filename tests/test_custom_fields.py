@@ -188,7 +188,7 @@ async def test_a_field_in_use_is_not_deleted_unawares_and_may_come_again(context
     group = await create_group(context, name="Gold", criteria=criteria)
 
     async def members() -> list[int]:
-        return [member.record_id for member in await context.scope.group_members.filter(group_id=group.id)]
+        return [member.record_id for member in await context.scope.group_members.filter(set_id=group.members_id)]
 
     assert await members() == [created.id]
     with pytest.raises(Refused) as refused:

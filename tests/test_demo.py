@@ -43,7 +43,9 @@ class Loaded:
     async def members(self, name: str) -> set[int]:
         """The records of a group."""
         group = await self.context.scope.groups.get(name=name)
-        return {member["record_id"] for member in await self.context.scope.group_members.filter(group_id=group.id).values("record_id")}
+        return {
+            member["record_id"] for member in await self.context.scope.group_members.filter(set_id=group.members_id).values("record_id")
+        }
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ async def test_an_explanation_says_what_membership_says_and_every_node_follows_f
             with pytest.raises(BadInput):
                 await explain(people, record_id=to_global_id("Contact", 1), criteria=document, group_id=None)
             continue
-        members = set(await GroupMember.filter(group_id=group.id).values_list("record_id", flat=True))
+        members = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
         for number in numbers[group.record_type]:
             record_id = to_global_id(group.record_type.title(), number)
             saved = await explain(people, record_id=record_id, criteria=None, group_id=group_id(group))
@@ -265,7 +265,7 @@ async def test_a_hidden_group_is_judged_and_not_named(owner: Context) -> None:
         (owner, "Is in group Secret", ["Hidden", "Nested", "Public", "Secret"]),
         (
             await new_user(owner.services, owner.caller.account_id, Role.VIEWER),
-            "Is in group a group you cannot view",
+            "Is in a group you cannot view",
             ["a group you cannot view", "Nested", "Public"],
         ),
     ):

@@ -148,5 +148,5 @@ async def test_groups_follow_what_is_imported(database: Database, tmp_path: Path
         await target.run("email\nold@example.com\n", tags=["Left"])
         group = await create_group(target.context, name="Here", criteria=criteria)
         await target.run("email,country\nann@example.com,canada\nbob@example.com,Peru\nold@example.com,Canada\n")
-        members = await target.context.scope.group_members.filter(group_id=group.id).values_list("record_id", flat=True)
+        members = await target.context.scope.group_members.filter(set_id=group.members_id).values_list("record_id", flat=True)
         assert list(members) == [(await target.contacts())["ann@example.com"]["id"]]

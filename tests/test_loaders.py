@@ -75,6 +75,13 @@ async def test_a_waiter_that_gives_up_takes_nothing_from_the_others(shelf: Shelf
     assert one.cancelled()
 
 
+async def test_a_key_that_must_have_a_value_and_has_none_is_a_failure(shelf: Shelf) -> None:
+    strict: Loader[int, str | None] = Loader(shelf.read)
+    async with asyncio.timeout(5):
+        for failure in await asyncio.gather(strict.load(1), strict.load(9999), return_exceptions=True):
+            assert isinstance(failure, LookupError)
+
+
 async def test_everybody_who_waits_is_told_of_a_failure(loader: Loader[int, str | None]) -> None:
     async with asyncio.timeout(5):
         for failure in await asyncio.gather(loader.load(0), loader.load(1), return_exceptions=True):

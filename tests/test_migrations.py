@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from models import migrations
+from models import Group, GroupMember, migrations
 from models.database import APP, CONNECTION, MODULES, Database, open_database
 from models.errors import SchemaOutdated, SchemaTooNew
 from models.migrate import applied_migrations, known_migrations, migrate, require_current_schema
-from resolvers.contacts import create_contact
-from resolvers.groups import create_group
-from tests.support import DrivenClock, new_account, running_services
 
 LEDGER = "tortoise_migrations"
 SHAPES = {
@@ -36,6 +33,16 @@ SHAPES = {
     ),
 }
 
+# What a database of the first migration may hold, as far as a later one moves it.
+FIRST_ROWS = (
+    "INSERT INTO accounts (id, name, timezone, definitions_version, created_at, updated_at) VALUES (1, 'First', 'UTC', 1, 0, 0)",
+    """INSERT INTO groups (id, account_id, name, name_folded, record_type, criteria, "view", edit, state, epoch, position, version,
+       definition_version, member_count, created_at, updated_at)
+       VALUES (7, 1, 'All', 'all', 'CONTACT', '{"contacts": {"email": {"isEmpty": false}}}', '|everyone|', '|everyone|', 'READY',
+       '0123456789abcdef', 1, 1, 1, 1, 0, 0)""",
+    "INSERT INTO group_members (account_id, group_id, record_id, joined_at) VALUES (1, 7, 1, 0)",
+)
+
 
 async def shape(database: Database) -> set[tuple[Any, ...]]:
     """Columns, indexes and foreign keys, by what they are and not by what they are called."""
@@ -55,14 +62,13 @@ async def test_a_migrated_database_has_the_shape_of_a_new_one(database: Database
 async def test_rows_written_after_the_first_migration_survive_the_others(empty_url: str) -> None:
     async with open_database(empty_url) as database:
         await _migrate_to(database, known_migrations()[0])
-        async with running_services(database, DrivenClock()) as services:
-            context = await new_account(services)
-            await create_contact(context, fields={"email": "ana@example.com"}, tags=[{"name": "Client"}], create_missing_tags=True)
-            await create_group(context, name="All", criteria={"contacts": {"email": {"isEmpty": False}}})
+        for statement in FIRST_ROWS:
+            await database.rows(statement)
         before = await _counts(database)
         await migrate(database)
-        assert await _counts(database) == before
-        assert before["group_members"] == 1
+        assert {table: count for table, count in (await _counts(database)).items() if table in before} == before
+        group = await Group.get(name="All")
+        assert await GroupMember.filter(set_id=group.members_id).values("record_id") == [{"record_id": 1}]
 
 
 async def _migrate_to(database: Database, name: str) -> None:

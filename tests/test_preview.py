@@ -1,5 +1,6 @@
 """Previews: what they count is what a group would have, and what they refuse is what saving would refuse."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -84,7 +85,7 @@ async def test_a_preview_counts_the_members_that_a_group_would_have(
             with pytest.raises(BadInput):
                 await preview(people, criteria=document, sample=0)
             continue
-        members = await GroupMember.filter(group_id=group.id).order_by("record_id").values_list("record_id", flat=True)
+        members = await GroupMember.filter(set_id=group.members_id).order_by("record_id").values_list("record_id", flat=True)
         found = await preview(people, criteria=document, sample=10)
         assert await count(people, found) == len(members) == group.member_count
         assert [record.id for record in await sample(people, found)] == members[:10]
@@ -172,6 +173,42 @@ async def test_a_query_tells_every_problem_of_its_criteria_to_people_and_to_prog
     problems = error["extensions"]["problems"]
     assert [(problem["code"], problem["path"]) for problem in problems] == [(code, [*before, *path]) for code, path in PROBLEMS]
     assert all(f"`{'.'.join(problem['path'])}`: {problem['message']}" in error["message"] for problem in problems)
+
+
+MISSHAPEN = [
+    ({"all": [{"city": {}}, {"country": {"equals": ["a"], "contains": ["b"]}}]}, [".all[0].city", ".all[1].country"]),
+    ({"all": [{"tags": {"containsAny": [{"id": "a", "name": "b"}]}}]}, [".all[0].tags.containsAny[0]"]),
+    ({"country": {"equals": None}}, [".country.equals"]),
+    ({"country": {"equals": ["a"], "contains": None}}, [".country"]),
+]
+
+
+@pytest.mark.parametrize(("criteria", "places"), MISSHAPEN)
+async def test_an_object_without_exactly_one_key_is_refused_at_its_place(
+    owner: Context, criteria: dict[str, Any], places: list[str]
+) -> None:
+    query = "query ($it: CriteriaInput!) { preview(criteria: $it) { count } }"
+    errors = (await answer(owner, query, {"it": {"contacts": criteria}}))["errors"]
+    assert [error["message"].partition(": ")[0] for error in errors] == [
+        f"Variable '$it' has invalid value at .contacts{place}" for place in places
+    ]
+    assert all("exactly one field" in error["message"] for error in errors)
+    assert {error["extensions"]["code"] for error in errors} == {"BAD_USER_INPUT"}
+    (error, *others) = (await answer(owner, f"{{ preview(criteria: {{contacts: {literal(criteria)}}}) {{ count }} }}"))["errors"]
+    assert len(others) == len(places) - 1
+    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert error["locations"]
+
+
+def literal(value: Any) -> str:
+    """A value as it is written in a document."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {literal(held)}" for key, held in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(literal, value)) + "]"
+        case _:
+            return json.dumps(value)
 
 
 async def test_a_hidden_group_does_not_exist_for_new_criteria(owner: Context) -> None:

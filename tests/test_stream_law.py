@@ -98,7 +98,7 @@ class Client:
 
 
 async def members_of(group: Group) -> set[int]:
-    return {row["record_id"] for row in await GroupMember.filter(group_id=group.id).values("record_id")}
+    return {row["record_id"] for row in await GroupMember.filter(set_id=group.members_id).values("record_id")}
 
 
 STEPS: st.SearchStrategy[tuple[str, list[int]]] = st.one_of(
@@ -231,7 +231,7 @@ async def test_a_permission_that_is_withdrawn_ends_the_stream(database: Database
         context = await new_account(services)
         other = await new_user(services, context.caller.account_id, Role.VIEWER)
         group = await create_group(context, name="Ours", criteria=UNTAGGED)
-        stream = group_changes(other, to_global_id("Group", group.id), None)
+        stream = aiter(group_changes(other, to_global_id("Group", group.id), None))
         assert isinstance(await anext(stream), Heartbeat)
         await update_group(context, group_id=to_global_id("Group", group.id), changes={"permission": {"view": {"only_owner": True}}})
         with pytest.raises(Forbidden):
@@ -246,7 +246,7 @@ async def test_a_deleted_group_tells_its_watchers_and_ends(database: Database) -
     async with running_services(database, DrivenClock()) as services:
         context = await new_account(services)
         group = await create_group(context, name="Short-lived", criteria=UNTAGGED)
-        stream = group_changes(context, to_global_id("Group", group.id), None)
+        stream = aiter(group_changes(context, to_global_id("Group", group.id), None))
         assert isinstance(await anext(stream), Heartbeat)
         await delete_group(context, group_id=to_global_id("Group", group.id), force=False)
         told = await asyncio.wait_for(exhaust(stream), DEADLINE)

@@ -53,7 +53,7 @@ async def _group_of(context: Context, name: str, criteria: dict[str, Any]) -> Gr
 
 
 async def _members(context: Context, group: Group) -> set[int]:
-    return {member.record_id for member in await context.scope.group_members.filter(group_id=group.id)}
+    return {member.record_id for member in await context.scope.group_members.filter(set_id=group.members_id)}
 
 
 async def test_a_tag_is_found_by_id_and_by_name_whatever_its_case(context: Context) -> None:

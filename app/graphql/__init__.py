@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from app.graphql.connections import Connections
 from app.graphql.http import HttpEndpoint
 from app.graphql.limits import TransportLimits
+from app.graphql.operations import Operations
 from app.graphql.websocket import SocketEndpoint
 from app.graphql.wire import Authenticate
 
@@ -18,8 +19,9 @@ class GraphQLApp:
 
     def __init__(self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits) -> None:
         self._connections = Connections(limits.connections)
-        self._http = HttpEndpoint(schema, authenticate, limits, self._connections)
-        self._websocket = SocketEndpoint(schema, authenticate, limits, self._connections)
+        operations = Operations(schema)
+        self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
+        self._websocket = SocketEndpoint(operations, authenticate, limits, self._connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""

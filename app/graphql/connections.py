@@ -27,18 +27,13 @@ class Connection:
 
     def __init__(self, token_id: int | None = None) -> None:
         self.token_id = token_id
-        self._ending: Ending | None = None
-        self._ended = asyncio.Event()
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        """Done when somebody asks for the end; whoever serves the connection carries it out."""
 
     def end(self, ending: Ending) -> None:
-        """Ask the connection's own task to end it; the first reason counts."""
-        self._ending = self._ending or ending
-        self._ended.set()
-
-    async def ended(self) -> Ending:
-        """Wait until somebody asks for the end."""
-        await self._ended.wait()
-        return self._ending or FORBIDDEN
+        """Ask for the end; the first reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(ending)
 
 
 class Connections:

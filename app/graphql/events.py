@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from app.graphql.accept import EVENTS
 from app.graphql.connections import FORBIDDEN, Connection, Connections, race
 from app.graphql.limits import TransportLimits
-from app.graphql.wire import Answer, encode, failure
+from app.graphql.wire import Answer, failure
 from models.errors import Unauthenticated
 
 HEADERS = [
@@ -60,7 +60,7 @@ class EventStream:
 
     async def _leave(self, send: Send) -> None:
         """Say why if the token is no longer good; a stream that just breaks off is resumed by its client."""
-        if await self._connection.ended() == FORBIDDEN:
+        if await self._connection.ended == FORBIDDEN:
             await self._send(send, next_event(failure(Unauthenticated())) + COMPLETE)
 
     async def _send(self, send: Send, body: bytes, *, more: bool = True) -> None:
@@ -70,7 +70,7 @@ class EventStream:
 
 def next_event(answer: Answer) -> bytes:
     """One answer as an event."""
-    return b"event: next\ndata: " + encode(answer) + b"\n\n"
+    return b"event: next\ndata: " + answer.text.encode() + b"\n\n"
 
 
 async def gone(receive: Receive) -> None:

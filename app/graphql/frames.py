@@ -9,8 +9,10 @@ from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
 from app.graphql.limits import TransportLimits
+from app.graphql.line import EXTENSION, Line
 from app.graphql.wire import decode, encode
 from models.errors import BadInput
+from subscriptions.alarm import Alarm
 
 LONGEST_REASON = 123  # bytes: more do not fit into a close frame
 TOO_LONG = 1009
@@ -22,8 +24,15 @@ class Frames(ASGIWebSocketAdapter):
     def __init__(self, limits: TransportLimits, view: GraphQL, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self._limits = limits
-        self.stalled = asyncio.Event()
-        """Set when the client made no room for a message in time: then it can be told nothing more."""
+        self._line: Line | None = response.scope.get("extensions", {}).get(EXTENSION)
+        self._sending = 0
+        self.deadline = Alarm(limits.send_seconds, self._give_up)
+        self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the client made no room for a message in time: then it can be told nothing more."""
+
+    def _give_up(self) -> None:
+        if not self.stalled.done():
+            self.stalled.set_result(None)
 
     @property
     def _is_open(self) -> bool:
@@ -46,17 +55,30 @@ class Frames(ASGIWebSocketAdapter):
             raise NonTextMessageReceived from None
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send one message; waiting for room takes the send deadline at most, and then the connection is given up."""
-        if not self._is_open or self.stalled.is_set():
+        """Send one message."""
+        await self.send_text(encode(message).decode())
+
+    async def send_text(self, message: str) -> None:
+        """Send one message; when that takes longer than the send deadline, the connection is given up."""
+        if not self._is_open or self.stalled.done():
             raise WebSocketDisconnected
+        if not self._sending:
+            self.deadline.set()
+        self._sending += 1
         try:
-            async with asyncio.timeout(self._limits.send_seconds):
-                await self.ws.send_text(encode(message).decode())
-        except TimeoutError:
-            self.stalled.set()
-            raise WebSocketDisconnected from None
+            await self.ws.send({"type": "websocket.send", "text": message})
         except WebSocketDisconnect:
             raise WebSocketDisconnected from None
+        finally:
+            self._sending -= 1
+            if self._sending:
+                self.deadline.set()
+            else:
+                self.deadline.unset()
+
+    def send_at_once(self, message: str) -> bool:
+        """Send one message if there is room for it and nobody else is sending; otherwise do nothing, and return False."""
+        return self._line is not None and not self._sending and self._is_open and self._line.send_at_once(message)
 
     async def close(self, code: int, reason: str) -> None:
         """Close, unless it is closed or being closed already."""

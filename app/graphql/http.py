@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from types import MappingProxyType
 
-import strawberry
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,7 +13,8 @@ from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON, OFFERED, preferred
 from app.graphql.connections import Connections
 from app.graphql.events import EventStream
 from app.graphql.limits import TransportLimits
-from app.graphql.wire import ANY_OPERATION, Answer, Asked, Authenticate, Context, answers, asked, decode, encode
+from app.graphql.operations import ANY_OPERATION, Operations
+from app.graphql.wire import Asked, Authenticate, Context, asked, decode, encode
 from models.errors import BadInput, Unauthenticated
 from schema.errors import as_graphql
 
@@ -35,8 +35,8 @@ class HttpRefusal(BadInput):
 class HttpEndpoint:
     """Authenticates and answers each request on its own."""
 
-    def __init__(self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
-        self._schema = schema
+    def __init__(self, operations: Operations, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
+        self._operations = operations
         self._authenticate = authenticate
         self._limits = limits
         self._connections = connections
@@ -58,18 +58,18 @@ class HttpEndpoint:
         context = await self._authenticate(request.headers.get("authorization"))
         wanted = asked(decode(await read_body(request, self._limits.body_bytes)))
         if media == EVENTS:
-            return self._stream(wanted, context)
+            return await self._stream(wanted, context)
         return await self._answer(wanted, context, media or JSON)
 
     async def _answer(self, wanted: Asked, context: Context, media: str) -> Response:
-        async with aclosing(answers(self._schema, wanted, context, kinds=ONE_ANSWER)) as source:
+        async with aclosing(await self._operations.begin(wanted, context, kinds=ONE_ANSWER)) as source:
             answer = await anext(source)
-        failed = media == GRAPHQL_JSON and "data" not in answer
-        return json_response(answer, media, status=400 if failed else 200)
+        failed = media == GRAPHQL_JSON and answer.errors is not None
+        return json_response(answer.text.encode(), media, status=400 if failed else 200)
 
-    def _stream(self, wanted: Asked, context: Context) -> EventStream:
+    async def _stream(self, wanted: Asked, context: Context) -> EventStream:
+        source = await self._operations.begin(wanted, context, kinds=ANY_OPERATION)
         connection = self._connections.open(context.token_id)
-        source = answers(self._schema, wanted, context, kinds=ANY_OPERATION)
         return EventStream(source, self._connections, connection, limits=self._limits)
 
 
@@ -105,9 +105,10 @@ def refusal(error: Exception, media: str | None) -> Response:
         status, headers = error.status, error.headers
     if isinstance(error, Unauthenticated):
         headers = {"WWW-Authenticate": "Bearer"}
-    return json_response({"errors": [published.formatted]}, GRAPHQL_JSON if media == GRAPHQL_JSON else JSON, status=status, headers=headers)
+    body = encode({"errors": [published.formatted]})
+    return json_response(body, GRAPHQL_JSON if media == GRAPHQL_JSON else JSON, status=status, headers=headers)
 
 
-def json_response(answer: Answer, media: str, *, status: int, headers: Mapping[str, str] = NO_HEADERS) -> Response:
+def json_response(body: bytes, media: str, *, status: int, headers: Mapping[str, str] = NO_HEADERS) -> Response:
     """An answer as JSON that no browser takes for anything else."""
-    return Response(encode(answer), status, {**headers, "Content-Type": f"{media}; charset=utf-8", "X-Content-Type-Options": "nosniff"})
+    return Response(body, status, {**headers, "Content-Type": f"{media}; charset=utf-8", "X-Content-Type-Options": "nosniff"})

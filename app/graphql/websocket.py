@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
-import strawberry
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
@@ -17,12 +16,14 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message, PongMessage, SubscribeMessage
 
-from app.graphql.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending, race
+from app.graphql.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending
 from app.graphql.frames import Frames
 from app.graphql.limits import TransportLimits
-from app.graphql.wire import ANY_OPERATION, Asked, Authenticate, Context, answers, asked, failure
+from app.graphql.operations import ANY_OPERATION, Operations
+from app.graphql.wire import Answer, Asked, Authenticate, Context, asked, encode, failure
 from models.errors import BadInput, Unauthenticated, Unavailable
 from schema.errors import as_graphql
+from subscriptions.alarm import Alarm
 
 MOST_UNANSWERED = 2  # pings
 INITIALISED_TWICE = Ending(4429, "Too many initialisation requests")
@@ -34,15 +35,16 @@ class SocketEndpoint(GraphQL[str | None, None]):
     What strawberry calls the context of a connection is here the Authorization that its operations run on.
     """
 
-    def __init__(self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
+    def __init__(self, operations: Operations, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
         super().__init__(
-            schema,
+            operations.schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=limits.init_seconds),
             max_subscriptions_per_connection=None,  # SocketProtocol counts, and answers with a code
             allowed_origins=limits.origins,
         )
+        self.operations = operations
         self.authenticate = authenticate
         self.limits = limits
         self.connections = connections
@@ -60,6 +62,8 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     view: SocketEndpoint
     websocket: Frames
     connection: Connection
+    alive: Alarm
+    pinging: asyncio.Task[None]
     unanswered = 0
 
     async def handle(self) -> None:
@@ -69,23 +73,37 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         except Unavailable:
             await self.websocket.close(*FULL)
             return
+        self.alive = Alarm(self.view.limits.ping_seconds, self._look_after)
+        self.alive.set()
         try:
-            with suppress(WebSocketDisconnected):
-                await race(super().handle(), self._keep_alive(), self._leave(), self.websocket.stalled.wait())
+            await self._serve()
         finally:
+            self.alive.close()
+            self.websocket.deadline.close()
             self.view.connections.discard(self.connection)
 
-    async def _leave(self) -> None:
-        await self.websocket.close(*await self.connection.ended())
+    async def _serve(self) -> None:
+        serving, ended, stalled = asyncio.create_task(super().handle()), self.connection.ended, self.websocket.stalled
+        try:
+            await asyncio.wait((serving, ended, stalled), return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                await self.websocket.close(*ended.result())
+        finally:
+            serving.cancel()
+            with suppress(WebSocketDisconnected, asyncio.CancelledError):
+                await serving
 
-    async def _keep_alive(self) -> None:
-        """Ping now and then; close when the client owes too many answers."""
-        while True:
-            await asyncio.sleep(self.view.limits.ping_seconds)
-            if self.unanswered == MOST_UNANSWERED:
-                await self.websocket.close(*SILENT)
-                return
-            self.unanswered += 1
+    def _look_after(self) -> None:
+        """Ping; or end the connection, if the client owes too many answers."""
+        if self.unanswered == MOST_UNANSWERED:
+            self.connection.end(SILENT)
+            return
+        self.unanswered += 1
+        self.pinging = asyncio.create_task(self._ping())
+        self.alive.set()
+
+    async def _ping(self) -> None:
+        with suppress(WebSocketDisconnected):
             await self.send_message({"type": "ping"})
 
     async def handle_message(self, message: Message) -> None:
@@ -109,6 +127,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         self.connection_init_received = True
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
+            self.connection_init_timeout_task = None
         self.context = authorization(message.get("payload") or {}) or self.context
         try:
             await self._authenticate()
@@ -128,7 +147,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         most = self.view.limits.operations
         if len(self.operations) >= most and message["id"] not in self.operations:
             error = BadInput(f"At most {most} operations run at once on one connection: complete one first.")
-            await self.send_message(about(message["id"], "error", failure(error)["errors"]))
+            await self.send_message(about(message["id"], "error", failure(error).errors))
         else:
             await super().handle_subscribe(message)
 
@@ -141,14 +160,22 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         except WebSocketDisconnected:
             pass
         except Exception as error:
-            await operation.send_operation_message(about(operation.id, "error", failure(error)["errors"]))
+            await operation.send_operation_message(about(operation.id, "error", failure(error).errors))
 
     async def _run(self, operation: Operation[str | None, None], context: Context) -> None:
         request = Asked(operation.query, operation.variables, operation.operation_name)
-        async with aclosing(answers(self.view.schema, request, context, kinds=ANY_OPERATION)) as source:
-            async for answer in source:
-                kind, payload = ("next", answer) if "data" in answer else ("error", answer["errors"])
-                await operation.send_operation_message(about(operation.id, kind, payload))
+        beginning = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
+        send_at_once = self.websocket.send_at_once
+
+        def tell(answer: Answer) -> bool:
+            return send_at_once(f"{beginning}{answer.text}}}")
+
+        async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, tell=tell)) as answers:
+            async for answer in answers:
+                if answer.errors is None:
+                    await self.websocket.send_text(f"{beginning}{answer.text}}}")
+                else:
+                    await operation.send_operation_message(about(operation.id, "error", answer.errors))
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
 

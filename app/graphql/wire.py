@@ -1,28 +1,30 @@
 """What crosses the wire: JSON, the request that a client sends, and the answers that it gets for it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
-from strawberry.schema import BaseSchema
-from strawberry.types import ExecutionResult
-from strawberry.types.graphql import OperationType
+from graphql import GraphQLError, GraphQLFormattedError
 
 from models.errors import BadInput
+from resolvers.context import Caller
 from schema.errors import as_graphql
-
-Answer = dict[str, object]
-ANY_OPERATION = frozenset(OperationType)
 
 
 class Context(Protocol):
-    """What resolvers are given; of it the transport needs only the token that the operation runs on."""
+    """What resolvers are given; of it the transport needs who is asking, and that it starts afresh for each event."""
 
     @property
     def token_id(self) -> int:
-        """The token's id."""
+        """The token that the operation runs on."""
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf it runs."""
+
+    def forget(self) -> None:
+        """Drop everything read so far."""
 
 
 Authenticate = Callable[[str | None], Awaitable[Context]]
@@ -36,6 +38,15 @@ class Asked:
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer as JSON, ready to be sent to any number of clients."""
+
+    text: str
+    errors: Sequence[GraphQLFormattedError] | None
+    """Why execution never began; None if it did."""
 
 
 def encode(value: object) -> bytes:
@@ -68,32 +79,20 @@ def _optional(request: dict[str, Any], key: str, kind: type) -> Any:
     return value
 
 
-async def answers(
-    schema: BaseSchema, request: Asked, context: Context, *, kinds: Collection[OperationType]
-) -> AsyncGenerator[Answer, None]:
-    """Run the request: one answer for a query or mutation, and as many as its source has for a subscription."""
-    results = await schema.stream(
-        request.query,
-        variable_values=request.variables,
-        context_value=context,
-        operation_name=request.operation_name,
-        allowed_operation_types=kinds,
-    )
-    async with aclosing(results):
-        async for result in results:
-            if isinstance(result, ExecutionResult):  # always: incremental delivery is not enabled
-                yield _answer(result)
-
-
-def _answer(result: ExecutionResult) -> Answer:
+def answer_of(data: object, errors: Sequence[GraphQLError] | None) -> Answer:
     """The answer as the specification words it: no `data` entry if execution never began."""
-    errors = result.errors or []
-    answer: Answer = {"errors": [error.formatted for error in errors]} if errors else {}
-    if result.data is not None or any(error.path for error in errors):
-        answer["data"] = result.data
-    return answer
+    if errors and data is None and not any(error.path for error in errors):
+        return refusal_of(errors)
+    noted = {"errors": [error.formatted for error in errors]} if errors else {}
+    return Answer(encode({**noted, "data": data}).decode(), None)
+
+
+def refusal_of(errors: Sequence[GraphQLError]) -> Answer:
+    """The answer to a request that errors kept from running."""
+    formatted = [error.formatted for error in errors]
+    return Answer(encode({"errors": formatted}).decode(), formatted)
 
 
 def failure(error: Exception) -> Answer:
-    """The answer to a request that an error kept from running."""
-    return {"errors": [as_graphql(error).formatted]}
+    """The answer to a request that this error kept from running."""
+    return refusal_of([as_graphql(error)])

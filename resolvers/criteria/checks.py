@@ -10,8 +10,8 @@ from typing import Any, Generic, NamedTuple
 
 from typing_extensions import override
 
-from resolvers.criteria.ranges import HIGHEST, LOWEST, Bound, edges
-from resolvers.criteria.sql import Among, Given, LikeAny, Parameter, Sql, Value, joined
+from resolvers.criteria.ranges import HIGHEST, LOWEST, Bound, Ranges, Turn, edges
+from resolvers.criteria.sql import Among, Given, GivenInTurns, LikeAny, Parameter, Sql, Value, joined
 
 FEW = 8  # alternatives that are written out one by one
 
@@ -78,13 +78,35 @@ class Within(Check, Generic[Bound]):
     @override
     def in_sql(self, column: str) -> InSql:
         if len(self.ranges) > FEW:
-            return InSql(Sql(f"{column} >= given.low AND {column} < given.high"), Given(self.ranges))
+            return InSql(_in_given(column), Given(self.ranges))
         return InSql(joined(" OR ", [_between(column, low=low, high=high) for low, high in self.ranges]) if self.ranges else Sql("FALSE"))
 
     @override
     def in_memory(self) -> InMemory:
         bounds: list[Any] = [*edges(self.ranges)]
         return lambda value: bisect_right(bounds, value) % 2 == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring(Check):
+    """The value lies in one of these ranges, which are normalised, as they recur in each of the turns."""
+
+    ranges: Ranges
+    turns: tuple[Turn, ...]
+
+    @override
+    def in_sql(self, column: str) -> InSql:
+        return InSql(_in_given(column), GivenInTurns(self.ranges, self.turns))
+
+    @override
+    def in_memory(self) -> InMemory:
+        bounds, starts, turns = edges(self.ranges), [turn.low for turn in self.turns], self.turns
+
+        def holds(value: int) -> bool:
+            turn = turns[bisect_right(starts, value) - 1]
+            return turn.low <= value < turn.high and bisect_right(bounds, value - turn.shift) % 2 == 1
+
+        return holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,10 @@ class Ending(Check):
     def in_memory(self) -> InMemory:
         parts = self.parts
         return lambda value: value.endswith(parts)
+
+
+def _in_given(column: str) -> Sql:
+    return Sql(f"{column} >= given.low AND {column} < given.high")
 
 
 def _between(column: str, *, low: Value, high: Value) -> Sql:

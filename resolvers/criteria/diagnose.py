@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from resolvers.criteria.checks import Within
 from resolvers.criteria.implication import Claim, claim, constant, excludes, implies, moments
-from resolvers.criteria.names import Vocabulary
+from resolvers.criteria.names import FieldName, Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import IS_EMPTY
+from resolvers.criteria.place import quoted
 from resolvers.criteria.sentence import clause
 from resolvers.criteria.tree import (
     AllOf,
@@ -31,6 +32,7 @@ from resolvers.criteria.tree import (
     is_negative,
     walk,
 )
+from resolvers.criteria.words import listing
 
 MOST_COMPARED = 12  # leaves about one source in one list; comparing is quadratic
 
@@ -45,6 +47,7 @@ class DiagnosticCode(StrEnum):
     UNKNOWN_TAG = "UNKNOWN_TAG"
     UNKNOWN_FIELD = "UNKNOWN_FIELD"
     UNKNOWN_GROUP = "UNKNOWN_GROUP"
+    UNKNOWN_CHOICE = "UNKNOWN_CHOICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,10 @@ def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
     return sorted(remarks, key=lambda remark: order[remark.path])
 
 
-KINDS = {
-    DiagnosticCode.UNKNOWN_TAG: "tag",
-    DiagnosticCode.UNKNOWN_GROUP: "group",
-    DiagnosticCode.UNKNOWN_FIELD: "custom field",
+GONE = {
+    DiagnosticCode.UNKNOWN_TAG: "a tag that no longer exists, so nobody has it",
+    DiagnosticCode.UNKNOWN_GROUP: "a group that no longer exists, so nobody is in it",
+    DiagnosticCode.UNKNOWN_FIELD: "a custom field that no longer exists, so nobody has a value in it",
 }
 
 
@@ -127,7 +130,7 @@ class _Examination:
                 yield one, other
 
     def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
-        one, other = (clause(found.condition, self._vocabulary, negated=found.negated != found.condition.negated) for found in pair)
+        one, other = (clause(found.node, self._vocabulary, negated=found.negated != found.node.negated) for found in pair)
         verb = "exclude each other" if isinstance(node, AllOf) else "leave nothing out"
         self.remarks.append(_constant(node, f"“{one}” and “{other}” {verb}, so this is", truth=isinstance(node, AnyOf)))
 
@@ -156,12 +159,12 @@ class _Examination:
 
 
 def pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node, Claim]]]:
-    """All ordered pairs of claims in a list about the same source, of so many as can be compared in time."""
-    by_source: dict[object, list[tuple[Node, Claim]]] = {}
+    """All ordered pairs of claims in a list about the same thing, of so many as can be compared in time."""
+    by_subject: dict[object, list[tuple[Node, Claim]]] = {}
     for child in node.children:
         if found := claim(child):
-            by_source.setdefault(found.condition.source, []).append((child, found))
-    for together in by_source.values():
+            by_subject.setdefault(found.about, []).append((child, found))
+    for together in by_subject.values():
         yield from permutations(islice(together, MOST_COMPARED), 2)
 
 
@@ -188,6 +191,8 @@ def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
             yield _gone(node, DiagnosticCode.UNKNOWN_GROUP)
         case Custom(field_id) if not field_id:
             yield _gone(node, DiagnosticCode.UNKNOWN_FIELD)
+        case Custom(key=key):
+            yield from _not_offered(node, vocabulary.fields[key])
         case _:
             return
 
@@ -197,8 +202,18 @@ def _all_known(condition: Condition, known: Callable[[object], bool]) -> bool:
 
 
 def _gone(condition: Condition, code: DiagnosticCode) -> Diagnostic:
-    message = f"This names a {KINDS[code]} that no longer exists, which matches nobody: name another one, or remove the condition."
-    return Diagnostic(code, condition.path, message)
+    return Diagnostic(code, condition.path, f"This names {GONE[code]}. Name another one, or remove the condition.")
+
+
+def _not_offered(condition: Condition, field: FieldName) -> Iterator[Diagnostic]:
+    """A remark where a condition names choices that its field has had."""
+    gone = field.not_offered(condition.operand) if isinstance(condition.operand, tuple) else ()
+    if gone:
+        message = (
+            f"`{field.key}` no longer offers {listing([quoted(choice) for _, choice in gone], 'or')}."
+            " The condition goes on looking for contacts that still hold an old choice: name another one, or remove the condition."
+        )
+        yield Diagnostic(DiagnosticCode.UNKNOWN_CHOICE, condition.path, message)
 
 
 def _constant(node: Node, reason: str, *, truth: bool) -> Diagnostic:

@@ -43,16 +43,16 @@ def _text(key: str, column: str, kind: FieldType = FieldType.TEXT) -> RecordFiel
     return RecordField(key, f"{column}_folded", column.replace("_", " ").capitalize(), Family.TEXT, kind)
 
 
-def _instant(key: str, column: str, label: str) -> RecordField:
-    return RecordField(key, column, label, Family.DATE_TIME, FieldType.DATE_TIME)
+def _instant(key: str, column: str, label: str, verb: tuple[str, str] | None = None) -> RecordField:
+    return RecordField(key, column, label, Family.DATE_TIME, FieldType.DATE_TIME, verb)
 
 
 def _by_key(*fields: RecordField) -> Mapping[str, RecordField]:
     return {field.key: field for field in fields}
 
 
-_CREATED = replace(_instant("createdAt", "created_at", "Creation"), verb=("was created", "was not created"), required=True)
-_UPDATED = replace(_instant("updatedAt", "updated_at", "Last update"), verb=("was updated", "was not updated"), required=True)
+_CREATED = replace(_instant("createdAt", "created_at", "Created", ("was created", "was not created")), required=True)
+_UPDATED = replace(_instant("updatedAt", "updated_at", "Updated", ("was updated", "was not updated")), required=True)
 
 FIELDS: Mapping[RecordType, Mapping[str, RecordField]] = {
     RecordType.CONTACT: _by_key(
@@ -83,8 +83,8 @@ FIELDS: Mapping[RecordType, Mapping[str, RecordField]] = {
         replace(_text("title", "title"), required=True),
         _text("location", "location"),
         RecordField("status", "status", "Status", Family.STATUS, FieldType.DROPDOWN, required=True),
-        replace(_instant("startsAt", "starts_at", "Start"), verb=("starts", "does not start"), required=True),
-        replace(_instant("endsAt", "ends_at", "End"), verb=("ends", "does not end")),
+        replace(_instant("startsAt", "starts_at", "Starts", ("starts", "does not start")), required=True),
+        _instant("endsAt", "ends_at", "Ends", ("ends", "does not end")),
         _CREATED,
         _UPDATED,
     ),

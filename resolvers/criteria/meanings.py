@@ -10,8 +10,8 @@ from typing import Any
 
 from models.fields import DECIMAL_PLACES, to_day_number, to_units
 from models.text import fold, prefix_end
-from resolvers.criteria.anniversaries import Anniversary, anniversary_days, anniversary_instants
-from resolvers.criteria.checks import Check, Containing, Ending, OneOf, Present, Within
+from resolvers.criteria.anniversaries import DAY_TURNS, INSTANT_TURNS, Anniversary, anniversary_days, anniversary_instants
+from resolvers.criteria.checks import Check, Containing, Ending, OneOf, Present, Recurring, Within
 from resolvers.criteria.ranges import HIGHEST, LOWEST, Range, normalised
 from resolvers.criteria.time import Day, Now, Offset, day_number, moved, shifted, start_of_day
 
@@ -124,12 +124,12 @@ def instants_on(days: Iterable[Day], now: Now) -> list[Range]:
 
 def days_of_year(wanted: Anniversary, now: Now) -> Check:
     """Days whose anniversary is meant."""
-    return Within(anniversary_days(wanted, now.today))
+    return Recurring(anniversary_days(wanted, now.today), DAY_TURNS)
 
 
 def instants_of_year(wanted: Anniversary, now: Now) -> Check:
     """Instants on days whose anniversary is meant."""
-    return Within(anniversary_instants(wanted, now.today, now.zone))
+    return Recurring(anniversary_instants(wanted, now.today, now.zone), INSTANT_TURNS)
 
 
 def in_wholes(meaning: Meaning) -> Meaning:

@@ -1,7 +1,7 @@
 """The names that criteria refer to, as they are now: tags, custom fields, groups, users and the account's time zone."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,8 @@ USERS = "SELECT id, name FROM users WHERE account_id = :account AND id = ANY(:id
 LISTS_OF_GROUPS = ("memberOfAny", "memberOfAll", "memberOfNone")
 LISTS_OF_USERS = ("isAny", "isNone")
 
+HIDDEN = "a group you cannot view"
+
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
@@ -38,13 +40,23 @@ class FieldName:
     type: FieldType
     choices: tuple[str, ...] = ()
 
+    def not_offered(self, wanted: Sequence[str]) -> list[tuple[int, str]]:
+        """Those that are not among the field's choices, each with its place; a field without choices takes any."""
+        offered = {fold(choice) for choice in self.choices}
+        return [(index, choice) for index, choice in enumerate(wanted) if offered and fold(choice) not in offered]
+
 
 @dataclass(frozen=True, slots=True)
 class GroupName:
-    """A group, as far as criteria are concerned."""
+    """A group, as far as criteria are concerned; the name of a `hidden` one is words that stand for it."""
 
     name: str
     record_type: RecordType
+    hidden: bool = False
+
+    def without_name(self) -> "GroupName":
+        """The same group for somebody who may not know what it is called."""
+        return GroupName(HIDDEN, self.record_type, hidden=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,11 @@ class Vocabulary:
     fields: Mapping[str, FieldName] = field(default_factory=dict)
     groups: Mapping[int, GroupName] = field(default_factory=dict)
     users: Mapping[int, str] = field(default_factory=dict)
+
+    def naming(self, visible: Collection[int]) -> "Vocabulary":
+        """The same, where no groups have a name but the visible ones."""
+        groups = self.groups.items()
+        return replace(self, groups={number: found if number in visible else found.without_name() for number, found in groups})
 
 
 async def load_vocabulary(database: Database, account_id: int, documents: Iterable[Any]) -> Vocabulary:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from models.errors import ProblemCode
 from models.fields import DECIMAL_LIMIT, DECIMAL_PLACES
 from models.text import fold, prefix_end, storable
 from resolvers.criteria.place import Place, each, elements, members, together
+from resolvers.criteria.time import At, StartOf
 
 Operand = TypeVar("Operand")
 Read = Callable[[Any, Place], Operand]
@@ -25,6 +27,21 @@ class Span:
 
     low: Any
     high: Any
+
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether it ends before it begins, whenever one looks: of bounds that move with time nothing is said."""
+        match self.low, self.high:
+            case Decimal() as low, Decimal() as high:
+                return low > high
+            case date() as low, date() as high:
+                return low > high
+            case At(low), At(high):
+                return low > high
+            case StartOf(date() as low), StartOf(date() as high):
+                return low > high
+            case _:
+                return False
 
 
 def several(read: Read[Operand]) -> Read[tuple[Operand, ...]]:
@@ -105,10 +122,13 @@ def at_least_one(value: Any, place: Place) -> int:
 
 
 def span(read: Read[Any]) -> Read[Span]:
-    """Reads an object of two such values, `from` and `to`."""
+    """Reads an object of two such values, `from` and `to`, in this order."""
 
     def read_span(value: Any, place: Place) -> Span:
-        found = members(value, place, required=("from", "to"))
-        return Span(*together(partial(read, found[key], place.at(key)) for key in ("from", "to")))
+        given = members(value, place, required=("from", "to"))
+        found = Span(*together(partial(read, given[key], place.at(key)) for key in ("from", "to")))
+        if found.is_upside_down and not place.stored:
+            raise place.invalid("The range ends before it begins, so that nothing lies in it: swap `from` and `to`.")
+        return found
 
     return read_span

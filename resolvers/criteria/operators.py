@@ -28,7 +28,7 @@ class Quantifier(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """One row; the first word of `says` is a verb, which sentences inflect, and each {} is an operand."""
+    """One row; the first word of `says` is a verb, which sentences inflect, and each {} is an operand, {on} one with its preposition."""
 
     name: str
     read: Read[Any]
@@ -71,11 +71,11 @@ _DATE = (
 )
 _DATE_TIME = (
     Operator("before", moment, ask.below(instant), "is before {}"),
-    Operator("onOrBefore", moment, ask.up_to(instant), "is {} or earlier"),
+    Operator("onOrBefore", moment, ask.up_to(instant), "is {on} or earlier"),
     Operator("after", moment, ask.above(instant), "is after {}"),
-    Operator("onOrAfter", moment, ask.at_or_above(instant), "is {} or later"),
+    Operator("onOrAfter", moment, ask.at_or_above(instant), "is {on} or later"),
     Operator("between", span(moment), ask.between(instant, inclusive=False), "is from {} until {}"),
-    Operator("on", several(day), ask.within(ask.instants_on), "is {}", "notOn"),
+    Operator("on", several(day), ask.within(ask.instants_on), "is {on}", "notOn"),
     Operator("withinLast", positive(offset), ask.within(ask.last_instants), "is in the last {}"),
     Operator("withinNext", positive(offset), ask.within(ask.next_instants), "is in the next {}"),
     Operator("anniversary", anniversary, ask.instants_of_year, "is {} in any year"),
@@ -102,8 +102,8 @@ _TAGS = (
     IS_EMPTY,
 )
 _GROUPS = (
-    Operator("memberOfAny", several(group), ask.one_of, "is in group {}", "memberOfNone"),
-    Operator("memberOfAll", several(group), ask.one_of, "is in group {}", quantifier=Quantifier.EACH),
+    Operator("memberOfAny", several(group), ask.one_of, "is in {}", "memberOfNone"),
+    Operator("memberOfAll", several(group), ask.one_of, "is in {}", quantifier=Quantifier.EACH),
 )
 
 

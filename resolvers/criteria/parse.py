@@ -49,7 +49,7 @@ UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 4)  # what was accepted once stays v
 def parse(document: Any, vocabulary: Vocabulary, limits: CriteriaLimits, *, stored: bool = False) -> Tree:
     """The tree of a document in the shape of `CriteriaInput`; raises `Refused` with every problem found.
 
-    A `stored` document was accepted before: what it names and no longer exists matches nobody, and is not refused.
+    A `stored` document was accepted before: what it names and no longer exists is had by nobody, and is not refused.
     """
     place = Place(vocabulary, UNBOUNDED if stored else limits, RecordType.CONTACT, stored)
     if not stored:
@@ -177,10 +177,7 @@ def _kind_of(family: Family) -> CustomKind:
 
 
 def _check_choices(wanted: tuple[str, ...], place: Place, *, field: FieldName) -> None:
-    choices = {fold(choice) for choice in field.choices}
-    if not choices or place.stored:
-        return
-    unknown = [(index, choice) for index, choice in enumerate(wanted) if fold(choice) not in choices]
+    unknown = [] if place.stored else field.not_offered(wanted)
     if unknown:
         message = f"is not a choice of `{field.key}`. Its choices are {listed(field.choices)}."
         raise Refused([place.at(str(index)).problem(ProblemCode.NOT_FOUND, f"{quoted(choice)} {message}") for index, choice in unknown])

@@ -1,20 +1,22 @@
 """Criteria as a query: a condition for the ORM that selects exactly the records for which the tree is true.
 
 SQL has three truth values and criteria have two, so negation never meets a missing value: it is pushed down to the
-leaves, where it becomes `IS NOT TRUE`, or `NOT IN` over a subquery whose column is never null.
+leaves, where it becomes `IS NOT TRUE`, or the absence from a subquery whose column is never null.
 """
 
+from enum import Enum
 from typing import NamedTuple, assert_never
 
+from pypika_tortoise.terms import Term
 from tortoise.expressions import Q, ResolveContext
 from tortoise.query_utils import QueryModifier
 from typing_extensions import override
 
 from models import RecordType
-from resolvers.criteria.checks import InSql, OneOf, Present
+from resolvers.criteria.checks import FEW, InSql, OneOf, Present
 from resolvers.criteria.fields import TABLES
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
-from resolvers.criteria.sql import ForEachGiven, Parameter, Sql, joined
+from resolvers.criteria.sql import ForEachGiven, Holders, IsHolder, Parameter, Sql, joined
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
 
@@ -49,25 +51,70 @@ def criteria_query(tree: Tree, now: Now) -> Q:
     return CriteriaQuery(tree, now)
 
 
+class _Seek(Enum):
+    """When SQLite is to look up records one by one, instead of listing all that have such a value.
+
+    Only where the rows of a record are found by the one index that fits: unless it has been told to ANALYZE, SQLite would
+    otherwise rather read all rows with such a value anew for each record.
+    """
+
+    ABSENT = "for those who have none, who would be missing from a list"
+    ALWAYS = "nearly everybody has one"
+    NEVER = "another index fits too"
+
+
 class _Values(NamedTuple):
-    """Where the values of a source stand: the rows in scope have a record's id under `key` and a value in `column`."""
+    """Where the values of a source stand: the rows in scope have a record's id under `key` and a value in `column`.
+
+    `through` is the table that has the column, where it is not the one with the key. `account` narrows what a list is made
+    from; a single record has only rows of its own account.
+    """
 
     table: str
     key: str
     column: str
-    scope: Sql | None
+    scope: Sql | None = None
+    account: Sql | None = None
+    through: str | None = None
+    seek: _Seek = _Seek.ABSENT
 
     @property
     def qualified(self) -> str:
-        return _name(self.table, self.column)
+        return _name(self.through or self.table, self.column)
 
-    def holders(self, found: InSql, having: Sql | None = None) -> Sql:
-        """The ids of the records with a value for which this is true."""
-        key = _name(self.table, self.key)
-        scope = (self.scope, " AND ") if self.scope else ()
-        grouped = (f" GROUP BY {key} HAVING ", having) if having else ()
-        rows = Sql(f'"{self.table}" WHERE ', *scope, found.where, *grouped)
-        return Sql(ForEachGiven(found.given, key, rows)) if found.given else Sql(f"SELECT {key} FROM ", rows)  # noqa: S608  # our names
+    @property
+    def _key(self) -> str:
+        return _name(self.table, self.key)
+
+    @property
+    def _tables(self) -> str:
+        return f'"{self.through}" CROSS JOIN "{self.table}"' if self.through else f'"{self.table}"'
+
+    def held(self, record: str, found: InSql, *, negated: bool, least: int = 1) -> Sql:
+        """That a record has, or has not, so many values for which this is true."""
+        seeks = not found.given and (self.seek is _Seek.ALWAYS or (self.seek is _Seek.ABSENT and negated))
+        sought = self._replace(account=None)._holders(found) if seeks else None
+        return Sql(IsHolder(record, Holders(self._holders(found), sought, least), negated=negated))
+
+    def all_held(self, record: str, wanted: OneOf, *, negated: bool) -> Sql:
+        """That a record has all of these values, or lacks one of them."""
+        every = Sql(f" GROUP BY {self._key} HAVING COUNT(DISTINCT {self.qualified}) = ", Parameter(len(wanted.values)))
+        return Sql(IsHolder(record, Holders(Sql(self._holders(wanted.in_sql(self.qualified)), every)), negated=negated))
+
+    def _holders(self, found: InSql) -> Term:
+        rows = self._rows(found.where)
+        if found.given:
+            return ForEachGiven(found.given, self._key, rows, self._extent())
+        return Sql(f"SELECT {self._key} AS holder FROM ", rows)  # noqa: S608  # names of our own
+
+    def _extent(self) -> Sql:
+        rows = self._rows(Sql(f"{self.qualified} IS NOT NULL"))
+        least, greatest = (Sql(f"(SELECT {end}({self.qualified}) FROM ", rows, ")") for end in ("MIN", "MAX"))  # noqa: S608  # as above
+        return Sql("SELECT ", least, " AS least, ", greatest, " AS greatest")
+
+    def _rows(self, condition: Sql) -> Sql:
+        narrowed = [part for each in (self.account, self.scope) if each for part in (each, " AND ")]
+        return Sql(f"{self._tables} WHERE ", *narrowed, condition)
 
 
 class _Compiler:
@@ -86,9 +133,9 @@ class _Compiler:
             case Not():
                 return self.node(node.child, table, negated=not negated)
             case OfContact():
-                return _is_in(_name(table, "contact_id"), self._contacts(node.child), negated=negated)
+                return self._of_contact(node.child, _name(table, "contact_id"), negated=negated)
             case Related():
-                return _is_in(_name(table, "id"), self._contacts_with(node), negated=negated != node.negated)
+                return self._related(node, _name(table, "id"), negated=negated != node.negated)
             case Condition():
                 return self._condition(node, table, negated=negated != node.negated)
             case _:
@@ -97,15 +144,17 @@ class _Compiler:
     def _joined(self, nodes: tuple[Node, ...], table: str, *, negated: bool, word: str) -> Sql:
         return joined(word, [self.node(node, table, negated=negated) for node in nodes])
 
-    def _contacts(self, child: Node) -> Sql:
+    def _of_contact(self, child: Node, contact: str, *, negated: bool) -> Sql:
         table = TABLES[RecordType.CONTACT]
-        return _Values(table, "id", "", self._in_account(table)).holders(InSql(self.node(child, table, negated=False)))
+        found = InSql(self.node(child, table, negated=False))
+        return _Values(table, "id", "", account=self._in_account(table)).held(contact, found, negated=negated)
 
-    def _contacts_with(self, node: Related) -> Sql:
+    def _related(self, node: Related, contact: str, *, negated: bool) -> Sql:
         table = TABLES[RecordType.APPOINTMENT]
-        where = self.node(node.where, table, negated=False) if node.where else Sql("TRUE")
-        having = Sql("COUNT(*) >= ", Parameter(node.least)) if node.least > 1 else None
-        return _Values(table, "contact_id", "", self._in_account(table)).holders(InSql(where), having)
+        found = InSql(self.node(node.where, table, negated=False) if node.where else Sql("TRUE"))
+        seek = _Seek.ABSENT if node.where else _Seek.ALWAYS
+        values = _Values(table, "contact_id", "", account=self._in_account(table), seek=seek)
+        return values.held(contact, found, negated=negated, least=node.least)
 
     def _condition(self, condition: Condition, table: str, *, negated: bool) -> Sql:
         check = condition.check(self._now)
@@ -119,25 +168,26 @@ class _Compiler:
         values = self._values(condition)
         record = _name(table, "id")
         if isinstance(check, OneOf) and condition.operator.quantifier is not Quantifier.SOME:
-            found = _each(record, values, check=check, exactly=condition.operator.quantifier is Quantifier.EXACTLY)
-            return found.negate() if negated else found
-        return _is_in(record, values.holders(check.in_sql(values.qualified)), negated=negated)
+            exactly = condition.operator.quantifier is Quantifier.EXACTLY
+            return _each(record, values, check=check, exactly=exactly, negated=negated)
+        return values.held(record, check.in_sql(values.qualified), negated=negated)
 
     def _values(self, condition: Condition) -> _Values:
         match condition.source:
             case Column(record_type, field):
                 table = TABLES[record_type]
-                return _Values(table, "id", field.column, self._in_account(table))
+                return _Values(table, "id", field.column, account=self._in_account(table))
             case Custom(field_id, column):
-                return _Values("custom_values", "contact_id", column, Sql('"field_id" = ', Parameter(field_id)))
+                return _Values("custom_values", "contact_id", column, Sql('"field_id" = ', Parameter(field_id)), seek=_Seek.NEVER)
             case TaggedAt(tag_id):
                 return _Values("taggings", "contact_id", "tagged_at", Sql('"tag_id" = ', Parameter(tag_id)))
             case Tags():
-                # Ids of tags and groups belong to one account; a second condition would cost the covering index.
-                any_tag = condition.operator is IS_EMPTY
-                return _Values("taggings", "contact_id", "tag_id", self._in_account("taggings") if any_tag else None)
+                # Ids of tags belong to one account; a second condition would cost the covering index.
+                seek = _Seek.ALWAYS if condition.operator is IS_EMPTY else _Seek.ABSENT
+                return _Values("taggings", "contact_id", "tag_id", seek=seek)
             case Groups():
-                return _Values("group_members", "record_id", "group_id", None)
+                members = Sql('"group_members"."set_id" = "groups"."members_id"')
+                return _Values("group_members", "record_id", "id", members, through="groups")
             case _:
                 assert_never(condition.source)
 
@@ -145,19 +195,20 @@ class _Compiler:
         return Sql(_name(table, "account_id"), " = ", Parameter(self._account_id))
 
 
-def _each(record: str, values: _Values, *, check: OneOf, exactly: bool) -> Sql:
-    column = values.qualified
-    wanted = check.in_sql(column)
-    count = Sql(f"COUNT(DISTINCT {column}) = ", Parameter(len(check.values)))
-    found = _is_in(record, values.holders(wanted, count), negated=False)
-    if not exactly:
-        return found
-    other = InSql(Sql(f"{column} IS NOT NULL AND ", wanted.where.negate()))
-    return joined(" AND ", [found, _is_in(record, values.holders(other), negated=True)])
+def _each(record: str, values: _Values, *, check: OneOf, exactly: bool, negated: bool) -> Sql:
+    found = _has_each(record, values, check, negated=negated)
+    if exactly:
+        column = values.qualified
+        other = InSql(Sql(f"{column} IS NOT NULL AND ", check.in_sql(column).where.negate()))
+        found.append(values.held(record, other, negated=not negated))
+    return joined(" OR " if negated else " AND ", found)
 
 
-def _is_in(column: str, selected: Sql, *, negated: bool) -> Sql:
-    return Sql(column, " NOT IN (" if negated else " IN (", selected, ")")
+def _has_each(record: str, values: _Values, check: OneOf, *, negated: bool) -> list[Sql]:
+    if len(check.values) > FEW:
+        return [values.all_held(record, check, negated=negated)]
+    each = [OneOf(frozenset([value])) for value in sorted(check.values, key=str)]
+    return [values.held(record, one.in_sql(values.qualified), negated=negated) for one in each]
 
 
 def _name(table: str, column: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import chain, pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 # Stand for "unbounded"; beyond every stored number, day and instant, and still 64-bit integers.
 LOWEST = -(2**62)
@@ -13,6 +13,14 @@ Ranges = tuple[Range, ...]
 TextRanges = tuple[tuple[str, str], ...]
 
 Bound = TypeVar("Bound", int, str)
+
+
+class Turn(NamedTuple):
+    """A stretch of values, from `low` on and before `high`, in which ranges recur: so many units later than they are given."""
+
+    shift: int
+    low: int
+    high: int
 
 
 def normalised(ranges: Iterable[tuple[Bound, Bound]]) -> tuple[tuple[Bound, Bound], ...]:
@@ -38,3 +46,17 @@ def difference(one: Ranges, other: Ranges) -> Ranges:
     if one is other:
         return ()
     return tuple(pairwise(sorted(set(edges(one)) ^ set(edges(other)))))[::2]
+
+
+def turns(given: Range, *, period: int, within: Range) -> tuple[Turn, ...]:
+    """The stretches in which ranges that are given for a while recur, up to the ends of `within`: its first or last period."""
+    (first, last), (least, end) = given, within
+    earlier = (Turn(-shift, max(least, first - shift), first - shift + period) for shift in range(period, first - least + period, period))
+    later = (Turn(shift, last + shift - period, min(last + shift, end)) for shift in range(period, end - last + period, period))
+    return tuple(sorted((*earlier, Turn(0, first, last), *later)))
+
+
+def unrolled(ranges: Ranges, turns: Iterable[Turn]) -> Ranges:
+    """The ranges that recur in these turns, one by one."""
+    moved = ((max(low + turn.shift, turn.low), min(high + turn.shift, turn.high)) for turn in turns for low, high in ranges)
+    return tuple((low, high) for low, high in moved if low < high)

@@ -1,12 +1,14 @@
 """Criteria as one English sentence, with the names that tags, groups, users and fields have now."""
 
-from collections.abc import Mapping
-from typing import NamedTuple, assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, assert_never
+from zoneinfo import ZoneInfo
 
 from resolvers.criteria.fields import Family
 from resolvers.criteria.names import Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import Quantifier
+from resolvers.criteria.time import StartOf
 from resolvers.criteria.tree import (
     AllOf,
     AnyOf,
@@ -18,12 +20,11 @@ from resolvers.criteria.tree import (
     Not,
     OfContact,
     Related,
-    Source,
     TaggedAt,
     Tags,
     Tree,
 )
-from resolvers.criteria.words import counted, in_words, listing
+from resolvers.criteria.words import Direction, counted, direction, in_words, listing, on
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "is": ("is", "is not"),
@@ -32,10 +33,24 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "ends": ("ends", "does not end"),
     "exists": ("is not empty", "is empty"),
 }
-PLURAL_VERBS: Mapping[str, tuple[str, str]] = {
-    "contains": ("contain", "do not contain"),
-    "exists": ("are not empty", "are empty"),
+PLURALS: Mapping[str, str] = {
+    "is": "are",
+    "was": "were",
+    "does": "do",
+    "contains": "contain",
+    "starts": "start",
+    "ends": "end",
 }
+# What operators say of "3 days ago" and "3 days from now", where their usual words read badly.
+OF_DISTANCES: Mapping[tuple[str, Direction | None], str] = {
+    ("before", Direction.PAST): "is more than {}",
+    ("onOrBefore", Direction.PAST): "is at least {}",
+    ("after", Direction.PAST): "is later than {}",
+    ("before", Direction.FUTURE): "is earlier than {}",
+    ("after", Direction.FUTURE): "is more than {}",
+    ("onOrAfter", Direction.FUTURE): "is at least {}",
+}
+OF_WHOLE_DAYS = ("before", "onOrAfter")  # with these, the start of a day comes to the same as the day
 
 
 class Voice(NamedTuple):
@@ -43,10 +58,12 @@ class Voice(NamedTuple):
 
     owner: str = ""
     subject: str = ""
+    plural: bool = False
 
 
 TOP = Voice()
 IT = Voice("its ", "it ")
+THEY = Voice("their ", "they ", plural=True)
 THE_CONTACT = Voice("the contact's ", "the contact ")
 
 
@@ -108,57 +125,91 @@ def _related(node: Related, vocabulary: Vocabulary, *, negated: bool) -> str:
         words = "has no appointment" if negated else "has an appointment"
     else:
         words = f"has {'fewer than' if negated else 'at least'} {counted(node.least, 'appointment')}"
-    return f"{words} where {_enclosed(node.where, vocabulary, voice=IT)}" if node.where else words
+    voice = IT if node.least == 1 else THEY
+    return f"{words} where {_enclosed(node.where, vocabulary, voice=voice)}" if node.where else words
 
 
 def _condition(condition: Condition, vocabulary: Vocabulary, *, voice: Voice, negated: bool) -> str:
-    verb, _, pattern = condition.operator.says.partition(" ")
+    verb, _, rest = _said(condition, vocabulary).partition(" ")
     subject, verbs = _subject(condition, vocabulary, verb=verb)
-    words = _operands(condition, vocabulary)
-    opener = voice.subject if subject == "" else voice.owner
-    return " ".join(filter(None, [f"{opener}{subject}".rstrip(), verbs[negated], pattern.format(*words)]))
+    if subject:
+        return f"{voice.owner}{subject} {verbs[negated]} {rest}".rstrip()
+    return f"{voice.subject}{_plural(verbs[negated]) if voice.plural else verbs[negated]} {rest}".rstrip()
+
+
+def _plural(words: str) -> str:
+    verb, space, rest = words.partition(" ")
+    return PLURALS[verb] + space + rest
 
 
 def _subject(condition: Condition, vocabulary: Vocabulary, *, verb: str) -> tuple[str, tuple[str, str]]:
     """What the clause is about, and its verb with its opposite; no subject where the verb is about the record itself."""
     match condition.source:
         case Column(field=field):
-            if field.verb and verb == "is":
-                return "", field.verb
+            if field.verb:
+                positive, negative = field.verb
+                when = "" if verb == "is" else " at a known time"
+                return "", (positive + when, negative + when)
             return field.label[:1].lower() + field.label[1:], VERBS[verb]
         case Custom():
             known = vocabulary.fields.get(condition.source.key) if condition.source.field_id else None
             return known.label if known else f"deleted field {condition.source.key}", VERBS[verb]
         case TaggedAt():
-            name = vocabulary.tags.get(condition.source.tag_id, "a deleted tag")
+            name = vocabulary.tags.get(condition.source.tag_id, "with a deleted tag")
             return "", (f"was tagged {name}", f"was not tagged {name}")
         case Tags():
-            return "tags", PLURAL_VERBS[verb]
+            return "tags", (_plural(VERBS[verb][0]), _plural(VERBS[verb][1]))
         case Groups():
             return "", VERBS[verb]
         case _:
             assert_never(condition.source)
 
 
-def _operands(condition: Condition, vocabulary: Vocabulary) -> list[str]:
-    operand = condition.operand
+def _said(condition: Condition, vocabulary: Vocabulary) -> str:
+    """What the operator says, with the operands in their places; its verb is not inflected yet."""
+    says, operand, zone = condition.operator.says, condition.operand, vocabulary.zone
+    say, pattern = (on, says.replace("{on}", "{}")) if "{on}" in says else (in_words, says)
     if isinstance(operand, Span):
-        return [in_words(operand.low, vocabulary.zone), in_words(operand.high, vocabulary.zone)]
+        return pattern.format(say(operand.low, zone), say(operand.high, zone))
     if isinstance(operand, tuple):
         conjunction = "or" if condition.operator.quantifier is Quantifier.SOME else "and"
-        return [listing([_named(value, condition.source, vocabulary=vocabulary) for value in operand], conjunction)]
-    return [in_words(operand, vocabulary.zone)]
+        return pattern.format(listing(_names(condition, vocabulary, say=say), conjunction))
+    if isinstance(operand, StartOf) and condition.operator.name in OF_WHOLE_DAYS:
+        operand = operand.day
+    return OF_DISTANCES.get((condition.operator.name, direction(operand)), pattern).format(say(operand, zone))
 
 
-def _named(value: object, source: Source, *, vocabulary: Vocabulary) -> str:
-    match source, value:
-        case Tags(), int():
-            return vocabulary.tags.get(value, "a deleted tag")
-        case Groups(), int():
-            return vocabulary.groups[value].name if value in vocabulary.groups else "a deleted group"
-        case Column(field=field), int() if field.family is Family.REFERENCE:
-            return vocabulary.users.get(value, "a deleted user")
-        case Column(field=field), str() if field.family is Family.STATUS:
-            return value.lower().replace("_", " ")
+def _names(condition: Condition, vocabulary: Vocabulary, *, say: Callable[[Any, ZoneInfo], str]) -> list[str]:
+    """The values of a list as people know them; those that no longer exist are only counted."""
+    values = dict.fromkeys(condition.operand)
+    match condition.source:
+        case Tags():
+            return _known(values, vocabulary.tags, noun="tag")
+        case Groups():
+            return _group_names(values, vocabulary)
+        case Column(field=field) if field.family is Family.REFERENCE:
+            return _known(values, vocabulary.users, noun="user")
+        case Column(field=field) if field.family is Family.STATUS:
+            return [value.lower().replace("_", "-") for value in values]
         case _:
-            return in_words(value, vocabulary.zone)
+            return [say(value, vocabulary.zone) for value in values]
+
+
+def _known(ids: Iterable[int], names: Mapping[int, str], *, noun: str) -> list[str]:
+    known = [names[number] for number in ids if number in names]
+    gone = sum(number not in names for number in ids)
+    return [*known, *_deleted(gone, noun)]
+
+
+def _deleted(count: int, noun: str) -> list[str]:
+    return [f"a deleted {noun}" if count == 1 else counted(count, f"deleted {noun}")] if count else []
+
+
+def _group_names(ids: Iterable[int], vocabulary: Vocabulary) -> list[str]:
+    """Names behind the word "group"; then what stands for those that have none here."""
+    groups = [vocabulary.groups.get(number) for number in ids]
+    names = [group.name for group in groups if group and not group.hidden]
+    hidden = dict.fromkeys(group.name for group in groups if group and group.hidden)
+    if names:
+        names[0] = f"group {names[0]}"
+    return [*names, *hidden, *_deleted(groups.count(None), "group")]

@@ -1,6 +1,7 @@
 """SQL as the ORM's query builder takes it: text of our own in which every value is a parameter, rendered for the engine at hand."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 from pypika_tortoise.context import SqlContext
@@ -9,6 +10,8 @@ from pypika_tortoise.terms import Criterion, Term, ValueWrapper
 from typing_extensions import override
 
 Value = str | int | bool
+
+STRETCHES = (("turn.low", "turn.high"), ("given.low + turn.shift", "given.high + turn.shift"))
 
 
 class Sql(Criterion):
@@ -67,8 +70,9 @@ class LikeAny(Term):
     def get_sql(self, ctx: SqlContext) -> str:
         if _is_postgresql(ctx):
             return f"{self.column} LIKE ANY({_array(ctx, self.patterns)})"
-        given = _json(ctx, self.patterns)
-        return rf"EXISTS (SELECT 1 FROM json_each({given}) AS given WHERE {self.column} LIKE given.value ESCAPE '\')"  # noqa: S608  # as above
+        # Without MATERIALIZED the patterns would be parsed for each record.
+        given = f"WITH given AS MATERIALIZED (SELECT value FROM json_each({_json(ctx, self.patterns)}))"  # noqa: S608  # as above
+        return rf"EXISTS ({given} SELECT 1 FROM given WHERE {self.column} LIKE given.value ESCAPE '\')"  # noqa: S608  # as above
 
 
 class Given(Term):
@@ -80,32 +84,89 @@ class Given(Term):
 
     @override
     def get_sql(self, ctx: SqlContext) -> str:
-        if _is_postgresql(ctx):
-            lows, highs = zip(*self.ranges, strict=True)
-            return f"unnest({_array(ctx, lows)}, {_array(ctx, highs)}) AS given(low, high)"
-        cells = "json_extract(value, '$[0]') AS low, json_extract(value, '$[1]') AS high"
-        return f"(SELECT {cells} FROM json_each({_json(ctx, self.ranges)})) AS given"  # noqa: S608  # as above
+        return _table(ctx, "given", ("low", "high"), self.ranges)
+
+
+class GivenInTurns(Given):
+    """Ranges that recur, so many units later in each turn, as the same table; only those that meet what is `extent`.
+
+    `extent` is a row with the least and the greatest value there is: without it, all the years of the calendar would be tried.
+    """
+
+    def __init__(self, ranges: Sequence[tuple[int, int]], turns: Sequence[tuple[int, int, int]]) -> None:
+        super().__init__(ranges)
+        self.turns = [tuple(turn) for turn in turns]
+
+    @override
+    def get_sql(self, ctx: SqlContext) -> str:
+        later, earlier = ("GREATEST", "LEAST") if _is_postgresql(ctx) else ("max", "min")
+        ends = f"{later}(given.low + turn.shift, turn.low) AS low, {earlier}(given.high + turn.shift, turn.high) AS high"
+        tables = f"{_table(ctx, 'turn', ('shift', 'low', 'high'), self.turns)} CROSS JOIN {super().get_sql(ctx)}"
+        met = " AND ".join(f"{high} > extent.least AND {low} <= extent.greatest" for low, high in STRETCHES)
+        return f"(SELECT {ends} FROM extent CROSS JOIN {tables} WHERE {met}) AS given"  # noqa: S608  # as above
 
 
 class ForEachGiven(Term):
-    """A SELECT of a key from some rows that refer to `given`, in a form that makes each engine look them up range by range.
+    """A SELECT of a key, as `holder`, from some rows that refer to `given`, which makes each engine look them up range by range.
 
     Left to itself PostgreSQL takes every range for a ninth of the table, and compares each row with each range.
     """
 
-    def __init__(self, given: Given, key: str, rows: Term) -> None:
+    def __init__(self, given: Given, key: str, rows: Term, extent: Term) -> None:
         super().__init__()
         self.given = given
         self.key = key
         self.rows = rows
+        self.extent = extent
 
     @override
     def get_sql(self, ctx: SqlContext) -> str:
+        known = f"WITH extent AS ({self.extent.get_sql(ctx)}) " if isinstance(self.given, GivenInTurns) else ""
         given, rows = self.given.get_sql(ctx), self.rows.get_sql(ctx)
         if _is_postgresql(ctx):
-            found = f"SELECT {self.key} AS key FROM {rows} OFFSET 0"  # noqa: S608  # as above
-            return f"SELECT found.key FROM {given} CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608  # as above
-        return f"SELECT {self.key} FROM {given} CROSS JOIN {rows}"  # noqa: S608  # as above
+            found = f"SELECT {self.key} AS holder FROM {rows} OFFSET 0"  # noqa: S608  # as above
+            return f"{known}SELECT found.holder FROM {given} CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608  # as above
+        return f"{known}SELECT {self.key} AS holder FROM {given} CROSS JOIN {rows}"  # noqa: S608  # as above
+
+
+class Holders(NamedTuple):
+    """A SELECT of every `holder`; the same to be asked about one at a time, where SQLite should; and how often one must be there."""
+
+    listed: Term
+    sought: Term | None = None
+    least: int = 1
+
+
+class IsHolder(Term):
+    """That a record is, or is not, a holder.
+
+    PostgreSQL plans EXISTS as a join, in whichever direction is short; NOT IN would be a list that it searches from end to end
+    for every record once it is too large for its memory. SQLite does as it is told: a list to start from finds the holders.
+    """
+
+    def __init__(self, record: str, holders: Holders, *, negated: bool) -> None:
+        super().__init__()
+        self.record = record
+        self.holders = holders
+        self.inverse = "NOT " if negated else ""
+
+    @override
+    def get_sql(self, ctx: SqlContext) -> str:
+        if _is_postgresql(ctx):
+            return self._exists(self._list(ctx))
+        if self.holders.sought:
+            return self._exists(self.holders.sought.get_sql(ctx), self._often(ctx, " LIMIT 1 OFFSET {} - 1"))
+        return f"{self.record} {self.inverse}IN ({self._list(ctx)})"
+
+    def _list(self, ctx: SqlContext) -> str:
+        listed, often = self.holders.listed.get_sql(ctx), self._often(ctx, " GROUP BY holder HAVING COUNT(*) >= {}")
+        return f"SELECT holder FROM ({listed}) AS each{often}" if often else listed  # noqa: S608  # as above
+
+    def _exists(self, holders: str, often: str = "") -> str:
+        return f"{self.inverse}EXISTS (SELECT 1 FROM ({holders}) AS held WHERE held.holder = {self.record}{often})"  # noqa: S608  # as above
+
+    def _often(self, ctx: SqlContext, clause: str) -> str:
+        return clause.format(Parameter(self.holders.least).get_sql(ctx)) if self.holders.least > 1 else ""
 
 
 def joined(separator: str, conditions: Sequence[Sql]) -> Sql:
@@ -130,6 +191,15 @@ def _type(value: Value) -> str:
 
 def _array(ctx: SqlContext, values: Sequence[Value]) -> str:
     return f"{_placeholder(ctx, list(values))}::{_type(values[0])}[]"
+
+
+def _table(ctx: SqlContext, name: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> str:
+    """Rows as a table to select from."""
+    if _is_postgresql(ctx):
+        arrays = ", ".join(_array(ctx, column) for column in zip(*rows, strict=True))
+        return f"unnest({arrays}) AS {name}({', '.join(columns)})"
+    cells = ", ".join(f"json_extract(value, '$[{index}]') AS {column}" for index, column in enumerate(columns))
+    return f"(SELECT {cells} FROM json_each({_json(ctx, rows)})) AS {name}"  # noqa: S608  # as above
 
 
 def _json(ctx: SqlContext, values: Sequence[object]) -> str:

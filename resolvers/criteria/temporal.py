@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from resolvers.criteria.anniversaries import Anniversary
-from resolvers.criteria.checks import Within
+from resolvers.criteria.checks import Recurring, Within
 from resolvers.criteria.operands import Span
-from resolvers.criteria.ranges import Ranges, difference
+from resolvers.criteria.ranges import Ranges, difference, unrolled
 from resolvers.criteria.time import At, FromNow, FromToday, NamedDay, Now, Offset, StartOf
 from resolvers.criteria.tree import Condition, Tree, conditions
 
@@ -23,8 +23,13 @@ def temporal_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
 
 def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
     """The stored values for which the leaf's truth differs between two moments, or two time zones."""
-    one, other = leaf.check(before), leaf.check(after)
-    return difference(one.ranges, other.ranges) if isinstance(one, Within) and isinstance(other, Within) else ()
+    match leaf.check(before), leaf.check(after):
+        case Within(one), Within(other):
+            return difference(one, other)
+        case Recurring(one, turns), Recurring(other):
+            return unrolled(difference(one, other), turns)
+        case _:
+            return ()
 
 
 def moves(condition: Condition) -> bool:

@@ -1,15 +1,17 @@
 """What a write has touched: the record that settling works from."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from models import ChangeCause, RecordType
 from models.database import Database
-from resolvers.criteria.mentions import Mention
+from resolvers.criteria.mentions import EXISTENCE, Mention
+from resolvers.membership.alteration import Values
 
-ANY_APPOINTMENT = Mention("appointment", "*")
+ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
+UPDATED_AT = Mention("contact", "updated_at")
 
 
 @dataclass(slots=True)
@@ -25,26 +27,37 @@ class Change:
     cause: ChangeCause
     at: datetime
     touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
+    before: dict[int, dict[Mention, Values]] = field(default_factory=lambda: defaultdict(dict))
     suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
     deleted: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
     stale_groups: set[int] = field(default_factory=set)
     edited_groups: set[int] = field(default_factory=set)
-    dropped_groups: set[int] = field(default_factory=set)
+    recompiled_groups: set[int] = field(default_factory=set)
+    announced_groups: set[int] = field(default_factory=set)
 
     async def lock_contacts(self, contact_ids: Iterable[int]) -> set[int]:
         """Lock these contacts, ascending by id, until the write ends; returns the ids that exist in the account."""
         lock = " FOR NO KEY UPDATE" if self.database.engine == "postgresql" else ""
         rows = await self.database.rows(
-            f"SELECT id FROM contacts WHERE account_id = :account AND id = ANY(:ids) ORDER BY id{lock}",  # noqa: S608  # a constant
+            f"SELECT id, updated_at FROM contacts WHERE account_id = :account AND id = ANY(:ids) ORDER BY id{lock}",  # noqa: S608  # a constant
             account=self.account_id,
             ids=sorted(set(contact_ids)),
         )
+        for row in rows:
+            self.recall(row["id"], {UPDATED_AT: (row["updated_at"],)})
         return {row["id"] for row in rows}
 
     def touch(self, contact_id: int, *mentions: Mention) -> None:
         """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
         self.touched[contact_id].update(mentions)
+
+    def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
+        """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.
+
+        What was said first holds. Values that nobody recalls count as any.
+        """
+        self.before[contact_id] = {**before, **self.before[contact_id]}
 
     def create(self, record_type: RecordType, contact_id: int) -> None:
         """Say that a contact, or an appointment of a locked contact, has come to be."""
@@ -62,13 +75,18 @@ class Change:
 
     def redefine(self, *group_ids: int) -> None:
         """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""
+        self.recompile(*group_ids)
         self.stale_groups.update(group_ids)
+
+    def recompile(self, *group_ids: int) -> None:
+        """Say that what is stored of these groups' definitions has changed, and that their memberships are seen to."""
+        self.recompiled_groups.update(group_ids)
 
     def edit(self, group_id: int) -> None:
         """Say that a group's own criteria changed: watchers hear of that before the joins and leaves that follow."""
         self.edited_groups.add(group_id)
-        self.stale_groups.add(group_id)
+        self.redefine(group_id)
 
-    def drop(self, group_id: int) -> None:
-        """Say that a group is gone, with its members and its log."""
-        self.dropped_groups.add(group_id)
+    def announce(self, *group_ids: int) -> None:
+        """Say that watchers of these groups have to look, for settling will not know."""
+        self.announced_groups.update(group_ids)

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from datetime import datetime
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from models import RecordType
 from models.database import Database
 from models.fields import to_microseconds
+from resolvers.criteria.ranges import Ranges
 from resolvers.criteria.temporal import boundaries
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Tags
@@ -17,10 +18,26 @@ ADVANCE = "UPDATE clock SET now = :at WHERE now < :at"
 SETTLED = "UPDATE clock SET settled = :at WHERE settled < :at"
 READ = "SELECT now, settled FROM clock"
 
-CONTACTS = "SELECT id FROM contacts WHERE account_id = :account AND {column} >= :low AND {column} < :high"
-APPOINTMENTS = "SELECT contact_id AS id FROM appointments WHERE account_id = :account AND {column} >= :low AND {column} < :high"
-CUSTOM_VALUES = "SELECT contact_id AS id FROM custom_values WHERE field_id = :key AND {column} >= :low AND {column} < :high"
-TAGGINGS = "SELECT contact_id AS id FROM taggings WHERE tag_id = :key AND tagged_at >= :low AND tagged_at < :high"
+# All ranges of a condition are looked up by one statement, because an anniversary has one for each year of the calendar.
+SCAN = """
+    SELECT {contact} AS id FROM ROWS(:spans AS span(low bigint, high bigint)) CROSS JOIN {rows} AND {column} >= low AND {column} < high
+"""
+EXTENT = "SELECT min({column}) AS least, max({column}) AS greatest FROM {rows}"
+CONTACTS = "contacts WHERE account_id = :account"
+APPOINTMENTS = "appointments WHERE account_id = :account"
+CUSTOM_VALUES = "custom_values WHERE field_id = :key"
+TAGGINGS = "taggings WHERE tag_id = :key"
+
+FEW = 8  # ranges that are looked up without asking first between which values there is anything
+
+
+class Place(NamedTuple):
+    """Where the values of a source stand: the column of the contact's id, the rows, their key, and the column of the values."""
+
+    contact: str
+    rows: str
+    column: str
+    key: int = 0
 
 
 async def start(database: Database, at: datetime) -> None:
@@ -31,6 +48,11 @@ async def start(database: Database, at: datetime) -> None:
 async def advance(database: Database, at: datetime) -> tuple[int, int]:
     """Move the clock to `at`, never back; returns up to when membership is settled, and the present logical time."""
     await database.rows(ADVANCE, at=to_microseconds(at))
+    return await read_span(database)
+
+
+async def read_span(database: Database) -> tuple[int, int]:
+    """Up to when membership is settled, and the present logical time: the same unless a step is being made or was broken off."""
     row = await database.row(READ)
     return row["settled"], row["now"]
 
@@ -43,29 +65,44 @@ async def mark_settled(database: Database, at: int) -> None:
 async def affected(database: Database, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> dict[int, set[int]]:
     """The groups to judge anew, by contact, because time passed over a boundary of one of their conditions.
 
-    One index range scan for each boundary of each distinct temporal condition.
+    One statement for each distinct temporal condition with boundaries in the span, a range scan of an index for each of them.
     """
     before, after = (Now(instant, definitions.zone) for instant in span)
     found: defaultdict[int, set[int]] = defaultdict(set)
     for leaf, group_ids in definitions.temporal.items():
-        statement, key = _scan(leaf.source)
-        for low, high in boundaries(leaf, before, after):
-            for row in await database.rows(statement, account=account_id, key=key, low=low, high=high):
-                found[row["id"]] |= group_ids
+        for contact_id in await _between(database, account_id, _place(leaf.source), boundaries(leaf, before, after)):
+            found[contact_id] |= group_ids
     return found
 
 
-def _scan(source: Source) -> tuple[str, int]:
-    """The statement that finds contacts by a range of this source's values, and the field or tag it is about."""
+async def _between(database: Database, account_id: int, place: Place, ranges: Ranges) -> list[int]:
+    """The contacts with a value in one of these ranges."""
+    if len(ranges) > FEW:
+        extent = await database.row(EXTENT.format(**place._asdict()), account=account_id, key=place.key)
+        ranges = _within(ranges, extent["least"], extent["greatest"])
+    if not ranges:
+        return []
+    spans = [{"low": low, "high": high} for low, high in ranges]
+    return [row["id"] for row in await database.rows(SCAN.format(**place._asdict()), account=account_id, key=place.key, spans=spans)]
+
+
+def _within(ranges: Ranges, least: int | None, greatest: int | None) -> Ranges:
+    """The ranges in which there can be a value."""
+    if least is None or greatest is None:
+        return ()
+    return tuple((low, high) for low, high in ranges if low <= greatest and least < high)
+
+
+def _place(source: Source) -> Place:
     match source:
         case Column(record_type=RecordType.CONTACT):
-            return CONTACTS.format(column=source.column), 0
+            return Place("id", CONTACTS, source.column)
         case Column():
-            return APPOINTMENTS.format(column=source.column), 0
+            return Place("contact_id", APPOINTMENTS, source.column)
         case Custom():
-            return CUSTOM_VALUES.format(column=source.column), source.field_id
+            return Place("contact_id", CUSTOM_VALUES, source.column, source.field_id)
         case TaggedAt():
-            return TAGGINGS, source.tag_id
+            return Place("contact_id", TAGGINGS, "tagged_at", source.tag_id)
         case Tags() | Groups():
             raise AssertionError("tags and groups have no value that time could pass over")
         case _:

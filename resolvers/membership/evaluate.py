@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from models import RecordType
@@ -10,6 +10,7 @@ from resolvers.criteria.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.mentions import Mention
 from resolvers.criteria.time import Now
 from resolvers.membership.index import AccountDefinitions, Definition
+from resolvers.membership.pace import paced
 
 Record = ContactFacts | AppointmentFacts
 Memberships = dict[int, set[int]]  # record ids by group id
@@ -28,7 +29,10 @@ class Flips:
 
 
 class Judgement:
-    """Evaluates candidate groups from the lowest rank up, so that a group sees the flips of the groups it depends on."""
+    """Evaluates candidate groups from the lowest rank up, so that a group sees the flips of the groups it depends on.
+
+    `stored` holds the present members of every group that may be judged; no other is.
+    """
 
     def __init__(self, definitions: AccountDefinitions, now: Now, stored: Memberships) -> None:
         self._definitions = definitions
@@ -45,15 +49,19 @@ class Judgement:
                 heapq.heappush(self._queue, (self._definitions.rank(group_id), group_id))
             self._suspects[group_id][facts.id] = facts
 
-    def decide(self) -> Flips:
+    async def decide(self) -> Flips:
         """Judge until nothing is suspected any more."""
-        while self._queue:
-            _, group_id = heapq.heappop(self._queue)
-            self._judge(self._definitions.groups[group_id], self._suspects.pop(group_id))
+        async for definition, suspects in paced(self._in_order()):
+            self._judge(definition, suspects)
         return self.flips
 
+    def _in_order(self) -> Iterator[tuple[Definition, dict[int, ContactFacts]]]:
+        while self._queue:
+            _, group_id = heapq.heappop(self._queue)
+            yield self._definitions.groups[group_id], self._suspects.pop(group_id)
+
     def _judge(self, definition: Definition, suspects: dict[int, ContactFacts]) -> None:
-        stored = self._stored.get(definition.group_id, set())
+        stored = self._stored[definition.group_id]
         for contact_id in sorted(suspects):
             facts = suspects[contact_id]
             for record in records_of(facts, definition.record_type):
@@ -68,7 +76,7 @@ class Judgement:
 
     def _follow(self, group_id: int, facts: ContactFacts, *, joins: bool) -> None:
         (facts.groups.add if joins else facts.groups.discard)(group_id)
-        self.suspect(facts, self._definitions.candidates([Mention("group", group_id)]))
+        self.suspect(facts, self._definitions.mentioning(Mention("group", group_id)) & self._stored.keys())
 
 
 def records_of(facts: ContactFacts, record_type: RecordType) -> Iterable[Record]:

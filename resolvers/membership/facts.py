@@ -1,7 +1,7 @@
 """Reading what conditions look at, for some contacts, in a constant number of statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from models import RecordType
@@ -22,32 +22,16 @@ CUSTOM_VALUES = """
     FROM custom_values WHERE contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
 """
 MEMBERSHIPS = """
-    SELECT record_id, group_id FROM group_members JOIN groups ON groups.id = group_id
+    SELECT record_id, groups.id AS group_id FROM group_members JOIN groups ON groups.members_id = set_id
     WHERE record_id = ANY(:ids) AND record_type = 'CONTACT' AND groups.account_id = :account
 """
 
 
 async def read_facts(database: Database, account_id: int, ids: Iterable[int], needed: Needs) -> dict[int, ContactFacts]:
     """The facts of those of these contacts that exist, with what is needed and nothing more."""
-    reader = _Reader(database, account_id, sorted(ids))
-    contacts = await reader.rows(CONTACTS)
-    tags = await reader.tags() if needed.tags else {}
-    custom = await reader.custom() if needed.custom else {}
-    groups = await reader.groups() if needed.groups else {}
-    facts = {
-        row["id"]: ContactFacts(
-            id=row["id"],
-            values=row,
-            tags=tags.get(row["id"], {}),
-            custom=custom.get(row["id"], {}),
-            appointments=[],
-            groups=groups.get(row["id"], set()),
-        )
-        for row in contacts
-    }
-    if needed.appointments:
-        await reader.attach_appointments(facts)
-    return facts
+    reader = FactsReader(database, account_id, ids)
+    await reader.read(needed)
+    return reader.facts
 
 
 def needs_of(definitions: Iterable[Definition]) -> Needs:
@@ -60,43 +44,75 @@ def needs_of(definitions: Iterable[Definition]) -> Needs:
     return needed
 
 
-class _Reader:
-    """Statements about one set of contacts."""
+class FactsReader:
+    """Reads the facts of some contacts as they turn out to be needed, nothing twice, in one statement for each kind of facts."""
 
-    def __init__(self, database: Database, account_id: int, ids: list[int]) -> None:
+    def __init__(self, database: Database, account_id: int, ids: Iterable[int]) -> None:
         self._database = database
         self._account_id = account_id
-        self._ids = ids
+        self._ids = sorted(ids)
+        self.facts: dict[int, ContactFacts] = {}
+        self.loaded: Needs | None = None  # beyond the columns; None before these are read
 
-    async def rows(self, statement: str) -> list[dict[str, Any]]:
+    async def read(self, needed: Needs) -> Needs:
+        """Have the columns, and what is needed beyond them; returns all that has been read."""
+        loaded = self.loaded
+        if loaded is None:
+            await self._read_contacts()
+            loaded = Needs()
+        for read, wanted in (
+            (self._read_tags, needed.tags and not loaded.tags),
+            (self._read_custom, needed.custom and not loaded.custom),
+            (self._read_groups, needed.groups and not loaded.groups),
+            (self._read_appointments, needed.appointments and not loaded.appointments),
+        ):
+            if wanted:
+                await read()
+        self.loaded = loaded | needed
+        return self.loaded
+
+    def keep_only(self, ids: Iterable[int]) -> None:
+        """Forget all other contacts."""
+        self._ids = sorted(ids)
+        self.facts = {contact_id: self.facts[contact_id] for contact_id in self._ids}
+
+    async def _rows(self, statement: str) -> list[dict[str, Any]]:
         return await self._database.rows(statement, ids=self._ids, account=self._account_id)
 
-    async def tags(self) -> dict[int, dict[int, int]]:
-        found: defaultdict[int, dict[int, int]] = defaultdict(dict)
-        for row in await self.rows(TAGGINGS):
-            found[row["contact_id"]][row["tag_id"]] = row["tagged_at"]
-        return found
+    async def _read_contacts(self) -> None:
+        for row in await self._rows(CONTACTS):
+            self.facts[row["id"]] = ContactFacts(id=row["id"], values=row, appointments=[])
 
-    async def custom(self) -> dict[int, dict[int, tuple[str | int | bool, ...]]]:
+    async def _read_tags(self) -> None:
+        found: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for row in await self._rows(TAGGINGS):
+            found[row["contact_id"]][row["tag_id"]] = row["tagged_at"]
+        for facts in self._with(found):
+            facts.tags = found[facts.id]
+
+    async def _read_custom(self) -> None:
         found: defaultdict[int, dict[int, tuple[str | int | bool, ...]]] = defaultdict(dict)
-        for row in await self.rows(CUSTOM_VALUES):
+        for row in await self._rows(CUSTOM_VALUES):
             values = found[row["contact_id"]]
             values[row["field_id"]] = (*values.get(row["field_id"], ()), _stored(row))
-        return found
+        for facts in self._with(found):
+            facts.custom = found[facts.id]
 
-    async def groups(self) -> dict[int, set[int]]:
-        found: defaultdict[int, set[int]] = defaultdict(set)
-        for row in await self.rows(MEMBERSHIPS):
-            found[row["record_id"]].add(row["group_id"])
-        return found
+    async def _read_groups(self) -> None:
+        for row in await self._rows(MEMBERSHIPS):
+            if facts := self.facts.get(row["record_id"]):
+                facts.groups.add(row["group_id"])
 
-    async def attach_appointments(self, facts: dict[int, ContactFacts]) -> None:
+    async def _read_appointments(self) -> None:
         attached: defaultdict[int, list[AppointmentFacts]] = defaultdict(list)
-        for row in await self.rows(APPOINTMENTS):
-            if contact := facts.get(row["contact_id"]):
+        for row in await self._rows(APPOINTMENTS):
+            if contact := self.facts.get(row["contact_id"]):
                 attached[contact.id].append(AppointmentFacts(id=row["id"], values=row, contact=contact))
-        for contact_id, appointments in attached.items():
-            facts[contact_id].appointments = appointments
+        for facts in self._with(attached):
+            facts.appointments = attached[facts.id]
+
+    def _with(self, found: Mapping[int, object]) -> Iterator[ContactFacts]:
+        return (self.facts[contact_id] for contact_id in found if contact_id in self.facts)
 
 
 def _stored(row: dict[str, Any]) -> str | int | bool:

@@ -10,6 +10,11 @@ SPACE = 7_267_002
 
 SHARE = "SELECT pg_advisory_xact_lock_shared(:space, :key)"
 TAKE = "SELECT pg_advisory_xact_lock(:space, :key)"
+KEPT = """
+    SELECT DISTINCT CAST(objid AS bigint) AS key FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND classid = CAST(:space AS oid) AND objsubid = 2 AND granted AND datname = current_database()
+    ORDER BY key
+"""
 
 
 async def share(database: Database, account_id: int) -> None:
@@ -22,6 +27,16 @@ async def take(database: Database, account_id: int) -> None:
     """Wait for the account's writers to finish, and hold off new ones until the transaction ends."""
     if database.engine == "postgresql":
         await database.rows(TAKE, space=SPACE, key=_key(account_id))
+
+
+async def wait_for_writers(database: Database) -> None:
+    """Return once every write that is running now, in any account, has ended; later ones are not held off."""
+    if database.engine == "sqlite":
+        async with database.transaction():
+            return
+    for row in await database.rows(KEPT, space=SPACE):
+        async with database.transaction():
+            await database.rows(TAKE, space=SPACE, key=row["key"])
 
 
 def _key(account_id: int) -> int:

@@ -27,14 +27,17 @@ APPEND_EVENTS = """
     FROM ROWS(:events AS event(group_id bigint, epoch text, position bigint, kind text, from_version bigint, to_version bigint,
                                member_count bigint, cause text, joined text, leaving text))
 """
+# Who is a member already when a next membership is made stays one since then.
 INSERT_MEMBERS = """
-    INSERT INTO group_members (account_id, group_id, record_id, joined_at)
-    SELECT CAST(:account AS bigint), group_id, record_id, CAST(:at AS bigint)
-    FROM ROWS(:members AS member(group_id bigint, record_id bigint))
+    INSERT INTO group_members (account_id, set_id, record_id, joined_at)
+    SELECT groups.account_id, groups.members_id, member.record_id, coalesce(stays.joined_at, CAST(:at AS bigint))
+    FROM ROWS(:members AS member(group_id bigint, record_id bigint)) JOIN groups ON groups.id = member.group_id
+    LEFT JOIN groups AS present ON present.id = groups.replaces_id
+    LEFT JOIN group_members AS stays ON stays.set_id = present.members_id AND stays.record_id = member.record_id
 """
 DELETE_MEMBERS = """
-    DELETE FROM group_members WHERE (group_id, record_id) IN
-    (SELECT group_id, record_id FROM ROWS(:members AS member(group_id bigint, record_id bigint)))
+    DELETE FROM group_members WHERE (set_id, record_id) IN
+    (SELECT members_id, record_id FROM ROWS(:members AS member(group_id bigint, record_id bigint)) JOIN groups ON groups.id = group_id)
 """
 
 
@@ -79,7 +82,15 @@ class Head:
 
 
 async def append(change: Change, flips: Flips, edited: Collection[int] = ()) -> list[int]:
-    """Log and carry out the flips, as the last statements before commit; returns the groups whose logs have grown.
+    """Log and carry out the flips, as the last statements before commit; returns the groups whose logs have grown."""
+    grown = await record(change, flips, edited)
+    if grown:
+        await carry_out(change, flips)
+    return grown
+
+
+async def record(change: Change, flips: Flips, edited: Collection[int] = ()) -> list[int]:
+    """Log the flips and advance the heads; returns the groups whose logs have grown.
 
     The groups in `edited` first get an entry that says so. Groups are locked in ascending order, which keeps
     concurrent writers from waiting for each other in a circle.
@@ -93,14 +104,13 @@ async def append(change: Change, flips: Flips, edited: Collection[int] = ()) -> 
     events = [event for head in heads for event in _events(head, change.cause, flips, edited=head.id in edited)]
     await database.rows(ADVANCE_HEADS, heads=[head.row() for head in heads])
     await database.rows(APPEND_EVENTS, account=change.account_id, events=events, at=to_microseconds(change.at))
-    await carry_out(change, flips)
     return [head.id for head in heads]
 
 
 async def carry_out(change: Change, flips: Flips) -> None:
     """Insert those who join and delete those who leave."""
     for joined in _chunks(_pairs(flips.joined)):
-        await change.database.rows(INSERT_MEMBERS, account=change.account_id, members=joined, at=to_microseconds(change.at))
+        await change.database.rows(INSERT_MEMBERS, members=joined, at=to_microseconds(change.at))
     for left in _chunks(_pairs(flips.left)):
         await change.database.rows(DELETE_MEMBERS, members=left)
 

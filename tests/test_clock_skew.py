@@ -1,0 +1,108 @@
+"""Two processes whose clocks are five seconds apart take turns at leading while both write: no record comes and goes because of it."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models import Account
+from models.database import Database
+from models.ids import to_global_id
+from resolvers.appointments import create_appointment, update_appointment
+from resolvers.clock import step
+from resolvers.contacts import create_contact, update_contact
+from resolvers.context import Context
+from resolvers.groups import create_group
+from resolvers.membership.verify import verify
+from tests.effort import examples
+from tests.support import NOON, DrivenClock, new_account, running_services
+
+SKEW = timedelta(seconds=5)
+TURNS_SECONDS = (0.3, 1.0, 2.5)
+CLOCK = "SELECT now, settled FROM clock"
+BACK_TO_THE_BEGINNING = "UPDATE clock SET now = 0, settled = 0"
+
+# What a write touches besides the time, so that records are judged again and again while their own times stay as they are.
+TITLED: dict[str, Any] = {"title": {"notEquals": ["Nothing"]}}
+LIVING: dict[str, Any] = {"country": {"notEquals": ["Nowhere"]}}
+CRITERIA: tuple[dict[str, Any], ...] = (
+    {"appointments": {"all": [{"startsAt": {"onOrAfter": {"now": {}}}}, TITLED]}},
+    {"appointments": {"all": [{"startsAt": {"before": {"now": {}}}}, TITLED]}},
+    {"contacts": {"all": [{"createdAt": {"onOrBefore": {"now": {}}}}, LIVING]}},
+    {"contacts": {"all": [{"createdAt": {"withinLast": {"minutes": 1}}}, LIVING]}},
+    {"contacts": {"appointments": {"some": {"startsAt": {"before": {"now": {}}}}}}},
+)
+
+ACTS = st.tuples(st.sampled_from(["lead", "lead", "arrive", "meet", "retitle", "travel"]), st.integers(0, 1), st.integers(0, 12))
+
+
+@dataclass
+class Company:
+    """One account in two processes."""
+
+    contexts: list[Context]
+    contacts: list[str] = field(default_factory=list)
+    appointments: list[str] = field(default_factory=list)
+
+    async def act(self, name: str, process: int, number: int) -> None:
+        await getattr(self, name)(self.contexts[process], number)
+
+    async def lead(self, context: Context, number: int) -> None:
+        await step(context.services)
+
+    async def arrive(self, context: Context, number: int) -> None:
+        self.contacts.append(to_global_id("Contact", (await create_contact(context, fields={})).id))
+
+    async def travel(self, context: Context, number: int) -> None:
+        fields = {"country": ("Canada", "Mexico", "France")[number % 3]}
+        await update_contact(context, contact_id=self.contacts[number % len(self.contacts)], fields=fields)
+
+    async def meet(self, context: Context, number: int) -> None:
+        values = {"title": "Call", "starts_at": NOON + timedelta(seconds=number)}
+        contact = self.contacts[number % len(self.contacts)]
+        self.appointments.append(to_global_id("Appointment", (await create_appointment(context, contact_id=contact, values=values)).id))
+
+    async def retitle(self, context: Context, number: int) -> None:
+        appointment = self.appointments[number % len(self.appointments)]
+        await update_appointment(context, appointment_id=appointment, values={"title": f"Call {number}"})
+
+    async def flips(self) -> Counter[tuple[int, int, str]]:
+        """How often each record joined and left each group."""
+        found: Counter[tuple[int, int, str]] = Counter()
+        for event in await self.contexts[0].scope.group_events:
+            found.update((event.group_id, number, "joined") for number in event.joined)
+            found.update((event.group_id, number, "left") for number in event.left)
+        return found
+
+
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(turns=st.lists(st.tuples(st.sampled_from(TURNS_SECONDS), st.lists(ACTS, min_size=1, max_size=3)), min_size=3, max_size=12))
+async def test_no_record_comes_and_goes_between_two_clocks(
+    database: Database, turns: list[tuple[float, list[tuple[str, int, int]]]]
+) -> None:
+    await Account.all().delete()
+    await database.rows(BACK_TO_THE_BEGINNING)
+    clocks = DrivenClock(NOON), DrivenClock(NOON + SKEW)
+    async with running_services(database, clocks[0]) as here, running_services(database, clocks[1]) as there:
+        await step(here)
+        owner = await new_account(here)
+        company = Company([Context(services, owner.caller, owner.scope) for services in (here, there)])
+        for criteria in CRITERIA:
+            await create_group(owner, name="Skewed", criteria=criteria)
+        await company.arrive(owner, 0)
+        await company.meet(owner, 3)
+        earlier = (0, 0)
+        for seconds, acts in turns:
+            for clock in clocks:
+                clock.pass_(seconds=seconds)
+            await asyncio.gather(*(company.act(*act) for act in acts))
+            row = await database.row(CLOCK)
+            assert (row["now"], row["settled"]) >= earlier, "time ran back"
+            earlier = (row["now"], row["settled"])
+        await step(here)
+        assert await verify(database, here.definitions, owner.caller.account_id) == []
+        assert set((await company.flips()).values()) <= {1}

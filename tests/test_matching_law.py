@@ -1,0 +1,226 @@
+"""The law of matching: the groups that a write is said to affect include every group that it flips."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models import RecordType
+from models.fields import to_microseconds
+from resolvers.criteria.facts import ContactFacts
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.mentions import EXISTENCE, Mention
+from resolvers.criteria.parse import parse
+from resolvers.criteria.predicate import Needs, values_of
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Column
+from resolvers.membership.alteration import Alteration, Values
+from resolvers.membership.evaluate import records_of
+from resolvers.membership.index import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.matching import Matching, guards_need
+from tests import criteria_world as world
+from tests.effort import examples
+
+EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
+FIRST_GROUP = 101  # above those that the world's criteria ask for
+LIMITS = CriteriaLimits(depth=20)  # what is drawn may be nested deeper than people may nest it
+COLUMNS = [*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent", "birthday", "owner"]
+APPOINTMENT_COLUMNS = ["title_folded", "location_folded", "status", "starts_at", "ends_at"]
+
+documents = st.lists(world.documents, min_size=1, max_size=25)
+zones = st.sampled_from(world.ZONES)
+seeds = st.integers(0, 2**32)
+spans = st.sampled_from([timedelta(), timedelta(), timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
+some_of_all = st.sampled_from([EVERYTHING, EVERYTHING, Needs(), Needs(tags=True), Needs(custom=True)])
+lawful = settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True
+)
+
+
+def definition(group_id: int, document: dict[str, Any], zone: ZoneInfo) -> Definition:
+    accepted = parse(document, world.vocabulary(zone, with_gone=True), LIMITS)
+    tree = parse(accepted.document, world.vocabulary(zone, with_gone=False), LIMITS, stored=True)
+    return compile_definition(group_id, tree, members_id=group_id)
+
+
+def account(documents: Iterable[dict[str, Any]], zone: ZoneInfo) -> AccountDefinitions:
+    groups = {number: definition(number, document, zone) for number, document in enumerate(documents, FIRST_GROUP)}
+    return AccountDefinitions(-1, zone).renewed(0, zone, changed=groups, gone=())
+
+
+def holds(group: Definition, facts: ContactFacts, now: Now) -> set[int]:
+    return {record.id for record in records_of(facts, group.record_type) if group.predicate(record, now)}
+
+
+def mixed(before: dict[str, Any], other: dict[str, Any], changed: set[str]) -> dict[str, Any]:
+    """The record with what is named here as it is in the other one."""
+    after = before | {key: other[key] for key in (*COLUMNS, "groups") if key in changed}
+    for kind in ("tags", "custom"):
+        keys = {key.partition(":")[2] for key in changed if key.startswith(f"{kind}:")}
+        after[kind] = {key: value for key, value in before[kind].items() if key not in keys}
+        after[kind] |= {key: value for key, value in other[kind].items() if key in keys}
+    taken = iter(other["appointments"] if "appointments" in changed else ())
+    after["appointments"] = [kept | next(taken, {}) | {"id": kept["id"], "contact": after} for kept in before["appointments"]]
+    return after
+
+
+PARTS = st.sets(
+    st.sampled_from(
+        [*COLUMNS, *(f"tags:{name}" for name in world.TAGS), *(f"custom:{key}" for key in world.FIELDS), "groups", "appointments"]
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def touched(before: ContactFacts, after: ContactFacts) -> dict[Mention, Values]:
+    """What differs, with the values before."""
+    found: dict[Mention, Values] = {}
+    for column, value in before.values.items():
+        if value != after.values[column]:
+            found[Mention("contact", column)] = () if value is None else (value,)
+    for tag_id in before.tags.keys() | after.tags.keys():
+        if before.tags.get(tag_id) != after.tags.get(tag_id):
+            found[Mention("tag", tag_id)] = ()
+    for field_id in before.custom.keys() | after.custom.keys():
+        if before.custom.get(field_id) != after.custom.get(field_id):
+            found[Mention("custom", field_id)] = tuple(before.custom.get(field_id, ()))
+    if [dict(each.values) for each in before.appointments] != [dict(each.values) for each in after.appointments]:
+        found |= {Mention("appointment", column): () for column in APPOINTMENT_COLUMNS}
+    return found
+
+
+def matched(matching: Matching, alteration: Alteration, flipped: set[int], loaded: Needs) -> set[int]:
+    """All groups that settling looks at, with as much loaded as it asks for, and more."""
+    alteration.loaded = matching.needed(alteration.touched) | loaded
+    if alteration.touched and not any(map(matching.concerned, alteration.touched)) and not alteration.created:
+        return matching.followers(flipped, alteration)
+    buckets = matching.triggered(alteration)
+    alteration.loaded |= guards_need(buckets)
+    found = matching.candidates(buckets, alteration) | flipped
+    return found | matching.followers(found, alteration)
+
+
+def time_flips(group: Definition, facts: ContactFacts, settled: Now, now: Now) -> bool:
+    """Whether the clock's step will find the contact for this group anyway."""
+    for leaf in group.temporal:
+        is_about_contact = not (isinstance(leaf.source, Column) and leaf.source.record_type is RecordType.APPOINTMENT)
+        for record in [facts] if is_about_contact else facts.appointments:
+            for value in values_of(leaf.source)(record):
+                if leaf.check(settled).in_memory()(value) != leaf.check(now).in_memory()(value):
+                    return True
+    return False
+
+
+@lawful
+@given(
+    seed=seeds,
+    documents=documents,
+    moment=world.moments_of_evaluation,
+    span=spans,
+    changed=PARTS,
+    lack=st.tuples(st.sets(st.integers(0, 9)), some_of_all),
+)
+def test_every_group_that_a_change_flips_is_a_candidate(
+    *,
+    seed: int,
+    documents: list[dict[str, Any]],
+    moment: tuple[datetime, ZoneInfo],
+    span: timedelta,
+    changed: set[str],
+    lack: tuple[set[int], Needs],
+) -> None:
+    known = account(documents, moment[1])
+    settled, now = known.at(to_microseconds(moment[0] - span)), known.at(to_microseconds(moment[0]))
+    one, other = world.contacts(seed, 2)
+    before, after = world.facts(one), world.facts(mixed(one, other, changed))
+    after.id = before.id
+    mentions = touched(before, after)
+    unknown, loaded = lack
+    told = {mention: values for number, (mention, values) in enumerate(mentions.items()) if number not in unknown}
+    told = {mention: values for mention, values in told.items() if mention.kind in ("contact", "custom")}
+    alteration = Alteration(after, mentions.keys(), told)
+    found = matched(known.matching(settled=settled, now=now), alteration, before.groups ^ after.groups, loaded)
+    for group in known.groups.values():
+        for then in (settled, now):
+            if holds(group, before, then) != holds(group, after, now) and not time_flips(group, after, settled, now):
+                assert group.group_id in found, group.tree.document
+
+
+@lawful
+@given(seed=seeds, documents=documents, moment=world.moments_of_evaluation, loaded=some_of_all)
+def test_every_group_that_a_new_contact_is_in_is_a_candidate(
+    seed: int, documents: list[dict[str, Any]], moment: tuple[datetime, ZoneInfo], loaded: Needs
+) -> None:
+    known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
+    facts = world.facts(world.contacts(seed, 1)[0])
+    facts.groups = set()
+    alteration = Alteration(facts, created=[RecordType.CONTACT, RecordType.APPOINTMENT])
+    found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
+    assert {group.group_id for group in known.groups.values() if holds(group, facts, now)} <= found
+
+
+@lawful
+@given(seed=seeds, documents=documents, moment=world.moments_of_evaluation, loaded=some_of_all, comes=st.booleans())
+def test_every_group_that_an_appointment_flips_by_coming_or_going_is_a_candidate(
+    *, seed: int, documents: list[dict[str, Any]], moment: tuple[datetime, ZoneInfo], loaded: Needs, comes: bool
+) -> None:
+    known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
+    record = next(contact for contact in world.contacts(seed, 50) if contact["appointments"])
+    without, full = world.facts(record), world.facts(record)
+    lone = without.appointments[-1].id
+    without.appointments = without.appointments[:-1]
+    created = [RecordType.APPOINTMENT] if comes else []
+    alteration = Alteration(full if comes else without, [Mention("appointment", EXISTENCE)], created=created)
+    found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
+    for group in known.groups.values():
+        # What is gone is in no group any more, without being judged.
+        gone = set() if comes else {lone}
+        if holds(group, without, now) != holds(group, full, now) - gone:
+            assert group.group_id in found, group.tree.document
+
+
+EDITS = st.lists(
+    st.tuples(st.dictionaries(st.integers(FIRST_GROUP, 110), world.documents, max_size=4), st.sets(st.integers(FIRST_GROUP, 110)), zones),
+    min_size=1,
+    max_size=6,
+)
+
+
+def contents(known: AccountDefinitions) -> Any:
+    """All that there is to say about an index, in no order."""
+    shelves = {
+        place: (
+            {(key, guard, value): frozenset(ids) for key, bucket in shelf.buckets.items() for guard, by_value in bucket.items()
+             for value, ids in by_value.items()},
+            sorted((bound, hash(question)) for bound, question in shelf.edges),
+            shelf.unordered,
+        )
+        for place, shelf in known.shelves.items()
+    }  # fmt: skip
+    assert all([bound for bound, _ in shelf.edges] == sorted(bound for bound, _ in shelf.edges) for shelf in known.shelves.values())
+    return shelves, dict(known.temporal), set(known.groups)
+
+
+@settings(lawful, max_examples=examples(80))
+@given(edits=EDITS)
+def test_an_index_that_is_renewed_again_and_again_is_the_one_built_at_once(
+    edits: list[tuple[dict[int, dict[str, Any]], set[int], ZoneInfo]],
+) -> None:
+    known, expected = AccountDefinitions(-1, ZoneInfo("UTC")), dict[int, dict[str, Any]]()
+    earlier: list[tuple[AccountDefinitions, Any]] = []
+    for changed, gone, zone in edits:
+        earlier.append((known, contents(known)))
+        moved = {number: group.tree.document for number, group in known.groups.items() if zone != known.zone and group.is_zoned}
+        documents = {number: document for number, document in moved.items() if number not in gone} | changed
+        compiled = {number: definition(number, document, zone) for number, document in documents.items()}
+        known = known.renewed(known.version + 1, zone, changed=compiled, gone=gone - changed.keys())
+        expected = {number: document for number, document in expected.items() if number not in gone} | changed
+    built = AccountDefinitions(-1, known.zone).renewed(
+        0, known.zone, changed={number: definition(number, document, known.zone) for number, document in expected.items()}, gone=()
+    )
+    assert contents(known) == contents(built)
+    assert [contents(version) for version, _ in earlier] == [told for _, told in earlier]

@@ -1,0 +1,158 @@
+"""The experiment: rounds of writing, killing, starting again and looking whether everything is there and right."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from models import Account, Group, GroupState
+from models.database import Database, open_database
+from models.fields import to_microseconds
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.membership.definitions import Definitions
+from resolvers.membership.verify import verify
+from tests.processes import DEADLINE, muster
+from tests.torture.editor import CREATE_GROUP, CRITERIA, UPCOMING, Editor
+from tests.torture.fleet import PATIENCE, Fleet
+from tests.torture.postgres import restart
+from tests.torture.watchers import Watcher
+from tests.torture.writers import SOON, TAGS, Writer
+
+WRITERS = 4
+LONGEST_ROUND = 2.0  # seconds until a server is killed
+LONGEST_START = 1.5  # seconds until a server is killed that has just been started
+CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { userErrors { code message } } }"
+CLOCK = "SELECT settled FROM clock"
+
+PROGRESS = 25  # a level above the chatter of the client libraries
+
+log = logging.getLogger("torture")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much there is to be killed."""
+
+    kills: int
+    servers: int
+    seed: int
+    restarts: bool = False  # of the database server, too
+
+
+@dataclass
+class Experiment:
+    """Clients at work on servers that die."""
+
+    fleet: Fleet
+    plan: Plan
+    chance: random.Random
+    writers: list[Writer]
+    editor: Editor
+    watchers: list[Watcher] = field(default_factory=list)
+    kills: int = 0
+    compared: int = 0
+
+    @property
+    def clients(self) -> list[Writer | Editor]:
+        """All who write."""
+        return [*self.writers, self.editor]
+
+    async def prepare(self) -> None:
+        """Tags, and groups for every way in which a membership can change, one of them nested in others."""
+        for name in TAGS:
+            await self.fleet.ask(CREATE_TAG, name=name)
+        ids = [await self._create_group(criteria) for criteria in (*CRITERIA, {"appointments": UPCOMING})]
+        nested = {"all": [{"group": {"memberOfAny": ids[1:3]}}, {"group": {"memberOfNone": ids[3:4]}}]}
+        ids += [await self._create_group({"contacts": nested}), await self.editor.begin()]
+        self.watchers = [Watcher(self.fleet, group_id) for group_id in ids]
+
+    async def _create_group(self, criteria: dict[str, Any]) -> str:
+        data = await self.fleet.ask(CREATE_GROUP, name="Watched", criteria=criteria)
+        assert data is not None
+        group_id: str = data["createGroup"]["group"]["id"]
+        return group_id
+
+    async def run(self) -> None:
+        """Kill as often as planned, and look after each time."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = [tasks.create_task(watcher.run()) for watcher in self.watchers]
+            while self.kills < self.plan.kills:
+                await self._be_cruel()
+                await self._look()
+                self._report()
+            for task in watching:
+                task.cancel()
+
+    async def _be_cruel(self) -> None:
+        """Kill while everybody writes; those who were lucky go on as soon as there is a server again."""
+        stop = asyncio.Event()
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            work = [tasks.create_task(client.run(stop)) for client in self.clients]
+            await asyncio.wait(work, timeout=self.chance.uniform(0, LONGEST_ROUND))
+            if self.plan.restarts and self.chance.random() < 0.1:
+                await self._restart_database()
+            await self.fleet.kill()
+            self.kills += 1
+            await self._kill_more()
+            stop.set()
+            await self.fleet.start()
+
+    async def _kill_more(self) -> None:
+        while self.kills < self.plan.kills and self.chance.random() < 0.2:
+            await self.fleet.start_in_vain(self.chance.uniform(0.1, LONGEST_START))
+            self.kills += 1
+
+    async def _restart_database(self) -> None:
+        self.fleet.shaken = True
+        await restart(self.fleet.url)
+
+    async def _look(self) -> None:
+        async with open_database(self.fleet.url) as database:
+            await self._until_quiet(database)
+            self.fleet.shaken = False
+            for client in self.clients:
+                self.compared += await client.settle()
+            for account in await Account.all():
+                assert await verify(database, Definitions(CriteriaLimits()), account.id) == []
+        for watcher in self.watchers:
+            self.compared += await watcher.settle()
+
+    async def _until_quiet(self, database: Database) -> None:
+        """Wait until every moment that anybody wrote of has passed, and every group is ready."""
+        _, last = SOON
+        past = to_microseconds(datetime.now(UTC) + timedelta(seconds=last))
+        await asyncio.sleep(last)  # before that, looking would only keep the servers from their work
+        async with asyncio.timeout(DEADLINE):
+            while (await database.row(CLOCK))["settled"] < past or await Group.exclude(state=GroupState.READY).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    def _report(self) -> None:
+        ledgers = [client.ledger for client in self.clients]
+        log.log(
+            PROGRESS,
+            "%d of %d kills, %d writes acknowledged, %d in doubt, %d reconnections, %d rows compared",
+            self.kills,
+            self.plan.kills,
+            sum(ledger.acknowledged for ledger in ledgers),
+            sum(ledger.doubts for ledger in ledgers),
+            sum(watcher.reconnected for watcher in self.watchers),
+            self.compared,
+        )
+
+
+@asynccontextmanager
+async def prepared(url: str, token: str, plan: Plan) -> AsyncIterator[Experiment]:
+    """An experiment whose servers are up."""
+    log.log(PROGRESS, "MUSTER_TORTURE_SEED=%d", plan.seed)
+    chance = random.Random(plan.seed)
+    fleet = Fleet(url, token, random.Random(chance.random()))
+    async with fleet.manned(plan.servers):
+        writers = [Writer(fleet, f"writer{number}", random.Random(chance.random())) for number in range(WRITERS)]
+        experiment = Experiment(fleet, plan, chance, writers, Editor(fleet, random.Random(chance.random())))
+        await experiment.prepare()
+        yield experiment
+    await muster(url, "verify")

