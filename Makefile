@@ -4,7 +4,8 @@
 PYTHON ?= python3
 EFFORT ?= 25
 KILLS ?= 200
-LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_clock_law.py tests/test_clock_skew.py tests/test_stream_law.py
+LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_matching_law.py tests/test_clock_law.py tests/test_clock_skew.py \
+	tests/test_stream_law.py tests/test_bulk_laws.py
 VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables

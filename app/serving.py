@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.graphql.line import Line
 from app.logs import configure_logging
 from app.server import PATH, Server
 from app.settings import PREFIX, Settings, load_settings
@@ -95,7 +96,7 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         lifespan="on",
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=Line,
         ws_max_size=settings.websocket_max_message_bytes,
         ws_ping_interval=None,  # app.graphql pings, and notices who does not answer
         ws_per_message_deflate=False,  # doubles the memory of a connection and halves its speed

@@ -11,14 +11,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from functools import cache, partial
 from operator import truediv
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
-
-from tortoise.queryset import QuerySet
 
 from bench.dataset import ACCOUNT, NOW_US, ZONE, batches, vocabulary
 from bench.loading import load
@@ -30,9 +29,11 @@ from models import Appointment, Contact, RecordType
 from models.database import Database
 from models.statement import Engine, prepare
 from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.lists import Way, choice, ways
 from resolvers.criteria.parse import parse
-from resolvers.criteria.query import criteria_query
 from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Tree
+from resolvers.selection import Criterion, Selection
 
 SIZES = (10_000, 100_000)
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
@@ -47,7 +48,11 @@ VOCABULARY = vocabulary()
 LIMITS = CriteriaLimits()
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
+NOW = Now(NOW_US, ZONE)
+EVERYTHING = Way()
+
 Rows = list[dict[str, Any]]
+Ask = Callable[[], Awaitable[Rows | None]]
 Column = tuple[str, int, str]  # engine, size, measure
 
 
@@ -74,18 +79,18 @@ class Result(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """The first run of a statement: what it answered, or None if patience ran out, and after how many seconds."""
+    """A question asked for the first time: what it answered, or None if patience ran out, and after how many seconds."""
 
-    sql: Sql
+    ask: Ask
     answer: list[Any] | None
     seconds: float
 
 
-def compiled(question: Question, measure: str) -> Sql:
-    """What the product makes of a document, from the first look at it to the text for the database."""
-    tree = parse(question.document, VOCABULARY, LIMITS)
-    model = Contact if tree.record_type is RecordType.CONTACT else Appointment
-    found: QuerySet[Any] = model.filter(account_id=ACCOUNT).filter(criteria_query(tree, Now(NOW_US, ZONE)))
+def compiled(database: Database, tree: Tree, measure: str, way: Way = EVERYTHING) -> Sql:
+    """What the product makes of criteria for the database."""
+    model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
+    selection: Selection[Any] = Selection(model.filter(account_id=ACCOUNT), Criterion(database, tree, NOW))
+    found = selection.found(way)
     asked: Any = found.count() if measure == "count" else found.order_by("id").limit(PAGE).values(*COLUMNS)
     asked._choose_db_if_not_chosen()
     asked._make_query()
@@ -112,18 +117,38 @@ async def run(database: Database, sql: Sql) -> Rows | None:
         return None
 
 
-async def attempt(database: Database, sql: Sql) -> Attempt:
-    """Run a statement for the first time."""
+def as_the_product(database: Database, question: Question, measure: str) -> Ask:
+    """The question as the product asks it: a page on SQLite may take several statements, each compiled once."""
+    tree = parse(question.document, VOCABULARY, LIMITS)
+    compile_once = cache(partial(compiled, database, tree, measure))
+    if measure == "count":
+        return partial(run, database, compile_once())
+    found = choice(database, tree, NOW)
+
+    async def page() -> Rows | None:
+        rows: Rows | None = None
+        async with aclosing(ways(database, found)) as each_way:
+            async for way in each_way:
+                rows = await run(database, compile_once(way))
+                if rows is None or len(rows) == PAGE:
+                    break
+        return rows
+
+    return page
+
+
+async def attempt(ask: Ask) -> Attempt:
+    """Ask for the first time."""
     start = perf_counter()
-    rows = await run(database, sql)
+    rows = await ask()
     answer = None if rows is None else [row.get("id") or next(iter(row.values())) for row in rows]
-    return Attempt(sql, answer, perf_counter() - start)
+    return Attempt(ask, answer, perf_counter() - start)
 
 
 async def compare(database: Database, size: int, question: Question, measure: str) -> Result:
     """Time the compiled query in turns with those by hand, once they have all given the same answer."""
-    mine = await attempt(database, compiled(question, measure))
-    rivals = [await attempt(database, rival) for rival in by_hand(question, measure, database.engine)]
+    mine = await attempt(as_the_product(database, question, measure))
+    rivals = [await attempt(partial(run, database, rival)) for rival in by_hand(question, measure, database.engine)]
     answers = [each.answer for each in (mine, *rivals) if each.answer is not None]
     if any(answer != answers[0] for answer in answers):
         raise SystemExit(f"{question.name}: the answers differ: {[answer[:5] for answer in answers]}")
@@ -131,20 +156,22 @@ async def compare(database: Database, size: int, question: Question, measure: st
     result = partial(Result, database.engine, size, question.name, measure)
     if mine.answer is None:
         return result(PATIENCE * 1000, PATIENCE / fastest, at_least=True)
-    promising = [rival.sql for rival in rivals if rival.seconds <= HOPELESS * fastest and rival.answer is not None]
-    times, *others = await interleaved([partial(run, database, sql) for sql in (mine.sql, *promising)], seconds=SECONDS)
+    promising = [rival.ask for rival in rivals if rival.seconds <= HOPELESS * fastest and rival.answer is not None]
+    times, *others = await interleaved([mine.ask, *promising], seconds=SECONDS)
     best = min(others, key=median)
     return result(median(times), median(map(truediv, times, best)))
 
 
-def compile_time(engine: Engine, question: Question) -> Result:
+def compile_time(database: Database, question: Question) -> Result:
     """The time from the document to SQL, which no hand-written query has."""
     times = []
     for _ in range(COMPILATIONS):
         start = perf_counter()
-        compiled(question, "page")
+        tree = parse(question.document, VOCABULARY, LIMITS)
+        choice(database, tree, NOW)
+        compiled(database, tree, "page")
         times.append((perf_counter() - start) * 1000)
-    return Result(engine, 0, question.name, "compile", median(times), 0.0)
+    return Result(database.engine, 0, question.name, "compile", median(times), 0.0)
 
 
 async def measure_engine(engine: Engine, sizes: Sequence[int], questions: Sequence[Question]) -> None:
@@ -162,7 +189,7 @@ async def _measure_size(database: Database, size: int, questions: Sequence[Quest
     _tell(f"{NAMES[database.engine]}: measuring with {size:,} contacts")
     for question in questions:
         found = [await compare(database, size, question, measure) for measure in MEASURES]
-        for result in [*found, compile_time(database.engine, question)]:
+        for result in [*found, compile_time(database, question)]:
             print(json.dumps(result), flush=True)
 
 

@@ -8,53 +8,24 @@ watches, and then the bare server sends a message of the same size to as many so
 
 import argparse
 import asyncio
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
-from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
+from socket import SO_RCVBUF, SOL_SOCKET, socket
 from statistics import median, quantiles
 from time import perf_counter, sleep
-from typing import Any, NamedTuple
-
-import psutil  # type: ignore[import-untyped]  # its types are a package of their own
+from typing import NamedTuple
 
 from bench.servers import new_database, temporary_server
 from bench.sockets import HANDSHAKE, frame
+from bench.stage import DEADLINE, STALLED_SECONDS, Http, Stage, greetings, open_watchers, staged
 from bench.table import table
 from models.statement import Engine
 
 WATCHERS = (1, 100, 1000, 5000)
 ROUNDS = 40
 WARM_UP = 5
-DEADLINE = 30.0
-IDLE_SECONDS = 2.0
-QUIET = {"MUSTER_HEARTBEAT_SECONDS": "600", "MUSTER_WEBSOCKET_PING_SECONDS": "600", "MUSTER_LOG_LEVEL": "warning"}
-STALLED_SECONDS = 3
-STALLED_MUTATIONS = 40
-WATCH = """
-    subscription ($group: ID!) {
-        groupChanges(groupId: $group) {
-            __typename
-            ... on MembersChanged { cursor fromVersion toVersion memberCount joinedIds leftIds cause occurredAt joined { id } }
-            ... on GroupReset { cursor memberCount reason }
-            ... on GroupDefinitionChanged { cursor }
-            ... on GroupHeartbeat { cursor version memberCount }
-        }
-    }
-"""
-CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { tag { id } } }"
-CREATE_CONTACT = "mutation ($email: String!) { createContact(input: {fields: {email: $email}}) { contact { id } } }"
-CREATE_GROUP = """
-    mutation ($name: String!, $tag: String!) {
-        createGroup(input: {name: $name, criteria: {contacts: {tags: {containsAny: [{name: $tag}]}}}}) { group { id } }
-    }
-"""
-TAG = "mutation ($contacts: [ID!]!, $tag: String!) { addTags(input: {contactIds: $contacts, tags: [{name: $tag}]}) { changed } }"
-UNTAG = TAG.replace("addTags", "removeTags")
+STALLED_MUTATIONS = 20
+MUTE_OPERATIONS = 40  # so that what it does not read soon fills the buffers of the operating system
+CHURN = 10_000
 
 
 class Round(NamedTuple):
@@ -68,177 +39,19 @@ class Round(NamedTuple):
     bare_per_second: float
 
 
-class Process:
-    """A child that serves at a port, and how much memory it has."""
-
-    def __init__(self, command: Sequence[str], port: int, **environment: str) -> None:
-        self.port = port
-        self._child = subprocess.Popen([sys.executable, "-m", *command], env=os.environ | environment, stdout=subprocess.DEVNULL)
-        self._seen = psutil.Process(self._child.pid)
-
-    def close(self) -> None:
-        """End it."""
-        self._child.kill()
-        self._child.wait()
-
-    def until_serving(self) -> None:
-        """Wait until the port answers."""
-        until = perf_counter() + DEADLINE
-        while perf_counter() < until:
-            try:
-                create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                sleep(0.05)
-            else:
-                return
-        raise SystemExit("the server did not start")
-
-    def kilobytes(self) -> float:
-        """Resident memory."""
-        return float(self._seen.memory_info().rss) / 1024
-
-    def has_connection_from(self, port: int) -> bool:
-        """Whether a connection with this port on the other side is still open here."""
-        return any(found.raddr and found.raddr.port == port for found in self._seen.net_connections("tcp"))
-
-
-class Clients:
-    """The process that holds the sockets."""
-
-    def __init__(self) -> None:
-        self._child = subprocess.Popen([sys.executable, "-m", "bench.sockets"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def close(self) -> None:
-        """End it."""
-        self._child.kill()
-        self._child.wait()
-
-    def ask(self, **command: object) -> dict[str, Any]:
-        """Give a command and wait for its answer."""
-        self.tell(**command)
-        return self.answer()
-
-    def tell(self, **command: object) -> None:
-        """Give a command."""
-        assert self._child.stdin  # noqa: S101  # it was asked for
-        self._child.stdin.write(json.dumps(command) + "\n")
-        self._child.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        """The answer to a command."""
-        assert self._child.stdout  # noqa: S101  # it was asked for
-        line = self._child.stdout.readline()
-        if not line:
-            raise SystemExit("the clients are gone")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
-class Http:
-    """What is asked of a server over HTTP, on one connection as long as it is busy."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
-        self._used = 0.0
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """The data of the answer."""
-        answer = json.loads(self.post("/graphql", json.dumps({"query": query, "variables": variables})))
-        if "errors" in answer:
-            raise SystemExit(f"the server refuses: {answer['errors']}")
-        data: dict[str, Any] = answer["data"]
-        return data
-
-    def post(self, path: str, body: str) -> bytes:
-        """Post something and wait until it is answered."""
-        if perf_counter() - self._used > IDLE_SECONDS:
-            self._connection.close()  # the server may have done so too; the next request opens it again
-        self._connection.request("POST", path, body, self._headers)
-        answer = self._connection.getresponse().read()
-        self._used = perf_counter()
-        return answer
-
-
-class World(NamedTuple):
-    """An account with a watched group and another one, and contacts that move in and out."""
-
-    muster: Http
-    token: str
-    group: str
-    contacts: list[str]
-
-    def move(self, tag: str, contacts: Sequence[str], *, inside: bool) -> float:
-        """Let contacts join or leave; returns when the mutation was sent."""
-        sent = perf_counter()
-        self.muster.ask(TAG if inside else UNTAG, contacts=contacts, tag=tag)
-        return sent
-
-
-def prepare(port: int, token: str) -> World:
-    """Fill the account."""
-    muster = Http(port, token)
-    groups = []
-    for name in ("Watched", "Unwatched"):
-        muster.ask(CREATE_TAG, name=name)
-        groups.append(muster.ask(CREATE_GROUP, name=name, tag=name)["createGroup"]["group"]["id"])
-    contacts = [muster.ask(CREATE_CONTACT, email=f"{n}@example.com")["createContact"]["contact"]["id"] for n in range(500)]
-    return World(muster, token, groups[0], contacts)
-
-
-def greetings(world: World, group: str) -> list[str]:
-    """What a watcher says at first."""
-    payload = {"query": WATCH, "variables": {"group": group}}
-    init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {world.token}"}}
-    return [json.dumps(init), json.dumps({"type": "subscribe", "id": "1", "payload": payload})]
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Stage(NamedTuple):
-    """Both servers, and a process of sockets for each."""
-
-    server: Process
-    bare: Process
-    watchers: Clients
-    listeners: Clients
-    world: World
-
-
-@contextmanager
-def staged(url: str) -> Iterator[Stage]:
-    """Everything that a measurement needs, running."""
-    environment = {**QUIET, "MUSTER_DATABASE_URL": url, "MUSTER_SEND_DEADLINE_SECONDS": str(STALLED_SECONDS)}
-    command = [sys.executable, "-m", "app.cli", "account", "create", "Bench", "--owner-email", "bench@example.com"]
-    token = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True).stdout.split()[-1]
-    with ExitStack() as stack:
-        ports = free_port(), free_port()
-        server = stack.enter_context(closing(Process(["app.cli", "serve", "--port", str(ports[0])], ports[0], **environment)))
-        bare = stack.enter_context(closing(Process(["bench.broadcast", str(ports[1])], ports[1])))
-        server.until_serving()
-        bare.until_serving()
-        watchers, listeners = stack.enter_context(closing(Clients())), stack.enter_context(closing(Clients()))
-        yield Stage(server, bare, watchers, listeners, prepare(server.port, token))
-
-
 def open_sockets(stage: Stage, count: int) -> tuple[float, float]:
     """Let so many watch and so many listen; returns the kilobytes that each takes on either server."""
     before, bare_before = stage.server.kilobytes(), stage.bare.kilobytes()
-    stage.watchers.ask(open=count, port=stage.server.port, path="/graphql", texts=greetings(stage.world, stage.world.group), greeting=2)
+    open_watchers(stage, count)
     stage.listeners.ask(open=count, port=stage.bare.port, path="/", texts=[], greeting=1)
     return (stage.server.kilobytes() - before) / count, (stage.bare.kilobytes() - bare_before) / count
 
 
 def rounds(stage: Stage, count: int, number: int) -> list[Round]:
-    """Tell all watchers so many times."""
+    """Tell all watchers so many times, an even number of times in all: the contact ends where it began."""
     bare = Http(stage.bare.port, "")
-    return [one_round(stage, bare, count, inside=turn % 2 == 0) for turn in range(WARM_UP + number)][WARM_UP:]
+    turns = WARM_UP + number + (WARM_UP + number) % 2
+    return [one_round(stage, bare, count, inside=turn % 2 == 0) for turn in range(turns)][WARM_UP:]
 
 
 def one_round(stage: Stage, bare: Http, count: int, *, inside: bool) -> Round:
@@ -272,7 +85,7 @@ class Stalled(NamedTuple):
 def stall(stage: Stage) -> Stalled:
     """Let a watcher stop reading while large messages are sent, until the server has had enough of it."""
     world, watchers = stage.world, stage.watchers
-    stage.watchers.ask(open=1, port=stage.server.port, path="/graphql", texts=greetings(world, world.group), greeting=2)
+    open_watchers(stage, 1)
     before = [large_round(stage, inside=turn % 2 == 0) for turn in range(STALLED_MUTATIONS)]
     memory = stage.server.kilobytes()
     with socket() as mute:
@@ -281,11 +94,13 @@ def stall(stage: Stage) -> Stalled:
         port = mute.getsockname()[1]
         mute.sendall(HANDSHAKE.format(path="/graphql").encode())
         mute.recv(1024)
-        mute.sendall(b"".join(map(frame, greetings(world, world.group))))
+        init, subscribe = greetings(world, world.group)
+        others = [subscribe.replace('"id": "1"', f'"id": "{number}"') for number in range(MUTE_OPERATIONS)]
+        mute.sendall(b"".join(map(frame, [init, *others])))
         meanwhile: list[float] = []
         most, began = 0.0, perf_counter()
         while stage.server.has_connection_from(port) and perf_counter() - began < DEADLINE:
-            meanwhile.append(large_round(stage, inside=len(meanwhile) % 2 == 0))
+            meanwhile += [large_round(stage, inside=inside) for inside in (True, False)]
             most = max(most, stage.server.kilobytes() - memory)
         took = perf_counter() - began
     watchers.ask(close=1)
@@ -307,6 +122,8 @@ async def measure(engine: Engine, counts: Sequence[int], number: int) -> None:
                 print(watched_table(stage, counts, number))
                 print()
                 print(stalled_table(stall(stage)))
+                print()
+                print(table(["Connected and broken off", "left open", "memory after 3,000", "after all"], [churn(stage, CHURN)]))
 
 
 def watched_table(stage: Stage, counts: Sequence[int], number: int) -> str:
@@ -328,8 +145,23 @@ def _cells(found: Sequence[Round]) -> Iterator[str]:
     yield f"{quantiles([one.last for one in found], n=100)[-1]:.1f} ms"
     yield f"{median(one.reply for one in found):.1f} ms"
     yield f"x {median(one.reply / one.unwatched_reply for one in found):.2f}"
+    if not found[0].told_per_second:
+        yield from ("", "")
+        return
     yield f"{median(one.told_per_second for one in found):,.0f}"
-    yield f"x {median(one.told_per_second / max(one.bare_per_second, 1) for one in found):.2f}"
+    yield f"x {median(one.told_per_second / one.bare_per_second for one in found):.2f}"
+
+
+def churn(stage: Stage, count: int) -> list[str]:
+    """Connect and break off so many watchers, a thousand at a time; what is left of them."""
+    memory = [0.0]
+    for _ in range(0, count, CHURN // 10):
+        open_watchers(stage, CHURN // 10)
+        stage.watchers.ask(close=1)
+        sleep(0.5)
+        memory.append(stage.server.kilobytes())
+    early, late = memory[3], memory[-1]
+    return [f"{count:,}", f"{stage.server.connections()}", f"{early / 1024:.0f} MB", f"{late / 1024:.0f} MB"]
 
 
 def stalled_table(found: Stalled) -> str:

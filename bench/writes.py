@@ -54,7 +54,7 @@ CLIENT = (sys.executable, "-m", "bench.http_clients")
 
 
 class Result(NamedTuple):
-    """One measure of one account: its name and value, and the ratio to the same by hand."""
+    """One measure of one account: its name and value, and the ratio to the same by hand; "in all" is beside the first account."""
 
     engine: str
     account: str
@@ -123,9 +123,10 @@ async def _compare_inside(url: str, by_hand: Any, lanes: Sequence[Lane], engine:
         floor, *rivals = [Watched(by_hand), *(Watched(partial(lane.by_muster, services)) for lane in lanes)]
         await interleaved([floor, *rivals], seconds=SECONDS)
     for lane, rival in zip(lanes, rivals, strict=True):
-        waits = [mine.waiting for mine in rival.runs]
-        ratio = median(mine / least.waiting for mine, least in zip(waits, floor.runs, strict=True))
-        _publish(Result(engine, lane.world.name, "database", median(waits), ratio))
+        waits = _median_ratio([mine.waiting for mine in rival.runs], [least.waiting for least in floor.runs])
+        totals = _median_ratio([mine.total for mine in rival.runs], [first.total for first in rivals[0].runs])
+        _publish(Result(engine, lane.world.name, "database", *waits))
+        _publish(Result(engine, lane.world.name, "in all", *totals))
         _publish(Result(engine, lane.world.name, "waits", median(mine.times for mine in rival.runs), floor.runs[0].times))
 
 
@@ -224,7 +225,14 @@ def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result
 
 def report(results: Sequence[Result]) -> str:
     """One table, a row for each account on each engine."""
-    heads = ["Account", "waits", "database time", "HTTP, 1 client", *(f"HTTP, {clients} clients" for clients in CLIENTS[1:])]
+    heads = [
+        "Account",
+        "waits",
+        "database time",
+        "in all, beside the first",
+        "HTTP, 1 client",
+        *(f"HTTP, {clients} clients" for clients in CLIENTS[1:]),
+    ]
     rows = []
     for engine, account in dict.fromkeys((result.engine, result.account) for result in results):
         mine = {result.measure: result for result in results if (result.engine, result.account) == (engine, account)}
@@ -235,6 +243,7 @@ def report(results: Sequence[Result]) -> str:
 def _cells(mine: dict[str, Result]) -> Iterator[str]:
     yield f"{mine['waits'].value:.0f} to {mine['waits'].ratio:.0f}"
     yield f"{mine['database'].value:.2f} ms x {mine['database'].ratio:.2f}"
+    yield f"{mine['in all'].value:.2f} ms x {mine['in all'].ratio:.2f}"
     yield f"{mine['latency 1'].value:.2f} ms x {mine['latency 1'].ratio:.2f}"
     for clients in CLIENTS[1:]:
         yield f"{mine[f'rate {clients}'].value:.0f}/s x {mine[f'rate {clients}'].ratio:.2f}"

@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import orjson
 from asyncpg.exceptions import InterfaceError, OperatorInterventionError, PostgresConnectionError, PostgresError
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from models.errors import DatabaseUnreachable, Unavailable
-from models.statement import Engine, prepare
+from models.sqlite_client import run_in_turn
+from models.statement import Engine, asked_together, prepare
+
+Row = dict[str, Any]
+Rows = list[Row]
 
 CONNECTION = "default"
 APP = "models"
 MODULES = ["models.people", "models.records", "models.groups", "models.bulk"]
 OLDEST_SQLITE = (3, 35)
 SQLITE_BUSY_MILLISECONDS = 10_000
+PLAN_FOR_VALUES = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
@@ -43,12 +49,33 @@ class Database:
         async with self.connection._in_transaction():
             yield
 
-    async def rows(self, text: str, **values: Any) -> list[dict[str, Any]]:
+    async def rows(self, text: str, **values: Any) -> Rows:
         """Run a statement of `models.statement`'s dialect and return its rows."""
         statement = prepare(text, self.engine)
         return await self.connection.execute_query_dict(statement.sql, statement.bind(values))
 
-    async def row(self, text: str, **values: Any) -> dict[str, Any]:
+    async def run(self, *texts: str, **values: Any) -> list[Rows]:
+        """Run statements one after the other, with values that they share, and return the rows of each.
+
+        On SQLite, where the way to a statement costs more than the statement, they go it together.
+        """
+        if self.engine == "sqlite":
+            prepared = [prepare(text, self.engine) for text in texts]
+            return await run_in_turn(self.connection, [(each.sql, each.bind(values)) for each in prepared])
+        return [await self.rows(text, **values) for text in texts]
+
+    async def answers(self, *texts: str, **values: Any) -> list[Rows]:
+        """The rows of statements that only read, or lock, asked in one round trip and answered from one snapshot."""
+        if self.engine == "sqlite" or len(texts) <= 1:
+            return await self.run(*texts, **values)
+        return [orjson.loads(answer) for answer in (await self.row(asked_together(texts), **values)).values()]
+
+    async def plan_for_values(self) -> None:
+        """Have what follows in this transaction planned for its values, as criteria need it; writes begin with plans that are kept."""
+        if self.engine == "postgresql":
+            await self.rows(PLAN_FOR_VALUES)
+
+    async def row(self, text: str, **values: Any) -> Row:
         """The only row of a statement that returns exactly one."""
         (row,) = await self.rows(text, **values)
         return row
@@ -66,6 +93,10 @@ def _sqlite_credentials(url: str) -> dict[str, Any]:
     }
 
 
+async def _leave_as_is(_connection: object) -> None:
+    """Spare every use of a pooled connection a round trip: nothing changes a session beyond its transaction."""
+
+
 def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -78,6 +109,7 @@ def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
         "minsize": 1,
         "maxsize": pool_size,
         "application_name": "muster",
+        "reset": _leave_as_is,
         # A plan that is kept for all values is a poor one for a rare tag, and the server cannot tell which it gets.
         "server_settings": {"plan_cache_mode": "force_custom_plan"},
     }

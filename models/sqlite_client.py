@@ -6,13 +6,23 @@ immediate one waits its turn (`busy_timeout`), which makes the write lock serve 
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
-from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.backends.sqlite.client import (
+    SqliteClient,
+    SqliteTransactionContext,
+    SqliteTransactionWrapper,
+    translate_exceptions,
+)
 from tortoise.connection import get_connections
 from typing_extensions import override
 
 from models.errors import Conflict
+
+Bound = tuple[str, Sequence[Any]]  # a statement and its parameters
+Rows = list[dict[str, Any]]
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
@@ -58,6 +68,23 @@ class SqliteDatabaseClient(SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
+
+
+async def run_in_turn(client: Any, statements: Sequence[Bound]) -> list[Rows]:
+    """Run statements one after the other in a single visit to the connection's thread, and return the rows of each."""
+    found: list[Rows] = await _run_in_turn(client, statements)
+    return found
+
+
+@translate_exceptions
+async def _run_in_turn(client: Any, statements: Sequence[Bound]) -> Any:
+    client.log.debug("%s", statements)
+    async with client.acquire_connection() as connection:
+        return await connection._execute(_visit, connection._conn, statements)
+
+
+def _visit(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
+    return [[dict(row) for row in connection.execute(sql, values)] for sql, values in statements]
 
 
 client_class = SqliteDatabaseClient

@@ -1,6 +1,7 @@
 """One way to write SQL for both engines: named parameters, sets of ids and sets of rows as single parameters.
 
     = ANY(:ids)                                     a set of numbers, given as a list of int
+    = ANY(:names AS text)                           a set of texts, given as a list of str
     ROWS(:flips AS flip(group_id bigint, n int))    a table, given as a list of dicts
 
 Everything travels as a parameter, so a statement's text, and with it the engine's plan cache, is the same whatever the
@@ -19,7 +20,8 @@ Engine = Literal["sqlite", "postgresql"]
 Encode = Callable[[Any], Any]
 
 _PARAMETER = re.compile(
-    r"ROWS\(:(?P<rows>\w+) AS (?P<alias>\w+)\((?P<columns>[^)]*)\)\)|= ANY\(:(?P<ids>\w+)\)|(?<!:):(?P<value>[a-z]\w*)",
+    r"ROWS\(:(?P<rows>\w+) AS (?P<alias>\w+)\((?P<columns>[^)]*)\)\)"
+    r"|= ANY\(:(?P<set>\w+)(?: AS (?P<kind>text))?\)|(?<!:):(?P<value>[a-z]\w*)",
 )
 
 
@@ -50,6 +52,13 @@ def _sqlite_rows(alias: str, columns: str) -> str:
 
 
 @lru_cache(maxsize=512)
+def asked_together(texts: tuple[str, ...]) -> str:
+    """For PostgreSQL, one statement whose only row holds the rows of each of these as a JSON text."""
+    answer = "(SELECT coalesce(json_agg(found), '[]') FROM ({text}) AS found) AS answer{number}"
+    return "SELECT " + ", ".join(answer.format(text=text, number=number) for number, text in enumerate(texts))
+
+
+@lru_cache(maxsize=512)
 def prepare(text: str, engine: Engine) -> Statement:
     """The statement for an engine; `text` is ours, never a user's."""
     parameters: list[tuple[str, Encode]] = []
@@ -60,9 +69,10 @@ def prepare(text: str, engine: Engine) -> Statement:
             if engine == "sqlite":
                 return _sqlite_rows(found["alias"], found["columns"])
             return f"json_to_recordset(${len(parameters)}::text::json) AS {found['alias']}({found['columns']})"
-        if ids := found["ids"]:
-            parameters.append((ids, _as_json if engine == "sqlite" else _as_is))
-            return "IN (SELECT value FROM json_each(?))" if engine == "sqlite" else f"= ANY(${len(parameters)}::bigint[])"
+        if chosen := found["set"]:
+            parameters.append((chosen, _as_json if engine == "sqlite" else _as_is))
+            kind = found["kind"] or "bigint"
+            return "IN (SELECT value FROM json_each(?))" if engine == "sqlite" else f"= ANY(${len(parameters)}::{kind}[])"
         parameters.append((found["value"], _as_is))
         return "?" if engine == "sqlite" else f"${len(parameters)}"
 

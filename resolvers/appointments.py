@@ -30,7 +30,7 @@ async def appointment(context: Context, appointment_id: str) -> Appointment | No
 
 async def appointments(context: Context, *, where: Mapping[str, Any] | None, page: PageArguments) -> Page[Appointment]:
     """The appointments for which the criteria hold."""
-    found = context.scope.appointments.filter(await matching(context, "appointments", where))
+    found = await matching(context, "appointments", where=where, among=context.scope.appointments)
     return await paging.page(found, page, order=BY_ID, limits=context.services.pages)
 
 

@@ -51,7 +51,7 @@ async def contacts(
 ) -> Page[Contact]:
     """The contacts for which the criteria hold and that the search finds, in order."""
     field, direction = order or ("ID", "ASC")
-    found = search_contacts(context, search).filter(await matching(context, "contacts", where))
+    found = await matching(context, "contacts", where=where, among=search_contacts(context, search))
     by = Order(f"contacts {field}", ORDERS[field], descending=direction == "DESC")
     return await paging.page(found, page, order=by, limits=context.services.pages)
 

@@ -57,14 +57,18 @@ class Context:
     services: Services
     caller: Caller
     scope: Scope
-    loaders: Loaders = field(init=False)
+    _loaders: Loaders | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
-        self.forget()
+    @property
+    def loaders(self) -> Loaders:
+        """The caches of this operation; there are none until something is read."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.scope, self.services.database)
+        return self._loaders
 
     def forget(self) -> None:
         """Drop everything read so far, so that what follows a write or an event sees the present."""
-        self.loaders = Loaders(self.scope, self.services.database)
+        self._loaders = None
 
     @property
     def token_id(self) -> int:

@@ -10,7 +10,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models import Appointment, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
-from models.database import Database
+from models.database import Database, Row
 from resolvers.batching import Loader
 from resolvers.criteria.names import Vocabulary, load_vocabulary
 from resolvers.scope import Scope
@@ -38,6 +38,11 @@ class Loaders:
         self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
         self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
         self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
+
+    def remember_contacts(self, rows: Iterable[Row]) -> dict[int, Contact]:
+        """The contacts in whole rows of their table, by id; they are not read again."""
+        found = [Contact._init_from_db(**row) for row in rows]
+        return {contact.id: self.contacts_by_id.remember(contact.id, contact) or contact for contact in found}
 
     def remember_groups(self, groups: Iterable[Group]) -> list[Group]:
         """For each group the instance that this operation saw first, so that it never tells two versions of one row."""

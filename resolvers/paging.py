@@ -1,7 +1,7 @@
 """Connections by keyset: a page begins where a cursor points, whatever was inserted or deleted in the meantime."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from tortoise.models import Model
@@ -10,6 +10,7 @@ from tortoise.queryset import QuerySet
 from models.errors import BadInput
 from resolvers.context import PageLimits
 from resolvers.keyset import Order, parts, read_cursor, write_cursor
+from resolvers.selection import Selection
 
 M = TypeVar("M", bound=Model)
 N_co = TypeVar("N_co", covariant=True)
@@ -69,13 +70,14 @@ class Page(Generic[N_co]):
         return Page(edges, self.has_next_page, self.has_previous_page, self.total_count)
 
 
-async def page(queryset: QuerySet[M], arguments: PageArguments, *, order: Order, limits: PageLimits) -> Page[M]:
-    """The page of `queryset` that the arguments ask for; raises `BadInput` for arguments that make no sense."""
+async def page(listed: QuerySet[M] | Selection[M], arguments: PageArguments, *, order: Order, limits: PageLimits) -> Page[M]:
+    """The page of the list that the arguments ask for; raises `BadInput` for arguments that make no sense."""
+    selection = listed if isinstance(listed, Selection) else Selection(listed)
     size = _size(arguments, limits)
-    after = read_cursor(queryset, order, "after", arguments.after)
-    before = read_cursor(queryset, order, "before", arguments.before)
+    after = read_cursor(selection.records, order, "after", arguments.after)
+    before = read_cursor(selection.records, order, "before", arguments.before)
     low, high = (before, after) if order.descending else (after, before)
-    found = parts(queryset, order, low, high)
+    found = [replace(selection, records=part) for part in parts(selection.records, order, low, high)]
     rows = await _first_rows(found, order, size + 1, rising=order.descending == arguments.backward)
     more = len(rows) > size
     shown = rows[:size][::-1] if arguments.backward else rows[:size]
@@ -83,7 +85,7 @@ async def page(queryset: QuerySet[M], arguments: PageArguments, *, order: Order,
         edges=[Edge(write_cursor(order, row), row) for row in shown],
         has_next_page=before is not None or (more and not arguments.backward),
         has_previous_page=after is not None or (more and arguments.backward),
-        total_count=queryset.count,
+        total_count=selection.all.count,
     )
 
 
@@ -98,10 +100,10 @@ def _size(arguments: PageArguments, limits: PageLimits) -> int:
     return size
 
 
-async def _first_rows(found: list[QuerySet[M]], order: Order, count: int, *, rising: bool) -> list[M]:
+async def _first_rows(found: list[Selection[M]], order: Order, count: int, *, rising: bool) -> list[M]:
     sign = "" if rising else "-"
     rows: list[M] = []
     for part in found if rising else reversed(found):
         if len(rows) < count:
-            rows += await part.order_by(*(f"{sign}{column}" for column in order.columns)).limit(count - len(rows))
+            rows += await part.first(count - len(rows), *(f"{sign}{column}" for column in order.columns))
     return rows

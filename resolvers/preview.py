@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tortoise.queryset import QuerySet
-
 from models import Appointment, Contact, RecordType
 from models.errors import BadInput
 from resolvers.context import Context
 from resolvers.criteria.diagnose import Diagnostic, diagnose
-from resolvers.criteria.query import criteria_query
 from resolvers.criteria.sentence import sentence
 from resolvers.criteria.time import Now
+from resolvers.selection import Criterion, Selection
 from resolvers.where import Criteria, now, read_argument
 
 LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or appointments with these criteria
@@ -37,12 +35,12 @@ async def preview(context: Context, *, criteria: Mapping[str, Any], sample: int)
 
 async def count(context: Context, preview: Preview) -> int:
     """How many records the criteria select."""
-    return await _selected(context, preview).count()
+    return await _selected(context, preview).all.count()
 
 
 async def sample(context: Context, preview: Preview) -> Sequence[Contact | Appointment]:
     """The first of these records by id."""
-    return await _selected(context, preview).order_by("id").limit(preview.size)
+    return await _selected(context, preview).first(preview.size, "id")
 
 
 def criteria_text(preview: Preview) -> str:
@@ -55,8 +53,8 @@ def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
     return diagnose(*preview.criteria)
 
 
-def _selected(context: Context, preview: Preview) -> QuerySet[Contact] | QuerySet[Appointment]:
-    found = criteria_query(preview.criteria.tree, preview.now)
-    if preview.criteria.tree.record_type is RecordType.CONTACT:
-        return context.scope.contacts.filter(found)
-    return context.scope.appointments.filter(found)
+def _selected(context: Context, preview: Preview) -> Selection[Contact] | Selection[Appointment]:
+    criterion = Criterion(context.services.database, preview.criteria.tree, preview.now)
+    if criterion.tree.record_type is RecordType.CONTACT:
+        return Selection(context.scope.contacts, criterion)
+    return Selection(context.scope.appointments, criterion)

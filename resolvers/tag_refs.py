@@ -1,8 +1,9 @@
 """What clients name tags by, an id or a name, looked up for any number of records in one statement."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from models.database import Row
 from models.errors import ProblemCode
 from models.fields import to_microseconds
 from models.ids import number_of
@@ -16,8 +17,8 @@ LONGEST_NAME = 100
 MOST_TAGS = 100  # in one list: more are never typed, and a row of an import stays small
 
 FIND = """
-    SELECT id, name_folded FROM tags WHERE account_id = :account
-    AND (id = ANY(:ids) OR name_folded IN (SELECT name FROM ROWS(:names AS wanted(name text))))
+    SELECT id, name_folded FROM tags WHERE account_id = :account AND id = ANY(:tag_ids) UNION ALL
+    SELECT id, name_folded FROM tags WHERE account_id = :account AND name_folded = ANY(:tag_names AS text)
 """
 CREATE = """
     INSERT INTO tags (account_id, name, name_folded, created_at, updated_at)
@@ -62,16 +63,18 @@ def _written(ref: TagRef) -> str:
 async def find_tags(change: Change, refs: Iterable[TagRef]) -> KnownTags:
     """Those of the named tags that exist."""
     wanted = list(refs)
-    if not wanted:
-        return KnownTags(frozenset(), {})
-    numbers = {number_of(ref["id"], "Tag") for ref in wanted if ref.get("id") is not None}
-    names = {name for ref in wanted if (name := _folded(ref))}
-    rows = await change.database.rows(
-        FIND,
-        account=change.account_id,
-        ids=sorted(number for number in numbers if number is not None),
-        names=[{"name": name} for name in sorted(names)],
-    )
+    return known_tags(await change.database.rows(FIND, account=change.account_id, **named(wanted)) if wanted else ())
+
+
+def named(refs: Collection[TagRef]) -> dict[str, list[int] | list[str]]:
+    """What `FIND` needs to know of these tags."""
+    numbers = {number_of(ref["id"], "Tag") for ref in refs if ref.get("id") is not None}
+    names = {name for ref in refs if (name := _folded(ref))}
+    return {"tag_ids": sorted(number for number in numbers if number is not None), "tag_names": sorted(names)}
+
+
+def known_tags(rows: Collection[Row]) -> KnownTags:
+    """The tags that `FIND` has found."""
     return KnownTags(frozenset(row["id"] for row in rows), {row["name_folded"]: row["id"] for row in rows})
 
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from models import ChangeCause, Contact, Tag, Tagging
+from models.database import Database, Rows
 from models.errors import ProblemCode, refuse
 from models.fields import to_microseconds
 from resolvers.access import require_editor
 from resolvers.context import Context
 from resolvers.criteria.mentions import Mention
 from resolvers.identify import id_of, unknown
-from resolvers.membership.change import Change
+from resolvers.membership.change import LOCK, UPDATED_AT, Change
 from resolvers.rules import Problems
-from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
+from resolvers.tag_refs import FIND, KnownTags, TagRef, check_count, create_tags, find_tags, known_tags, missing_names, named
 from resolvers.write import write
 
 MOST_CONTACTS = 1000  # of one call: they are locked until it ends
 PATH = ("input", "tags")
+Statements = tuple[str, str]  # one that moves `updated_at` where a tagging is about to change, one that changes taggings
 
 ADD = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
@@ -29,6 +32,9 @@ REMOVE = """
     RETURNING contact_id, tag_id
 """
 MARK_UPDATED = "UPDATE contacts SET updated_at = :at WHERE account_id = :account AND id = ANY(:contacts)"
+PRESENT = "(SELECT count(*) FROM taggings WHERE contact_id = contacts.id AND tag_id = ANY(:tags))"
+MARK_TO_ADD = f"{MARK_UPDATED} AND {PRESENT} < :count"
+MARK_TO_REMOVE = f"{MARK_UPDATED} AND {PRESENT} > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,38 +47,40 @@ class TagResult:
 
 async def add_tags(context: Context, *, contact_ids: Sequence[str], tags: Sequence[TagRef], create_missing: bool = False) -> TagResult:
     """Tag these contacts; a tag that a contact already carries keeps its time."""
-    return await _change_tags(context, contact_ids, tags, statement=ADD, create_missing=create_missing)
+    return await _change_tags(context, contact_ids, tags, statements=(MARK_TO_ADD, ADD), create_missing=create_missing)
 
 
 async def remove_tags(context: Context, *, contact_ids: Sequence[str], tags: Sequence[TagRef]) -> TagResult:
     """Remove these tags from these contacts."""
-    return await _change_tags(context, contact_ids, tags, statement=REMOVE, create_missing=False)
+    return await _change_tags(context, contact_ids, tags, statements=(MARK_TO_REMOVE, REMOVE), create_missing=False)
 
 
 async def _change_tags(
-    context: Context, contact_ids: Sequence[str], tags: Sequence[TagRef], *, statement: str, create_missing: bool
+    context: Context, contact_ids: Sequence[str], tags: Sequence[TagRef], *, statements: Statements, create_missing: bool
 ) -> TagResult:
     require_editor(context)
     if len(contact_ids) > MOST_CONTACTS:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, f"Name at most {MOST_CONTACTS:,} contacts in a call.", "input", "contactIds")
     ids = list(dict.fromkeys(id_of(contact_id, "Contact", "contact") for contact_id in contact_ids))
-
-    async def work(change: Change) -> int:
-        tag_ids = await _tag_ids(change, tags, create_missing=create_missing)
-        if len(await change.lock_contacts(ids)) < len(ids):
-            raise unknown("contact")
-        return await _carry_out(change, statement, ids, sorted(tag_ids))
-
-    changed = await write(context, ChangeCause.TAGS_CHANGED, work)
-    contacts = await context.loaders.contacts_by_id.load_many(ids)
-    return TagResult([contact for contact in contacts if contact], changed)
-
-
-async def _tag_ids(change: Change, tags: Sequence[TagRef], *, create_missing: bool) -> set[int]:
     problems = Problems()
     check_count(tags, problems, *PATH)
     problems.raise_any()
-    known = await find_tags(change, tags)
+
+    async def work(change: Change) -> tuple[Rows, int]:
+        lock = LOCK[change.database.engine].format(columns="*")
+        known, contacts = await change.database.answers(FIND, lock, account=change.account_id, contact_ids=sorted(ids), **named(tags))
+        tag_ids = await _tag_ids(change, tags, known_tags(known), create_missing=create_missing)
+        if len(change.locked(contacts)) < len(ids):
+            raise unknown("contact")
+        return await _carry_out(change, statements, contacts, sorted(tag_ids))
+
+    rows, changed = await write(context, ChangeCause.TAGS_CHANGED, work)
+    contacts = context.loaders.remember_contacts(rows)
+    return TagResult([contacts[contact_id] for contact_id in ids], changed)
+
+
+async def _tag_ids(change: Change, tags: Sequence[TagRef], known: KnownTags, *, create_missing: bool) -> set[int]:
+    problems = Problems()
     missing = missing_names(tags, known, problems, *PATH) if create_missing else {}
     problems.raise_any()
     if missing:
@@ -83,15 +91,23 @@ async def _tag_ids(change: Change, tags: Sequence[TagRef], *, create_missing: bo
     return found
 
 
-async def _carry_out(change: Change, statement: str, contact_ids: list[int], tag_ids: list[int]) -> int:
-    given = {"account": change.account_id, "contacts": contact_ids, "tags": tag_ids, "at": to_microseconds(change.at)}
-    rows = await change.database.rows(statement, **given, actor=change.actor_id)
+async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag_ids: list[int]) -> tuple[Rows, int]:
+    """The contacts as they are now, and how many taggings changed."""
+    given = {"account": change.account_id, "contacts": [row["id"] for row in contacts], "tags": tag_ids, "count": len(tag_ids)}
+    at = to_microseconds(change.at)
+    rows = await _run(change.database, statements, given | {"at": at, "actor": change.actor_id})
     for row in rows:
-        change.touch(row["contact_id"], Mention("tag", row["tag_id"]), Mention("contact", "updated_at"))
-    changed = sorted({row["contact_id"] for row in rows})
-    if changed:
-        await change.database.rows(MARK_UPDATED, at=given["at"], account=change.account_id, contacts=changed)
-    return len(rows)
+        change.touch(row["contact_id"], Mention("tag", row["tag_id"]), UPDATED_AT)
+    changed = {row["contact_id"] for row in rows}
+    return [row | {"updated_at": at} if row["id"] in changed else row for row in contacts], len(rows)
+
+
+async def _run(database: Database, statements: Statements, given: dict[str, Any]) -> Rows:
+    """The taggings that changed; neither statement sees what the other does, so that PostgreSQL can take both as one."""
+    mark, change = statements
+    if database.engine == "postgresql":
+        return await database.rows(f"WITH marked AS ({mark}) {change}", **given)
+    return (await database.run(mark, change, **given))[1]
 
 
 async def tags_of(context: Context, contact: Contact) -> list[Tag]:

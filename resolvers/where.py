@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import orjson
-from tortoise.expressions import Q
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models.errors import BadInput, Problem, Refused
 from resolvers.context import Context
 from resolvers.criteria.names import Vocabulary, load_vocabulary
 from resolvers.criteria.parse import parse
-from resolvers.criteria.query import criteria_query
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
 from resolvers.loaders import viewable
 from resolvers.membership.settle import CLOCK
+from resolvers.selection import Criterion, Selection
 
 Document = Mapping[str, Any]
+M = TypeVar("M", bound=Model)
 
 
 class Criteria(NamedTuple):
@@ -27,15 +29,15 @@ class Criteria(NamedTuple):
     vocabulary: Vocabulary
 
 
-async def matching(context: Context, records: str, where: Document | None) -> Q:
-    """The `contacts` or `appointments` for which the criteria hold now; all of them where there are none."""
+async def matching(context: Context, records: str, *, where: Document | None, among: QuerySet[M]) -> Selection[M]:
+    """Those among these `contacts` or `appointments` for which the criteria hold now; all of them where there are none."""
     if where is None:
-        return Q()
+        return Selection(among)
     try:
         read = await read_new(context, {records: where})
     except Refused as refused:
         _say([replace(problem, path=("where", *problem.path[1:])) for problem in refused.problems])
-    return criteria_query(read.tree, await now(context, read.vocabulary))
+    return Selection(among, Criterion(context.services.database, read.tree, await now(context, read.vocabulary)))
 
 
 async def read_argument(context: Context, name: str, document: Document) -> Criteria:

@@ -3,11 +3,12 @@
 Begin, fence, change, settle, commit, wake: in this order, everywhere. A rollback publishes nothing.
 """
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from asyncpg.exceptions import DeadlockDetectedError, SerializationError
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 from tortoise.exceptions import IntegrityError
 
 from models import ChangeCause
@@ -22,6 +23,7 @@ T = TypeVar("T")
 Work = Callable[[Change], Awaitable[T]]
 
 ATTEMPTS = 4  # the first and three more
+LONGEST_PAUSE = 0.05  # seconds before another attempt
 RACES = (DeadlockDetectedError, SerializationError, IntegrityError)
 
 BUMP = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account RETURNING definitions_version"
@@ -35,18 +37,24 @@ async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefine
     loses a race (deadlock, serialisation, a unique value taken meanwhile) is run again up to three times and then
     raises `Conflict`. `redefines` must be said by work that changes definitions: it then runs alone in its account.
     """
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(ATTEMPTS), wait=wait_random(0, 0.05), retry=retry_if_exception_type(RACES), reraise=True
-    )
     try:
-        done: tuple[T, list[int]] = await retrying(_attempt, context, cause, work, redefines=redefines)
-    except RACES as error:
-        raise Conflict("Somebody else changed the same data at the same time. Nothing was changed; try again.") from error
+        result, grown = await _won(context, cause, work, redefines=redefines)
     finally:
         context.forget()
-    result, grown = done
     context.services.hub.wake(grown)
     return result
+
+
+async def _won(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
+    attempt = 1
+    while True:
+        try:
+            return await _attempt(context, cause, work, redefines=redefines)
+        except RACES as error:
+            if attempt == ATTEMPTS:
+                raise Conflict("Somebody else changed the same data at the same time. Nothing was changed; try again.") from error
+        attempt += 1
+        await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  # so that the same do not meet again
 
 
 async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:

@@ -12,7 +12,7 @@ class Ringable(Protocol):
     """What a peal rings."""
 
     def ring(self) -> None:
-        """Be rung."""
+        """Be rung; raises nothing, because the bells after it have to be rung too."""
 
 
 class Bell:
@@ -67,9 +67,9 @@ class Peal:
                 self._due.append(bell)
 
     def _ring_some(self) -> None:
-        for _ in range(min(AT_ONCE, len(self._due))):
-            bell = self._due.popleft()
-            self._known.discard(bell)
-            bell.ring()
+        turn = [self._due.popleft() for _ in range(min(AT_ONCE, len(self._due)))]
+        self._known.difference_update(turn)
         if self._due:
             asyncio.get_running_loop().call_soon(self._ring_some)
+        for bell in turn:
+            bell.ring()

@@ -45,6 +45,11 @@ class Contacts:
         self.last_known: dict[int, Group] = {}
         """The groups that watched contacts are in or have left, as they were when they were first seen."""
 
+    @property
+    def topics(self) -> int:
+        """How many contacts are watched."""
+        return len(self._watched)
+
     @contextmanager
     def watching(self, contact_id: int, bell: Bell) -> Iterator[WatchedContact]:
         """Register a watcher of a contact for as long as the context is open; its bell rings at each change."""

@@ -69,6 +69,11 @@ class Hub:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def topics(self) -> int:
+        """How many groups and contacts are watched in this process."""
+        return len(self._channels) + self.contacts.topics
+
     @contextlib.contextmanager
     def watching(self, group_id: int, bell: Ringable) -> Iterator[Channel]:
         """Register a watcher of a group for as long as the context is open; its bell rings at each change of the channel.

@@ -47,16 +47,18 @@ class Stream:
                 raise NotFound("No such group.")
             if first := await self._begin(head):
                 yield first
+            self._quiet.set()
             while head := self._head():
-                if self._is_current(head):
-                    if self._quiet.went_off:
-                        yield _heartbeat(self._at, head)
-                    await self._wait()
-                else:
+                if not self._is_current(head):
                     step = self._channel.after(self._at) or await self._read(head) or self._reset(head)
                     yield step.message
                     self._at = step.cursor
                     self._quiet.set()
+                elif self._quiet.went_off:
+                    yield _heartbeat(self._at, head)
+                    self._quiet.set()
+                else:
+                    await self._wait()
             yield GroupReset(None, str(self._at), 0, ResetReason.GROUP_REBUILT)
 
     def ring(self) -> None:
@@ -78,8 +80,7 @@ class Stream:
         return Outcome.TOLD
 
     async def _wait(self) -> None:
-        self._quiet.set()
-        self._bell.clear()  # nothing has happened since the watcher looked
+        self._bell.clear()  # whatever it rang for has just been looked at, without a pause in between
         await self._bell.heard()
 
     def _head(self) -> Head | None:

@@ -1,6 +1,7 @@
 """Accounts on which bulk actions are tried: contacts of every kind, groups that look at all of it, and pictures of both."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models import Contact, FieldType, Group
+from models.database import Database
 from models.ids import to_global_id
 from resolvers.appointments import create_appointment
 from resolvers.context import Context, Services
@@ -120,9 +122,11 @@ class World:
         fields = {name: getattr(contact, name) for name in contact._meta.db_fields if name not in unlike}
         names = dict(await scope.tags.values_list("id", "name"))
         taggings = await scope.taggings.filter(contact_id=contact.id)
-        values = await scope.custom_values.filter(contact_id=contact.id).order_by("ordinal").values("field__key", "text", "folded")
+        values = (
+            await scope.custom_values.filter(contact_id=contact.id).order_by("field_id", "ordinal").values("field__key", "text", "folded")
+        )
         terms = await scope.search_terms.filter(contact_id=contact.id).values_list("term", flat=True)
-        appointments = await scope.appointments.filter(contact_id=contact.id).values("title", "starts_at", "status")
+        appointments = await scope.appointments.filter(contact_id=contact.id).order_by("id").values("title", "starts_at", "status")
         tags = sorted((names[tagging.tag_id], tagging.tagged_at, tagging.tagged_by_id is not None) for tagging in taggings)
         return {**fields, "tags": tags, "custom": values, "terms": sorted(map(str, terms)), "appointments": appointments}
 
@@ -169,3 +173,21 @@ def _row(number: int, person: Mapping[str, Any]) -> dict[str, Any]:
 def in_chunks_of(services: Services, size: int) -> Services:
     """The same services, with small chunks."""
     return replace(services, bulk_chunk=size)
+
+
+@dataclass(frozen=True, slots=True)
+class MortalDatabase(Database):
+    """The database as a process sees it that dies after some statements."""
+
+    life: Iterator[int]
+
+    async def rows(self, text: str, **values: Any) -> list[dict[str, Any]]:
+        if next(self.life, None) is None:
+            raise asyncio.CancelledError("the process has died")
+        return await Database.rows(self, text, **values)
+
+
+def mortal(services: Services, statements: int) -> Services:
+    """The same services in a process that dies after so many statements."""
+    database = services.database
+    return replace(services, database=MortalDatabase(database.engine, database.path, database.context, iter(range(statements))))

@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Self
 
 import httpx
@@ -25,7 +26,9 @@ from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from resolvers.context import Caller
 from schema.errors import MusterSchema
+from schema.fields import field
 from schema.limits import DocumentCheck, DocumentLimits
+from subscriptions.messages import Told
 
 DEADLINE = 10.0
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -33,18 +36,39 @@ ADA = "Bearer ada"
 BOB = "Bearer bob"
 
 
+@dataclass(frozen=True)
+class Tick(Told):
+    """An event that is the same to all."""
+
+    number: int
+
+
 class Probe:
-    """What the server does, told to the test."""
+    """What the server does, told to the test; and what it waits for."""
 
     def __init__(self) -> None:
         self.streams: Counter[str] = Counter()
         self.sent = 0
-        self.executed = 0
+        self.executed: Counter[int] = Counter()
+        self.ticks = 0
+        self.may_execute = asyncio.Event()
+        self.may_execute.set()
         self._changed = asyncio.Event()
 
     def note(self, name: str, change: int) -> None:
         self.streams[name] += change
         self._changed.set()
+
+    def tick(self) -> None:
+        """Let one more event happen."""
+        self.ticks += 1
+        self._changed.set()
+
+    async def ticked(self, number: int) -> None:
+        """Wait until so many events have happened."""
+        while self.ticks < number:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def until(self, name: str, count: int) -> None:
         """Wait until so many streams of that name run."""
@@ -65,7 +89,7 @@ class Context:
         return Caller(1, self.token_id, Role.VIEWER, self.token_id)
 
     def forget(self) -> None:
-        self.probe.executed += 1
+        """Nothing is remembered."""
 
 
 Info = strawberry.Info[Context, None]
@@ -83,6 +107,27 @@ class Item:
 @strawberry.input
 class Tree:
     below: "Tree | None" = None
+
+
+@strawberry.type
+class Ticked:
+    number: int
+
+    @strawberry.field
+    async def caller(self, info: Info) -> int:
+        await info.context.probe.may_execute.wait()
+        return info.context.token_id
+
+    @strawberry.field
+    @staticmethod
+    async def times(tick: strawberry.Parent[Tick], info: Info, factor: int) -> int:
+        await info.context.probe.may_execute.wait()
+        info.context.probe.executed[tick.number] += 1
+        return tick.number * factor
+
+    @classmethod
+    def is_type_of(cls, event: object, _info: object) -> bool:
+        return isinstance(event, Tick)
 
 
 @strawberry.type
@@ -158,6 +203,20 @@ class Subscription:
         finally:
             probe.note("flood", -1)
 
+    @field(Ticked, subscription=True)
+    @staticmethod
+    async def ticks(info: Info, start: int = 1) -> AsyncGenerator[Tick, None]:
+        """Events that the test lets happen."""
+        probe, number = info.context.probe, start
+        probe.note("ticks", 1)
+        try:
+            while True:
+                await probe.ticked(number)
+                yield Tick(number)
+                number += 1
+        finally:
+            probe.note("ticks", -1)
+
     @strawberry.subscription
     async def breaks(self) -> AsyncGenerator[int, None]:
         yield 1
@@ -209,7 +268,7 @@ class Service:
     probe: Probe
     tokens: dict[str, int]
     port: int = 0
-    server: uvicorn.Server = field(init=False)
+    server: uvicorn.Server = attribute(init=False)
 
     @property
     def url(self) -> str:

@@ -1,16 +1,20 @@
 """Bulk actions as clients know them: starting, watching, stopping and undoing a change of many contacts."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import parse, validate
+from structlog.testing import capture_logs
 
-from models import BulkAction, BulkActionState, ChangeCause, FieldType, Role
+from models import BulkAction, BulkActionState, BulkInverse, ChangeCause, FieldType, Role
 from models.database import Database
-from models.errors import Forbidden, NotFound, Refused
+from models.errors import Conflict, Forbidden, NotFound, Refused
 from models.ids import to_global_id
 from resolvers.appointments import create_appointment
 from resolvers.bulk import inverses
@@ -35,11 +39,12 @@ from resolvers.imports import import_contacts
 from resolvers.membership.verify import verify
 from resolvers.taggings import add_tags, remove_tags
 from resolvers.tags import create_tag, delete_tag
-from tests.asking import ask
+from tests.asking import ask, schema
 from tests.holding import overtake
 from tests.support import DrivenClock, new_account, new_user, running_services
 
 DEADLINE = 30.0
+PAGE = Path(__file__).parents[1] / "docs" / "bulk.md"
 EVERYBODY: dict[str, Any] = {"where": {"source": {"isEmpty": False}}}
 ADD_VIP: dict[str, Any] = {"tags": {"add": [{"name": "VIP"}]}}
 REMOVE_VIP: dict[str, Any] = {"tags": {"remove": [{"name": "VIP"}]}}
@@ -246,7 +251,7 @@ async def test_who_leaves_the_set_while_the_action_waits_for_them_is_not_changed
         (EVERYBODY, {"tags": {"add": [{"name": "x"}]}}, ("NOT_FOUND", ("change", "tags", "add", "0", "name"))),
         (
             EVERYBODY,
-            {"tags": {"remove": [{"name": "x"}], "create_missing": True}},
+            {"tags": {"remove": [{"name": "x"}]}},
             ("NOT_FOUND", ("change", "tags", "remove", "0", "name")),
         ),
         (EVERYBODY, {"tags": {"add": [{"name": " "}], "create_missing": True}}, ("BLANK", ("change", "tags", "add", "0", "name"))),
@@ -327,6 +332,20 @@ async def test_the_same_key_starts_the_same_action_once(owner: Context) -> None:
     assert (await start(stranger, EVERYBODY, {"delete": True}, idempotency_key="monday")).pk != first.pk
 
 
+async def test_a_key_is_known_again_when_its_target_is_gone(owner: Context) -> None:
+    asked: dict[str, Any] = {"target": {"contact_ids": await ids_of(owner)}, "change": {"delete": True}, "idempotency_key": "end"}
+    first = await start(owner, **asked)
+    await work(owner.services)
+    assert await start(owner, **asked) == await again(owner, first)
+
+
+async def test_values_of_any_size_have_a_fingerprint(owner: Context) -> None:
+    await create_custom_field(owner, key="plan", label="Plan", type=FieldType.TEXT, choices=None)
+    where = ("input", "change", "fields", "customFields", "plan")
+    for value in (2**70, "\ud800"):
+        assert await problems(start(owner, EVERYBODY, {"fields": {"custom_fields": {"plan": value}}})) == [("INVALID", where)]
+
+
 async def test_bulk_actions_take_turns(owner: Context, clock: DrivenClock) -> None:
     actions = [await start(owner, EVERYBODY, ADD_VIP), await start(owner, EVERYBODY, {"fields": {"company": "Acme"}})]
     for processed in ([2, 0], [2, 2], [4, 2], [4, 4]):
@@ -398,6 +417,32 @@ async def test_an_action_whose_group_or_field_is_deleted_fails(owner: Context) -
     await owner.scope.custom_fields.delete()
     await work(owner.services)
     assert [(await again(owner, action)).state for action in actions] == ["FAILED", "FAILED"]
+
+
+async def test_a_defect_ends_an_action_and_is_told_by_its_id_only(owner: Context) -> None:
+    action = await start(owner, EVERYBODY, ADD_VIP)
+    await owner.scope.bulk_actions.filter(id=action.pk).update(change={"nonsense": True})
+    with capture_logs() as logs:
+        await work(owner.services)
+    failed = await again(owner, action)
+    assert (failed.state, failed.processed) == ("FAILED", 0)
+    assert logs[0]["error_id"] in str(failed.error)
+    assert "nonsense" not in str(failed.error)
+
+
+async def test_an_action_that_loses_every_race_is_tried_again_after_the_others(owner: Context, clock: DrivenClock) -> None:
+    unlucky, other = [await start(owner, EVERYBODY, change) for change in (ADD_VIP, {"fields": {"company": "Acme"}})]
+    second = (await owner.scope.contacts.order_by("id"))[1]
+    taken = {"account_id": owner.caller.account_id, "action_id": unlucky.pk, "position": second.id, "contacts": 1, "inverse": b""}
+    in_the_way = await BulkInverse.create(**taken)
+    clock.pass_(seconds=1)
+    with pytest.raises(Conflict):
+        await work_on_next(owner.services)
+    await work_on_next(owner.services)
+    assert [(await again(owner, action)).processed for action in (unlucky, other)] == [0, 2]
+    await in_the_way.delete()
+    await work(owner.services)
+    assert [(await again(owner, action)).changed for action in (unlucky, other)] == [5, 5]
 
 
 # ---------------------------------------------------------------- undoing
@@ -564,3 +609,9 @@ async def test_summaries_are_sentences(owner: Context) -> None:
         "5 chosen contacts: set Company, clear Website and Plan.",
         "Tags contain VIP: add the tags A and B, remove the tag VIP.",
     ]
+
+
+def test_every_operation_in_the_documentation_is_valid() -> None:
+    found = re.findall(r"```graphql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == 4
+    assert [error.message for document in found for error in validate(schema()._schema, parse(document))] == []

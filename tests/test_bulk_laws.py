@@ -14,10 +14,11 @@ from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
 from resolvers.bulk.rehearsal import BulkPreview
 from resolvers.bulk.work import work
 from resolvers.contacts import contacts, delete_contact, update_contact
+from resolvers.context import Services
 from resolvers.members import members
 from resolvers.paging import PageArguments
 from resolvers.taggings import add_tags, remove_tags
-from tests.bulk_world import CHANGES, CONTACTS, TARGETS, World, in_chunks_of, new_world
+from tests.bulk_world import CHANGES, CONTACTS, TARGETS, World, in_chunks_of, mortal, new_world
 from tests.effort import examples
 from tests.support import DrivenClock, running_services
 
@@ -27,7 +28,7 @@ Wanted = Mapping[str, Any]
 LAST_EVENT = "SELECT coalesce(max(id), 0) AS id FROM group_events"
 TABLES = ("contacts", "taggings", "tags", "custom_values", "search_terms", "appointments", "group_members", "group_events", "groups")
 
-law = settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+law = settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 people = CONTACTS.filter(bool)
 
 
@@ -112,10 +113,11 @@ async def test_an_undone_bulk_action_leaves_everything_as_it_was(
 
 
 @law
-@given(people=people, wanted=st.tuples(TARGETS, CHANGES), deaths=st.lists(st.integers(1, 60), max_size=4), undone=st.booleans())
-async def test_whoever_dies_at_work_leaves_nothing_undone_and_nothing_done_twice(  # noqa: PLR0917  # hypothesis gives them by name
-    database: Database, people: list[Wanted], wanted: tuple[Wanted, Wanted], deaths: list[int], undone: bool
+@given(people=people, wanted=st.tuples(TARGETS, CHANGES), fate=st.tuples(st.lists(st.integers(1, 100), max_size=4), st.booleans()))
+async def test_whoever_dies_at_work_leaves_nothing_undone_and_nothing_done_twice(
+    database: Database, people: list[Wanted], wanted: tuple[Wanted, Wanted], fate: tuple[list[int], bool]
 ) -> None:
+    deaths, undone = fate
     async with running_services(database, DrivenClock()) as services, running_services(database, DrivenClock()) as others:
         processes = [in_chunks_of(each, 2) for each in (services, others)]
         worlds = [await new_world(processes[0], people) for _ in range(2)]
@@ -134,13 +136,10 @@ async def undo(world: World, action: BulkAction) -> BulkAction:
     return await undo_bulk_action(world.context, to_global_id("BulkAction", action.pk))
 
 
-async def work_with_deaths(processes: list[Any], deaths: list[int]) -> None:
+async def work_with_deaths(processes: list[Services], deaths: list[int]) -> None:
     async with asyncio.timeout(DEADLINE):
-        for number, turns in enumerate(deaths):
-            dying = asyncio.create_task(work(processes[number % 2]))
-            for _ in range(turns * turns):
-                await asyncio.sleep(0)
-            dying.cancel()
+        for number, statements in enumerate(deaths):
+            dying = asyncio.create_task(work(mortal(processes[number % 2], statements)))
             await asyncio.gather(dying, return_exceptions=True)
         await work(processes[len(deaths) % 2])
 

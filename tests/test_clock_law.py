@@ -248,3 +248,16 @@ async def test_what_was_written_between_a_crash_and_the_next_step_is_judged_agai
         await step(services)
         assert await context.scope.group_events.filter(group_id=group.id).count() == 2
         assert await verify(database, services.definitions, context.caller.account_id) == []
+
+
+async def test_the_clock_stands_still_until_all_is_settled(database: Database) -> None:
+    clock = DrivenClock(NOON)
+    async with running_services(database, clock) as services:
+        await step(services)
+        clock.pass_(seconds=1)
+        span = await advance(database, clock.now)
+        clock.pass_(seconds=1)
+        assert await advance(database, clock.now) == span
+        await step(services)
+        settled, now = await advance(database, clock.now)
+        assert settled == now > span[1]

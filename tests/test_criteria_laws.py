@@ -1,5 +1,6 @@
 """The law of criteria: query, predicate and the meaning written down a second time agree on every tree and every record."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +13,11 @@ from models import Appointment, Contact, RecordType
 from models.database import Database
 from models.fields import to_microseconds
 from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.lists import choice
 from resolvers.criteria.parse import parse
 from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import criteria_query
+from resolvers.criteria.query import NONE, Lists, criteria_query
+from resolvers.criteria.sql import Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
 from tests import criteria_world as world
@@ -44,11 +47,16 @@ def read_twice(document: dict[str, Any], zone: ZoneInfo) -> Tree:
     return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
 
 
-async def selected(tree: Tree, now: Now) -> set[int]:
+async def selected(tree: Tree, now: Now, long: Lists = NONE) -> set[int]:
     model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
-    found: list[int] = await model.filter(account_id=world.ACCOUNT).filter(criteria_query(tree, now)).values_list("id", flat=True)
+    found: list[int] = await model.filter(account_id=world.ACCOUNT).filter(criteria_query(tree, now, long)).values_list("id", flat=True)
     assert len(found) == len(set(found))
     return set(found)
+
+
+def some_of(lists: Sequence[Sql], chance: int) -> Lists:
+    """About half of the lists, another half for each chance."""
+    return frozenset(number for number in range(len(lists)) if chance >> (number % 32) & 1)
 
 
 @slow_but_thorough
@@ -69,3 +77,6 @@ async def test_query_predicate_and_reference_agree(
         judged: list[Any] = known if tree.record_type is RecordType.CONTACT else [a for person in known for a in person.appointments]
         assert {found.id for found in judged if predicate(found, now)} == expected, document
         assert await selected(tree, now) == expected, document
+        lists = choice(prepared, tree, now).lists
+        for long in {frozenset(range(len(lists))), some_of(lists, seed)} - {NONE}:
+            assert await selected(tree, now, long) == expected, (document, long)

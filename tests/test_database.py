@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tortoise.exceptions import IntegrityError
 
 from models.database import Database, open_database
 from models.errors import DatabaseUnreachable
+from resolvers.membership.fence import share
 
 DEADLINE = 20.0
 
@@ -61,3 +63,38 @@ async def test_a_server_that_does_not_answer_is_said_in_a_sentence() -> None:
     with pytest.raises(DatabaseUnreachable, match="Check MUSTER_DATABASE_URL"):
         async with open_database("postgresql://nobody@127.0.0.1:1/nothing"):
             pass
+
+
+async def test_several_questions_are_answered_like_single_ones(database: Database) -> None:
+    texts = (
+        "SELECT 9007199254740993 AS large, 'ß \"%\\' AS odd, CAST(NULL AS text) AS missing",
+        "SELECT name FROM ROWS(:given AS given(name text)) WHERE name = ANY(:names AS text) ORDER BY name",
+        "SELECT id FROM clock WHERE id = ANY(:ids)",
+    )
+    values = {"given": [{"name": name} for name in ("b", "a", "c")], "names": ["c", "b"], "ids": [1]}
+    together = await database.answers(*texts, **values)
+    assert together == [await database.rows(text, **values) for text in texts]
+    assert together == [[{"large": 9007199254740993, "odd": 'ß "%\\', "missing": None}], [{"name": "b"}, {"name": "c"}], []]
+    assert await database.answers() == []
+
+
+async def test_statements_that_run_in_turn_see_each_other_and_fail_as_one(database: Database) -> None:
+    insert = "INSERT INTO clock (id, now, settled) VALUES (:id, 0, 0) RETURNING id"
+    assert await database.run(insert, "SELECT count(*) AS count FROM clock", id=1) == [[{"id": 1}], [{"count": 1}]]
+    with pytest.raises(IntegrityError):
+        async with database.transaction():
+            await database.run("DELETE FROM clock", insert, insert, id=2)
+    assert await database.rows("SELECT id FROM clock") == [{"id": 1}]
+
+
+@pytest.mark.only("postgresql")
+async def test_how_a_transaction_plans_is_its_own_affair(url: str) -> None:
+    shown = "SELECT current_setting('plan_cache_mode') AS mode"
+    async with open_database(url, pool_size=1) as database:
+        before = await database.row(shown)
+        async with database.transaction():
+            await share(database, 1)
+            assert await database.row(shown) == {"mode": "force_generic_plan"}
+            await database.plan_for_values()
+            assert await database.row(shown) == {"mode": "force_custom_plan"}
+        assert await database.row(shown) == before

@@ -14,13 +14,16 @@ from models import ChangeCause
 from models.database import Database
 from models.ids import from_global_id, to_global_id
 from resolvers.accounts import update_account
+from resolvers.builds import build
 from resolvers.clock import step
 from resolvers.contacts import create_contact, update_contact
 from resolvers.context import Context
 from resolvers.criteria.mentions import Mention
 from resolvers.groups import create_group, update_group
+from resolvers.membership.builds import builds
 from resolvers.membership.change import Change
 from resolvers.membership.clock import advance, affected, mark_settled
+from resolvers.membership.scan import scan_next
 from resolvers.membership.settle import settle
 from resolvers.membership.verify import Difference, verify
 from resolvers.write import write
@@ -155,3 +158,32 @@ async def test_a_writer_without_the_fence_is_caught_when_it_overtakes(database: 
 
 async def test_time_without_the_fence_is_caught_when_it_overtakes(database: Database, url: str) -> None:
     assert await differences_after(database, url, touch, let_time_pass_without_fence)
+
+
+async def scan(context: Context) -> None:
+    """Judge every record for what is in the making, as far as putting it in force."""
+    services, account_id = context.services, context.caller.account_id
+
+    async def work(change: Change) -> bool:
+        found = await builds(change.database, account_id)
+        definitions = await services.definitions.current(change.database, account_id)
+        return await scan_next(change, definitions, [each.id for each in found])
+
+    while await write(context, ChangeCause.GROUP_EDITED, work):
+        pass
+
+
+async def test_time_passes_over_a_membership_that_is_put_in_force_meanwhile(database: Database, url: str) -> None:
+    clock = DrivenClock(NOW)
+    async with running_services(database, clock, judged_at_once=0) as here, running_services(database, clock) as there:
+        earlier, later = await new_account(here), await new_account(here)
+        for context in (earlier, later):
+            await create_contact(context, fields={"last_activity_at": LATE})
+        await create_group(earlier, name="Ahead", criteria=AHEAD)
+        group = await create_group(later, name="Ahead", criteria=NEVER)
+        await build(here)
+        await update_group(later, group_id=to_global_id("Group", group.id), changes={"criteria": AHEAD})
+        await scan(later)
+        clock.pass_(minutes=LATER_MINUTES)
+        await overtake(url, step(here), build(there))
+        assert await verify(database, here.definitions, later.caller.account_id) == []

@@ -30,6 +30,8 @@ TABLES = (
     "groups",
     "group_members",
     "group_events",
+    "bulk_actions",
+    "bulk_inverses",
 )
 
 FURNISH = """
@@ -56,6 +58,9 @@ mutation ($name: String!, $contact: ID!) {
   createAppointment(input: {contactId: $contact, title: $name, startsAt: "2030-01-01T00:00:00Z"}) {
     appointment { id } userErrors { message }
   }
+  startBulkAction(input: {target: {contactIds: [$contact]}, change: {tags: {remove: [{name: $name}]}}}) {
+    bulkAction { id } userErrors { message }
+  }
 }
 """
 
@@ -77,7 +82,7 @@ async def furnish(context: Context, name: str) -> dict[str, str]:
     second = await ask(context, POPULATE, **own, owner=found["User"]["id"], custom=custom, criteria=criteria)
     found |= {"Contact": second["createContact"]["contact"], "Group": second["createGroup"]["group"]}
     third = await ask(context, MEET, name=name, contact=found["Contact"]["id"])
-    found["Appointment"] = third["createAppointment"]["appointment"]
+    found |= {"Appointment": third["createAppointment"]["appointment"], "BulkAction": third["startBulkAction"]["bulkAction"]}
     return {kind: node["id"] for kind, node in found.items()}
 
 

@@ -99,12 +99,20 @@ def test_a_tag_leads_to_groups_whose_other_conditions_the_contact_may_meet() -> 
     assert found(known, flip) == {1, 2, 4, 6}
 
 
-def test_a_guard_that_was_met_before_the_write_lets_the_contact_through() -> None:
-    known = account({"all": [tagged("Client"), country("Canada")]})
-    place = Mention("contact", "country_folded")
-    for before in ({place: ("canada",)}, {}):
-        assert found(known, Alteration(contact(country_folded="peru"), [Mention("tag", CLIENT), place], before)) == {1}
-    assert found(known, Alteration(contact(country_folded="peru"), [Mention("tag", CLIENT), place], {place: ("chile",)})) == set()
+def test_a_contact_that_met_every_condition_before_and_meets_none_now_is_let_through() -> None:
+    known = account(
+        {"all": [country("Canada"), {"city": {"equals": ["Lima"]}}]}, tagged("Client", "VIP", operator="containsAll"), country("Peru")
+    )
+    left = {"country_folded": "canada", "city_folded": "lima"}
+    assert changed(known, contact(), left) == {1}
+    assert changed(known, contact(country_folded="peru"), left | {"city_folded": "quito"}) == {3}
+    assert found(known, Alteration(contact(), [Mention("tag", CLIENT), Mention("tag", VIP)])) == {2}
+
+
+def test_a_value_that_nobody_recalls_may_have_been_any() -> None:
+    known = account(*({"all": [tagged("Client"), country(name)]} for name in ("Canada", "Peru")), {"country": {"contains": ["u"]}})
+    assert found(known, Alteration(contact(CLIENT, country_folded="chile"), [Mention("contact", "country_folded")])) == {1, 2, 3}
+    assert found(known, Alteration(contact(country_folded="chile"), [Mention("contact", "country_folded")])) == {3}
 
 
 def test_what_has_not_been_read_may_be_anything() -> None:

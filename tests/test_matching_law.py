@@ -30,7 +30,15 @@ LIMITS = CriteriaLimits(depth=20)  # what is drawn may be nested deeper than peo
 COLUMNS = [*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent", "birthday", "owner"]
 APPOINTMENT_COLUMNS = ["title_folded", "location_folded", "status", "starts_at", "ends_at"]
 
-documents = st.lists(world.documents, min_size=1, max_size=25)
+# What guards are made of, together, which whole trees seldom have.
+equalities = st.one_of(
+    world.one_key(country=world.one_key(equals=world.some(world.texts)), company=world.one_key(equals=world.some(world.texts))),
+    world.one_key(owner=world.one_key(isAny=world.some(world.user_refs)), spent=world.one_key(equals=world.some(world.numbers))),
+    world.one_key(tags=world.one_key(containsAny=world.some(world.tag_refs), containsAll=world.some(world.tag_refs))),
+    world.one_key(custom=st.builds(lambda held: {"key": "agreed", "boolean": {"is": held}}, st.booleans())),
+)
+conjunctions = st.lists(equalities, min_size=2, max_size=3).map(lambda found: {"contacts": {"all": found}})
+documents = st.lists(world.documents | conjunctions, min_size=1, max_size=25)
 zones = st.sampled_from(world.ZONES)
 seeds = st.integers(0, 2**32)
 spans = st.sampled_from([timedelta(), timedelta(), timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
@@ -183,8 +191,14 @@ def test_every_group_that_an_appointment_flips_by_coming_or_going_is_a_candidate
             assert group.group_id in found, group.tree.document
 
 
+zoned = st.sampled_from(
+    [{"contacts": {"createdAt": {operator: {"day": {"date": "2026-03-29"}}}}} for operator in ("before", "onOrAfter")]
+    + [{"contacts": {"lastActivityAt": {"on": [{"date": "2026-03-29"}, {"date": "2026-10-25"}]}}}]
+)
 EDITS = st.lists(
-    st.tuples(st.dictionaries(st.integers(FIRST_GROUP, 110), world.documents, max_size=4), st.sets(st.integers(FIRST_GROUP, 110)), zones),
+    st.tuples(
+        st.dictionaries(st.integers(FIRST_GROUP, 110), world.documents | zoned, max_size=4), st.sets(st.integers(FIRST_GROUP, 110)), zones
+    ),
     min_size=1,
     max_size=6,
 )
@@ -214,9 +228,7 @@ def test_an_index_that_is_renewed_again_and_again_is_the_one_built_at_once(
     earlier: list[tuple[AccountDefinitions, Any]] = []
     for changed, gone, zone in edits:
         earlier.append((known, contents(known)))
-        moved = {number: group.tree.document for number, group in known.groups.items() if zone != known.zone and group.is_zoned}
-        documents = {number: document for number, document in moved.items() if number not in gone} | changed
-        compiled = {number: definition(number, document, zone) for number, document in documents.items()}
+        compiled = {number: definition(number, document, zone) for number, document in changed.items()}
         known = known.renewed(known.version + 1, zone, changed=compiled, gone=gone - changed.keys())
         expected = {number: document for number, document in expected.items() if number not in gone} | changed
     built = AccountDefinitions(-1, known.zone).renewed(

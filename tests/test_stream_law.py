@@ -25,7 +25,10 @@ from resolvers.membership.retention import prune
 from resolvers.taggings import add_tags, remove_tags
 from resolvers.tags import create_tag
 from resolvers.watching import cursor, group_changes
+from subscriptions.bells import Ringable
 from subscriptions.bus import Receive
+from subscriptions.express import Express, Outcome
+from subscriptions.log import PAGE
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, new_user, running_services
@@ -63,6 +66,7 @@ class Client:
     members: set[int] = field(default_factory=set)
     version: int = -1
     cursor: str | None = None
+    chance: random.Random = field(default_factory=random.Random)
 
     async def read(self) -> None:
         """Read cursor first, then members."""
@@ -78,16 +82,34 @@ class Client:
         """Apply messages until cancelled; a reset means reading anew."""
         if self.cursor is None:
             await self.read()
-        async for message in group_changes(self.context, self.group_id, self.cursor):
+        stream = group_changes(self.context, self.group_id, self.cursor)
+        assert isinstance(stream, Express)
+        stream.tell = self.tell
+        async for message in stream:
             await self.apply(message)
+
+    def tell(self, message: Message, again: Ringable) -> Outcome:
+        """Take some messages at once, some when asked again, and leave others to be iterated."""
+        outcome: Outcome = self.chance.choice([*Outcome])
+        if outcome is Outcome.LATER:
+            asyncio.get_running_loop().call_later(self.chance.random() / 50, again.ring)
+        elif outcome is Outcome.TOLD:
+            if not isinstance(message, MembersChanged):
+                return Outcome.IMPOSSIBLE
+            self.fold(message)
+            self.cursor = message.cursor
+        return outcome
+
+    def fold(self, message: MembersChanged) -> None:
+        assert message.from_version == self.version or message.to_version <= self.version, "a gap"
+        self.members |= set(message.joined_ids)
+        self.members -= set(message.left_ids)
+        self.version = message.to_version
 
     async def apply(self, message: Message) -> None:
         match message:
             case MembersChanged():
-                assert message.from_version == self.version or message.to_version <= self.version, "a gap"
-                self.members |= set(message.joined_ids)
-                self.members -= set(message.left_ids)
-                self.version = message.to_version
+                self.fold(message)
             case GroupReset():
                 await self.read()
             case Heartbeat():
@@ -180,7 +202,7 @@ async def test_a_client_that_applies_every_message_holds_the_table(
         await create_tag(writer, name="Client")
         contacts = [to_global_id("Contact", (await create_contact(writer, fields={})).id) for _ in range(3)]
         group = await create_group(writer, name="Clients", criteria=TAGGED)
-        client = Client(Context(there, writer.caller, writer.scope), to_global_id("Group", group.id))
+        client = Client(Context(there, writer.caller, writer.scope), to_global_id("Group", group.id), chance=random.Random(seed))
         world = World(writer, client, contacts, clock, asyncio.create_task(client.watch()), [TAGGED, UNTAGGED])
         for name, numbers in steps:
             await world.step(name, numbers)
@@ -215,6 +237,24 @@ async def test_a_cursor_older_than_the_log_is_answered_with_a_reset(database: Da
         message = await first(context, to_global_id("Group", group.id), cursor(group))
         assert isinstance(message, GroupReset)
         assert (message.reason, message.member_count) == (ResetReason.CURSOR_EXPIRED, 3)
+
+
+async def test_replay_that_the_pruning_overtakes_is_cut_short_by_a_reset(database: Database) -> None:
+    clock = DrivenClock()
+    async with running_services(database, clock) as services:
+        context = await new_account(services)
+        group = await create_group(context, name="Everybody", criteria=UNTAGGED)
+        for _ in range(PAGE + 6):
+            await create_contact(context, fields={})
+        stream = aiter(group_changes(context, to_global_id("Group", group.id), cursor(group)))
+        told = [await anext(stream)]
+        await prune(database, before=clock.now + timedelta(days=1), keep=1)
+        while not isinstance(told[-1], GroupReset):
+            told.append(await asyncio.wait_for(anext(stream), DEADLINE))
+        *replayed, reset = told
+        assert [message.to_version for message in replayed if isinstance(message, MembersChanged)] == [*range(1, PAGE + 1)]
+        assert isinstance(reset, GroupReset)
+        assert (reset.reason, reset.member_count) == (ResetReason.CURSOR_EXPIRED, PAGE + 6)
 
 
 async def test_a_group_that_the_caller_may_not_view_does_not_exist_for_them(database: Database) -> None:

@@ -24,7 +24,7 @@ class Frames(ASGIWebSocketAdapter):
     def __init__(self, limits: TransportLimits, view: GraphQL, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self._limits = limits
-        self._line: Line | None = response.scope.get("extensions", {}).get(EXTENSION)
+        self._line: Line | None = (response.scope.get("extensions") or {}).get(EXTENSION)
         self._sending = 0
         self.deadline = Alarm(limits.send_seconds, self._give_up)
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -33,6 +33,8 @@ class Frames(ASGIWebSocketAdapter):
     def _give_up(self) -> None:
         if not self.stalled.done():
             self.stalled.set_result(None)
+        if self._line:
+            self._line.hang_up()
 
     @property
     def _is_open(self) -> bool:

@@ -21,14 +21,22 @@ class Line(WebSocketsSansIOProtocol):
         extensions[EXTENSION] = self
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
-            self.loop.call_later(LAST_SECONDS, self.transport.abort)
+            self.loop.call_later(LAST_SECONDS, self.hang_up)
+
+    def hang_up(self) -> None:
+        """Break the connection off, without waiting for the client to take what was sent."""
+        self.transport.abort()
 
     def send_at_once(self, text: str) -> bool:
         """Send a text message if the client makes room for it at once; otherwise do nothing, and return False."""
-        if not self.writable.is_set() or self.disconnected or self.close_sent or not self.handshake_complete or self.conn.extensions:
+        if not self.writable.is_set() or not self._is_open or self.conn.extensions:
             return False
         self.transport.write(text_frame(text))
         return True
+
+    @property
+    def _is_open(self) -> bool:
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
 
 def text_frame(text: str) -> bytes:

@@ -69,14 +69,14 @@ class _Watch:
     def answer(self, event: object) -> Answer | Awaitable[Answer]:
         """The answer to an event, with values as they are now; what goes wrong is part of it."""
         self._context.forget()
-        executor = self._executor(event)
-        if isinstance(executor, list):
-            return refusal_of(self._published(executor))
         try:
+            executor = self._executor(event)
+            if isinstance(executor, list):
+                return refusal_of(self._published(executor))
             result: Any = execute_subscription_event(executor)
+            return self._later(result) if isawaitable(result) else self._answer_of(result)
         except Exception as error:
             return failure(error)
-        return self._later(result) if isawaitable(result) else self._answer_of(result)
 
     async def _later(self, result: Awaitable[ExecutionResult]) -> Answer:
         try:

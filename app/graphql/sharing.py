@@ -67,6 +67,7 @@ class SharedAnswers:
     async def _finish(self, key: Key, made: _Made, answer: Awaitable[Answer]) -> None:
         self._keep(key, made, await answer)
         self._peal.ring(made.bells)
+        made.bells.clear()
 
     def _keep(self, key: Key, made: _Made, answer: Answer) -> None:
         made.answer = answer

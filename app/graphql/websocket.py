@@ -165,10 +165,11 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     async def _run(self, operation: Operation[str | None, None], context: Context) -> None:
         request = Asked(operation.query, operation.variables, operation.operation_name)
         beginning = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
-        send_at_once = self.websocket.send_at_once
 
         def tell(answer: Answer) -> bool:
-            return send_at_once(f"{beginning}{answer.text}}}")
+            # Not once the client has completed the operation: its id may be another one's already.
+            is_wanted = self.operations.get(operation.id) is operation
+            return is_wanted and self.websocket.send_at_once(f"{beginning}{answer.text}}}")
 
         async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, tell=tell)) as answers:
             async for answer in answers:

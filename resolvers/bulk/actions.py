@@ -1,12 +1,11 @@
 """Bulk actions as clients see them: starting, cancelling, undoing, finding and watching them."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any
-
-import orjson
 
 from models import BulkAction, BulkActionState, ChangeCause
 from models.errors import ProblemCode, refuse
@@ -52,6 +51,7 @@ class _Wanted:
     """What a client asks for; two starts with the same fingerprint ask for the same."""
 
     target: Target
+    total: int
     change: Mapping[str, Any]
     key: str | None
     fingerprint: str
@@ -80,16 +80,16 @@ async def start_bulk_action(
     require_editor(context)
     key = _checked_key(idempotency_key)
     if dry_run:
-        read = partial(_read_change, context, change)
-        return Started(preview=await rehearse(context, await read_target(context, target), read))
-    wanted = _Wanted(await read_target(context, target), change, key, _fingerprint(target, change))
+        return Started(preview=await rehearse(context, await read_target(context, target), partial(read_change, context, change)))
+    # First of all, for what the action has done may keep its own target from being found again.
+    fingerprint = _fingerprint(target, change)
+    if earlier := await _earlier(context, key, fingerprint):
+        return Started(earlier)
+    found = await read_target(context, target)
+    wanted = _Wanted(found, await found.total(context), change, key, fingerprint)
     action_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin, context, wanted))
     context.services.bulk_started.ring()
     return Started(await context.scope.bulk_actions.get(id=action_id))
-
-
-async def _read_change(context: Context, given: Mapping[str, Any], change: Change) -> Any:
-    return await read_change(context, change, given)
 
 
 def _checked_key(key: str | None) -> str | None:
@@ -100,17 +100,23 @@ def _checked_key(key: str | None) -> str | None:
 
 
 def _fingerprint(*given: Document) -> str:
-    return sha256(orjson.dumps(given, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256(json.dumps(given, default=str, sort_keys=True).encode()).hexdigest()
+
+
+async def _earlier(context: Context, key: str | None, fingerprint: str) -> BulkAction | None:
+    """What was started with this key before; refused if that was something else."""
+    found = None if key is None else await context.scope.bulk_actions.get_or_none(idempotency_key=key)
+    if found and found.fingerprint != fingerprint:
+        message = "This key belongs to a bulk action that does something else. Choose another key."
+        raise refuse(ProblemCode.CONFLICT, message, "input", "idempotencyKey")
+    return found
 
 
 async def _begin(context: Context, wanted: _Wanted, change: Change) -> int:
-    if wanted.key is not None and (earlier := await context.scope.bulk_actions.get_or_none(idempotency_key=wanted.key)):
-        if earlier.fingerprint != wanted.fingerprint:
-            message = "This key belongs to a bulk action that does something else. Choose another key."
-            raise refuse(ProblemCode.CONFLICT, message, "input", "idempotencyKey")
+    if earlier := await _earlier(context, wanted.key, wanted.fingerprint):
         return int(earlier.pk)
-    bulk_change = await read_change(context, change, wanted.change)
-    values = {"target": wanted.target.document(), "change": bulk_change.document(), "total": await wanted.target.total(context)}
+    bulk_change = await read_change(context, wanted.change, change)
+    values = {"target": wanted.target.document(), "change": bulk_change.document(), "total": wanted.total}
     return await _create(context, change, {**values, "idempotency_key": wanted.key, "fingerprint": wanted.fingerprint})
 
 

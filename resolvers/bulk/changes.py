@@ -24,11 +24,12 @@ def stored_change(document: Document) -> BulkChange:
             return TagChange(tuple(add), tuple(remove))
         case {"fields": {"cells": cells, "custom": custom}}:
             return FieldChange(cells, dict(custom))
-        case _:
+        case {"delete": True}:
             return Deletion()
+    raise ValueError("this is no stored change")
 
 
-async def read_change(context: Context, change: Change, given: Mapping[str, Any]) -> BulkChange:
+async def read_change(context: Context, given: Mapping[str, Any], change: Change) -> BulkChange:
     """The change that a client asks for; tags that are missing and may be created are created."""
     match given:
         case {"tags": tags}:

@@ -12,7 +12,7 @@ from models import ChangeCause, Group, RecordType
 from models.database import Database
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.outcome import BulkChange
-from resolvers.bulk.targets import Part, Target, next_part
+from resolvers.bulk.targets import Part, Target, take_part
 from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.membership.fence import share
@@ -79,11 +79,12 @@ class _Rehearsal:
 
 async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Part:
     services, account_id = context.services, context.caller.account_id
+    reached = await rehearsal.target.after(context, rehearsal.position)
     async with _rolled_back(services.database):
         await share(services.database, account_id)
         change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
         bulk_change = await rehearsal.read(change)
-        part = await next_part(context, change, rehearsal.target, rehearsal.position)
+        part = await take_part(context, change, rehearsal.target, reached)
         watch = await _Watch.of(change, part.present)
         tally.total += len(part.reached)
         tally.changed += (await bulk_change.carry_out(change, part.present)).changed if part.present else 0

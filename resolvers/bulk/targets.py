@@ -11,10 +11,12 @@ from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
+from resolvers.criteria.names import load_vocabulary
+from resolvers.criteria.parse import parse
 from resolvers.criteria.query import criteria_query
 from resolvers.identify import id_of, unknown
 from resolvers.membership.change import Change
-from resolvers.where import now, read_stored, readable_tree
+from resolvers.where import now, readable_tree
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
 PATH = ("input", "target")
@@ -112,6 +114,7 @@ class Matching:
 
     async def after(self, context: Context, position: int) -> list[int]:
         """The next ones."""
+        await context.services.database.plan_for_values()
         following = (await self._contacts(context)).filter(id__gt=position).order_by("id").limit(context.services.bulk_chunk)
         return [row["id"] for row in await following.values("id")]
 
@@ -121,21 +124,22 @@ class Matching:
         return [row["id"] for row in await found.values("id")]
 
     async def _contacts(self, context: Context) -> QuerySet[Contact]:
-        read = await read_stored(context, self.criteria)
-        return context.scope.contacts.filter(criteria_query(read.tree, await now(context, read.vocabulary)))
+        # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
+        vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [self.criteria])
+        tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
+        return context.scope.contacts.filter(criteria_query(tree, await now(context, vocabulary)))
 
 
 class Part(NamedTuple):
-    """The next contacts of a target: all that were reached, and those that are locked and still in the set."""
+    """The next contacts of a target: all that were reached, and those that are still in the set, and locked."""
 
     reached: Sequence[int]
     present: Sequence[int]
     is_last: bool
 
 
-async def next_part(context: Context, change: Change, target: Target, position: int) -> Part:
-    """Lock what comes next, and look once more who is in the set: somebody else may have changed a contact before it was locked."""
-    reached = await target.after(context, position)
+async def take_part(context: Context, change: Change, target: Target, reached: Sequence[int]) -> Part:
+    """Lock the contacts that were reached, and look who is still in the set: they may have been changed before they were locked."""
     locked = sorted(await change.lock_contacts(reached))
     present = await target.among(context, locked) if locked else []
     return Part(reached, present, is_last=len(reached) < context.services.bulk_chunk)
@@ -148,8 +152,9 @@ def stored_target(document: Document) -> Target:
             return Chosen(ids)
         case {"group": group_id}:
             return Members(group_id)
-        case _:
-            return Matching(document["where"])
+        case {"where": criteria}:
+            return Matching(criteria)
+    raise ValueError("this is no stored target")
 
 
 async def read_target(context: Context, given: Mapping[str, Any]) -> Target:

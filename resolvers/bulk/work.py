@@ -5,6 +5,7 @@ goes on from the last chunk that was completed: nobody waits for a lease to run 
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,16 +19,19 @@ from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
 from resolvers.bulk.inverses import keep, take
 from resolvers.bulk.outcome import Outcome
-from resolvers.bulk.targets import next_part, stored_target
+from resolvers.bulk.targets import Target, stored_target, take_part
 from resolvers.context import Caller, Context, Services
 from resolvers.membership.change import Change
 from resolvers.scope import Scope
 from resolvers.write import write
 
+Action = Mapping[str, Any]  # the row of one
+
 NEXT = """
-    SELECT id, account_id, started_by_id FROM bulk_actions WHERE state IN ('QUEUED', 'RUNNING') ORDER BY worked_at, id LIMIT 1
+    SELECT id, account_id, target, change, position, started_by_id, undoes_id FROM bulk_actions
+    WHERE state IN ('QUEUED', 'RUNNING') ORDER BY worked_at, id LIMIT 1
 """
-TAKE = "SELECT id, target, change, position, undoes_id FROM bulk_actions WHERE id = :id AND state IN ('QUEUED', 'RUNNING')"
+LOCK = "SELECT id FROM bulk_actions WHERE id = :id AND position = :position AND state IN ('QUEUED', 'RUNNING')"
 SKIP_LOCKED = " FOR NO KEY UPDATE SKIP LOCKED"
 ADVANCE = """
     UPDATE bulk_actions SET state = :state, position = :position, processed = processed + :reached, changed = changed + :changed,
@@ -63,7 +67,7 @@ async def work_on_next(services: Services) -> bool:
     for row in await database.rows(NEXT + _skipping(database)):
         caller = Caller(row["account_id"], row["started_by_id"] or 0, Role.OWNER, 0)
         context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
-        await _carry_on(context, row["id"])
+        await _carry_on(context, row)
         return True
     return False
 
@@ -72,9 +76,12 @@ def _skipping(database: Database) -> str:
     return SKIP_LOCKED if database.engine == "postgresql" else ""
 
 
-async def _carry_on(context: Context, action_id: int) -> None:
+async def _carry_on(context: Context, action: Action) -> None:
+    action_id = action["id"]
     try:
-        await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action_id))
+        # Found before anything is locked: it is looked at again once it is.
+        reached = [] if action["undoes_id"] else await _target(action).after(context, action["position"])
+        await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, reached))
     except UNREACHABLE:
         raise
     except Conflict:
@@ -97,9 +104,15 @@ def _now(context: Context) -> int:
     return to_microseconds(context.services.wall_clock())
 
 
-async def _next_chunk(context: Context, action_id: int, change: Change) -> None:
-    for row in await change.database.rows(TAKE + _skipping(change.database), id=action_id):
-        step = await (_undo_chunk(change, row) if row["undoes_id"] else _change_chunk(context, change, row))
+def _target(action: Action) -> Target:
+    return stored_target(orjson.loads(action["target"]))
+
+
+async def _next_chunk(context: Context, action: Action, reached: Sequence[int], change: Change) -> None:
+    action_id = action["id"]
+    # Nobody, if another process has been faster.
+    for _ in await change.database.rows(LOCK + _skipping(change.database), id=action_id, position=action["position"]):
+        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, reached))
         at = to_microseconds(change.at)
         await change.database.rows(
             ADVANCE,
@@ -114,20 +127,20 @@ async def _next_chunk(context: Context, action_id: int, change: Change) -> None:
         )
 
 
-async def _change_chunk(context: Context, change: Change, row: dict[str, Any]) -> Step:
-    part = await next_part(context, change, stored_target(orjson.loads(row["target"])), row["position"])
-    position = part.reached[-1] if part.reached else row["position"]
+async def _change_chunk(context: Context, change: Change, action: Action, reached: Sequence[int]) -> Step:
+    part = await take_part(context, change, _target(action), reached)
+    position = reached[-1] if reached else action["position"]
     outcome = Outcome(0)
     if part.present:
-        outcome = await stored_change(orjson.loads(row["change"])).carry_out(change, part.present)
+        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, part.present)
     if outcome.changed:
-        await keep(change, row["id"], position, outcome)
-    return Step(position, len(part.reached), outcome, part.is_last)
+        await keep(change, action["id"], position, outcome)
+    return Step(position, len(reached), outcome, part.is_last)
 
 
-async def _undo_chunk(change: Change, row: dict[str, Any]) -> Step:
-    kept = await take(change, row["undoes_id"])
+async def _undo_chunk(change: Change, action: Action) -> Step:
+    kept = await take(change, action["undoes_id"])
     if kept is None:
-        return Step(row["position"], 0, Outcome(0), is_last=True)
-    outcome = await stored_change(orjson.loads(row["change"])).revert(change, kept.inverse)
+        return Step(action["position"], 0, Outcome(0), is_last=True)
+    outcome = await stored_change(orjson.loads(action["change"])).revert(change, kept.inverse)
     return Step(kept.position, kept.contacts, outcome, is_last=False)

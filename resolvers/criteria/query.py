@@ -20,39 +20,53 @@ from resolvers.criteria.sql import ForEachGiven, Holders, IsHolder, Parameter, S
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Groups, Node, Not, OfContact, Related, TaggedAt, Tags, Tree
 
+Lists = frozenset[int]  # numbers of the lists in a query, in the order in which `criteria_lists` has them
+NONE: Lists = frozenset()
+
 
 class CriteriaQuery(Q):
     """A tree as a condition of the ORM; `~` on it is the exact complement."""
 
-    __slots__ = ("_now", "_tree")
+    __slots__ = ("_long", "_now", "_tree")
 
-    def __init__(self, tree: Tree, now: Now) -> None:
+    def __init__(self, tree: Tree, now: Now, long: Lists) -> None:
         super().__init__()
         self._tree = tree
         self._now = now
+        self._long = long
 
     def __bool__(self) -> bool:
         return True  # or the ORM would drop it as empty
 
     @override
     def __invert__(self) -> "CriteriaQuery":
-        inverse = CriteriaQuery(self._tree, self._now)
+        inverse = CriteriaQuery(self._tree, self._now, self._long)
         inverse._is_negated = not self._is_negated
         return inverse
 
     @override
     def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
-        compiler = _Compiler(self._tree.account_id, self._now)
+        compiler = _Compiler(self._tree.account_id, self._now, self._long)
         return QueryModifier(compiler.node(self._tree.root, resolve_context.table.get_table_name(), negated=self._is_negated))
 
 
-def criteria_query(tree: Tree, now: Now) -> Q:
-    """The condition to filter the tree's kind of records by; the account is the caller's to restrict."""
-    return CriteriaQuery(tree, now)
+def criteria_query(tree: Tree, now: Now, long: Lists = NONE) -> Q:
+    """The condition to filter the tree's kind of records by; the account is the caller's to restrict.
+
+    Which lists are said to be `long` changes the time it takes on SQLite, never the records.
+    """
+    return CriteriaQuery(tree, now, long)
+
+
+def criteria_lists(tree: Tree, now: Now) -> list[Sql]:
+    """What SQLite would list to answer the query, as statements that select 1 for each entry."""
+    compiler = _Compiler(tree.account_id, now, NONE)
+    compiler.node(tree.root, TABLES[tree.record_type], negated=False)
+    return compiler.lists
 
 
 class _Seek(Enum):
-    """When SQLite is to look up records one by one, instead of listing all that have such a value.
+    """When SQLite is to look up records one by one, even where a list would not be long.
 
     Only where the rows of a record are found by the one index that fits: unless it has been told to ANALYZE, SQLite would
     otherwise rather read all rows with such a value anew for each record.
@@ -67,7 +81,8 @@ class _Values(NamedTuple):
     """Where the values of a source stand: the rows in scope have a record's id under `key` and a value in `column`.
 
     `through` is the table that has the column, where it is not the one with the key. `account` narrows what a list is made
-    from; a single record has only rows of its own account.
+    from; a single record has only rows of its own account. `scope_of_one` is the scope as it is written where a record's rows
+    are looked up. At least `least` values must be held. A `long` list is looked up record by record in any case.
     """
 
     table: str
@@ -77,6 +92,9 @@ class _Values(NamedTuple):
     account: Sql | None = None
     through: str | None = None
     seek: _Seek = _Seek.ABSENT
+    scope_of_one: Sql | None = None
+    least: int = 1
+    long: bool = False
 
     @property
     def qualified(self) -> str:
@@ -90,16 +108,26 @@ class _Values(NamedTuple):
     def _tables(self) -> str:
         return f'"{self.through}" CROSS JOIN "{self.table}"' if self.through else f'"{self.table}"'
 
-    def held(self, record: str, found: InSql, *, negated: bool, least: int = 1) -> Sql:
+    def held(self, record: str, found: InSql, *, negated: bool) -> Sql:
         """That a record has, or has not, so many values for which this is true."""
-        seeks = not found.given and (self.seek is _Seek.ALWAYS or (self.seek is _Seek.ABSENT and negated))
-        sought = self._replace(account=None)._holders(found) if seeks else None
-        return Sql(IsHolder(record, Holders(self._holders(found), sought, least), negated=negated))
+        sought = self._of_one()._holders(found) if self.seeks(found, negated=negated) else None
+        return Sql(IsHolder(record, Holders(self._holders(found), sought, self.least), negated=negated))
+
+    def seeks(self, found: InSql, *, negated: bool) -> bool:
+        """Whether SQLite is to look up records one by one."""
+        return not found.given and (self.long or self.seek is _Seek.ALWAYS or (self.seek is _Seek.ABSENT and negated))
+
+    def entries(self, found: InSql) -> Sql:
+        """A statement that selects 1 for each entry of the list."""
+        return Sql("SELECT 1 FROM ", self._rows(found.where))
 
     def all_held(self, record: str, wanted: OneOf, *, negated: bool) -> Sql:
         """That a record has all of these values, or lacks one of them."""
         every = Sql(f" GROUP BY {self._key} HAVING COUNT(DISTINCT {self.qualified}) = ", Parameter(len(wanted.values)))
         return Sql(IsHolder(record, Holders(Sql(self._holders(wanted.in_sql(self.qualified)), every)), negated=negated))
+
+    def _of_one(self) -> "_Values":
+        return self._replace(account=None, scope=self.scope_of_one or self.scope)
 
     def _holders(self, found: InSql) -> Term:
         rows = self._rows(found.where)
@@ -120,9 +148,11 @@ class _Values(NamedTuple):
 class _Compiler:
     """Compiles nodes for one account and moment; `table` is the name under which the query knows the record's table."""
 
-    def __init__(self, account_id: int, now: Now) -> None:
+    def __init__(self, account_id: int, now: Now, long: Lists) -> None:
+        self.lists: list[Sql] = []
         self._account_id = account_id
         self._now = now
+        self._long = long
 
     def node(self, node: Node, table: str, *, negated: bool) -> Sql:
         match node:
@@ -146,15 +176,21 @@ class _Compiler:
 
     def _of_contact(self, child: Node, contact: str, *, negated: bool) -> Sql:
         table = TABLES[RecordType.CONTACT]
-        found = InSql(self.node(child, table, negated=False))
-        return _Values(table, "id", "", account=self._in_account(table)).held(contact, found, negated=negated)
+        values = _Values(table, "id", "", account=self._in_account(table))
+        return self._held_within(values, child, contact, negated=negated)
 
     def _related(self, node: Related, contact: str, *, negated: bool) -> Sql:
         table = TABLES[RecordType.APPOINTMENT]
-        found = InSql(self.node(node.where, table, negated=False) if node.where else Sql("TRUE"))
         seek = _Seek.ABSENT if node.where else _Seek.ALWAYS
-        values = _Values(table, "contact_id", "", account=self._in_account(table), seek=seek)
-        return values.held(contact, found, negated=negated, least=node.least)
+        values = _Values(table, "contact_id", "", account=self._in_account(table), seek=seek, least=node.least)
+        return self._held_within(values, node.where, contact, negated=negated)
+
+    def _held_within(self, values: _Values, inner: Node | None, record: str, *, negated: bool) -> Sql:
+        first = len(self.lists)
+        found = InSql(self.node(inner, values.table, negated=False) if inner else Sql("TRUE"))
+        within = range(first, len(self.lists))
+        long = self._long.issuperset(within) if within else self._is_long(values, found, negated=negated)
+        return values._replace(long=long).held(record, found, negated=negated)
 
     def _condition(self, condition: Condition, table: str, *, negated: bool) -> Sql:
         check = condition.check(self._now)
@@ -169,8 +205,33 @@ class _Compiler:
         record = _name(table, "id")
         if isinstance(check, OneOf) and condition.operator.quantifier is not Quantifier.SOME:
             exactly = condition.operator.quantifier is Quantifier.EXACTLY
-            return _each(record, values, check=check, exactly=exactly, negated=negated)
-        return values.held(record, check.in_sql(values.qualified), negated=negated)
+            return self._each(record, values, check, exactly=exactly, negated=negated)
+        return self._held(record, values, check.in_sql(values.qualified), negated=negated)
+
+    def _each(self, record: str, values: _Values, check: OneOf, *, exactly: bool, negated: bool) -> Sql:
+        found = self._has_each(record, values, check, negated=negated)
+        if exactly:
+            column = values.qualified
+            other = InSql(Sql(f"{column} IS NOT NULL AND ", check.in_sql(column).where.negate()))
+            found.append(self._held(record, values, other, negated=not negated))
+        return joined(" OR " if negated else " AND ", found)
+
+    def _has_each(self, record: str, values: _Values, check: OneOf, *, negated: bool) -> list[Sql]:
+        if len(check.values) > FEW:
+            return [values.all_held(record, check, negated=negated)]
+        each = [OneOf(frozenset([value])) for value in sorted(check.values, key=str)]
+        return [self._held(record, values, one.in_sql(values.qualified), negated=negated) for one in each]
+
+    def _held(self, record: str, values: _Values, found: InSql, *, negated: bool) -> Sql:
+        long = self._is_long(values, found, negated=negated)
+        return values._replace(long=long).held(record, found, negated=negated)
+
+    def _is_long(self, values: _Values, found: InSql, *, negated: bool) -> bool:
+        """Whether this is a list and a long one."""
+        if found.given or values.seeks(found, negated=negated):
+            return False
+        self.lists.append(values.entries(found))
+        return len(self.lists) - 1 in self._long
 
     def _values(self, condition: Condition) -> _Values:
         match condition.source:
@@ -178,7 +239,9 @@ class _Compiler:
                 table = TABLES[record_type]
                 return _Values(table, "id", field.column, account=self._in_account(table))
             case Custom(field_id, column):
-                return _Values("custom_values", "contact_id", column, Sql('"field_id" = ', Parameter(field_id)), seek=_Seek.NEVER)
+                scope = Sql('"field_id" = ', Parameter(field_id))
+                # The + keeps SQLite from the indexes that begin with the field.
+                return _Values("custom_values", "contact_id", column, scope, scope_of_one=Sql("+", scope), seek=_Seek.NEVER)
             case TaggedAt(tag_id):
                 return _Values("taggings", "contact_id", "tagged_at", Sql('"tag_id" = ', Parameter(tag_id)))
             case Tags():
@@ -193,22 +256,6 @@ class _Compiler:
 
     def _in_account(self, table: str) -> Sql:
         return Sql(_name(table, "account_id"), " = ", Parameter(self._account_id))
-
-
-def _each(record: str, values: _Values, *, check: OneOf, exactly: bool, negated: bool) -> Sql:
-    found = _has_each(record, values, check, negated=negated)
-    if exactly:
-        column = values.qualified
-        other = InSql(Sql(f"{column} IS NOT NULL AND ", check.in_sql(column).where.negate()))
-        found.append(values.held(record, other, negated=not negated))
-    return joined(" OR " if negated else " AND ", found)
-
-
-def _has_each(record: str, values: _Values, check: OneOf, *, negated: bool) -> list[Sql]:
-    if len(check.values) > FEW:
-        return [values.all_held(record, check, negated=negated)]
-    each = [OneOf(frozenset([value])) for value in sorted(check.values, key=str)]
-    return [values.held(record, one.in_sql(values.qualified), negated=negated) for one in each]
 
 
 def _name(table: str, column: str) -> str:

@@ -1,15 +1,19 @@
 """What a write has touched: the record that settling works from."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from models import ChangeCause, RecordType
 from models.database import Database
+from models.statement import Engine
 from resolvers.criteria.mentions import EXISTENCE, Mention
 from resolvers.membership.alteration import Values
 
+_LOCK = "SELECT {columns} FROM contacts WHERE account_id = :account AND id = ANY(:contact_ids) ORDER BY id"
+LOCK: Mapping[Engine, str] = {"sqlite": _LOCK, "postgresql": f"{_LOCK} FOR NO KEY UPDATE"}
 ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
 UPDATED_AT = Mention("contact", "updated_at")
 
@@ -38,15 +42,14 @@ class Change:
 
     async def lock_contacts(self, contact_ids: Iterable[int]) -> set[int]:
         """Lock these contacts, ascending by id, until the write ends; returns the ids that exist in the account."""
-        lock = " FOR NO KEY UPDATE" if self.database.engine == "postgresql" else ""
-        rows = await self.database.rows(
-            f"SELECT id, updated_at FROM contacts WHERE account_id = :account AND id = ANY(:ids) ORDER BY id{lock}",  # noqa: S608  # a constant
-            account=self.account_id,
-            ids=sorted(set(contact_ids)),
-        )
-        for row in rows:
+        lock = LOCK[self.database.engine].format(columns="id, updated_at")
+        return self.locked(await self.database.rows(lock, account=self.account_id, contact_ids=sorted(set(contact_ids))))
+
+    def locked(self, contacts: Collection[Mapping[str, Any]]) -> set[int]:
+        """Say that `LOCK` has found these contacts; returns their ids."""
+        for row in contacts:
             self.recall(row["id"], {UPDATED_AT: (row["updated_at"],)})
-        return {row["id"] for row in rows}
+        return {row["id"] for row in contacts}
 
     def touch(self, contact_id: int, *mentions: Mention) -> None:
         """Say that these attributes of a locked contact, its taggings or its appointments have changed."""

@@ -14,7 +14,7 @@ from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Ta
 from resolvers.membership.index import AccountDefinitions
 
 START = "INSERT INTO clock (id, now, settled) SELECT 1, CAST(:at AS bigint), CAST(:at AS bigint) WHERE NOT EXISTS (SELECT 1 FROM clock)"
-ADVANCE = "UPDATE clock SET now = :at WHERE now < :at"
+ADVANCE = "UPDATE clock SET now = :at WHERE now < :at AND settled = now"
 SETTLED = "UPDATE clock SET settled = :at WHERE settled < :at"
 READ = "SELECT now, settled FROM clock"
 
@@ -46,7 +46,7 @@ async def start(database: Database, at: datetime) -> None:
 
 
 async def advance(database: Database, at: datetime) -> tuple[int, int]:
-    """Move the clock to `at`, never back; returns up to when membership is settled, and the present logical time."""
+    """Move the clock to `at`, never back, and only once all is settled up to where it stands; returns the span to settle then."""
     await database.rows(ADVANCE, at=to_microseconds(at))
     return await read_span(database)
 
@@ -69,7 +69,9 @@ async def affected(database: Database, account_id: int, definitions: AccountDefi
     """
     before, after = (Now(instant, definitions.zone) for instant in span)
     found: defaultdict[int, set[int]] = defaultdict(set)
-    for leaf, group_ids in definitions.temporal.items():
+    for leaf, users in definitions.temporal.items():
+        # A membership in the making may be in force under its group's own number by the time it is judged.
+        group_ids = users | {replaced for group_id in users if (replaced := definitions.groups[group_id].replaces_id)}
         for contact_id in await _between(database, account_id, _place(leaf.source), boundaries(leaf, before, after)):
             found[contact_id] |= group_ids
     return found

@@ -1,11 +1,11 @@
 """Reading what conditions look at, for some contacts, in a constant number of statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from models import RecordType
-from models.database import Database
+from models.database import Database, Row, Rows
 from models.records import APPOINTMENT_TEXTS, CONTACT_ORDERED, CONTACT_TEXTS
 from resolvers.criteria.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.predicate import Needs
@@ -45,67 +45,68 @@ def needs_of(definitions: Iterable[Definition]) -> Needs:
 
 
 class FactsReader:
-    """Reads the facts of some contacts as they turn out to be needed, nothing twice, in one statement for each kind of facts."""
+    """Reads the facts of some contacts as they turn out to be needed, nothing twice, each time in one round trip."""
 
     def __init__(self, database: Database, account_id: int, ids: Iterable[int]) -> None:
         self._database = database
         self._account_id = account_id
         self._ids = sorted(ids)
         self.facts: dict[int, ContactFacts] = {}
-        self.loaded: Needs | None = None  # beyond the columns; None before these are read
+        self.loaded = Needs()  # beyond the columns, which come first
 
-    async def read(self, needed: Needs) -> Needs:
-        """Have the columns, and what is needed beyond them; returns all that has been read."""
-        loaded = self.loaded
-        if loaded is None:
-            await self._read_contacts()
-            loaded = Needs()
-        for read, wanted in (
-            (self._read_tags, needed.tags and not loaded.tags),
-            (self._read_custom, needed.custom and not loaded.custom),
-            (self._read_groups, needed.groups and not loaded.groups),
-            (self._read_appointments, needed.appointments and not loaded.appointments),
-        ):
-            if wanted:
-                await read()
-        self.loaded = loaded | needed
-        return self.loaded
+    async def read(self, needed: Needs, *besides: str, **values: Any) -> list[Rows]:
+        """Have the columns, and what is needed beyond them; returns the rows of statements that are asked besides."""
+        takers = self._takers(needed)
+        texts = (*takers, *besides)
+        answers = await self._database.answers(*texts, ids=self._ids, account=self._account_id, **values) if texts else []
+        for take, rows in zip(takers.values(), answers, strict=False):
+            take(rows)
+        self.loaded |= needed
+        return answers[len(takers) :]
 
     def keep_only(self, ids: Iterable[int]) -> None:
         """Forget all other contacts."""
         self._ids = sorted(ids)
         self.facts = {contact_id: self.facts[contact_id] for contact_id in self._ids}
 
-    async def _rows(self, statement: str) -> list[dict[str, Any]]:
-        return await self._database.rows(statement, ids=self._ids, account=self._account_id)
+    def _takers(self, needed: Needs) -> dict[str, Callable[[Rows], None]]:
+        loaded = self.loaded
+        wanted: tuple[tuple[str, Callable[[Rows], None], bool], ...] = (
+            (CONTACTS, self._take_contacts, not self.facts),
+            (TAGGINGS, self._take_tags, needed.tags and not loaded.tags),
+            (CUSTOM_VALUES, self._take_custom, needed.custom and not loaded.custom),
+            (MEMBERSHIPS, self._take_groups, needed.groups and not loaded.groups),
+            (APPOINTMENTS, self._take_appointments, needed.appointments and not loaded.appointments),
+        )
+        return {statement: take for statement, take, is_wanted in wanted if is_wanted}
 
-    async def _read_contacts(self) -> None:
-        for row in await self._rows(CONTACTS):
+    def _take_contacts(self, rows: Rows) -> None:
+        for row in rows:
             self.facts[row["id"]] = ContactFacts(id=row["id"], values=row, appointments=[])
 
-    async def _read_tags(self) -> None:
+    def _take_tags(self, rows: Rows) -> None:
         found: defaultdict[int, dict[int, int]] = defaultdict(dict)
-        for row in await self._rows(TAGGINGS):
+        for row in rows:
             found[row["contact_id"]][row["tag_id"]] = row["tagged_at"]
         for facts in self._with(found):
             facts.tags = found[facts.id]
 
-    async def _read_custom(self) -> None:
+    def _take_custom(self, rows: Rows) -> None:
         found: defaultdict[int, dict[int, tuple[str | int | bool, ...]]] = defaultdict(dict)
-        for row in await self._rows(CUSTOM_VALUES):
+        for row in rows:
             values = found[row["contact_id"]]
             values[row["field_id"]] = (*values.get(row["field_id"], ()), _stored(row))
         for facts in self._with(found):
             facts.custom = found[facts.id]
 
-    async def _read_groups(self) -> None:
-        for row in await self._rows(MEMBERSHIPS):
+    def _take_groups(self, rows: Rows) -> None:
+        for row in rows:
             if facts := self.facts.get(row["record_id"]):
                 facts.groups.add(row["group_id"])
 
-    async def _read_appointments(self) -> None:
+    def _take_appointments(self, rows: Rows) -> None:
         attached: defaultdict[int, list[AppointmentFacts]] = defaultdict(list)
-        for row in await self._rows(APPOINTMENTS):
+        for row in rows:
             if contact := self.facts.get(row["contact_id"]):
                 attached[contact.id].append(AppointmentFacts(id=row["id"], values=row, contact=contact))
         for facts in self._with(attached):
@@ -115,7 +116,7 @@ class FactsReader:
         return (self.facts[contact_id] for contact_id in found if contact_id in self.facts)
 
 
-def _stored(row: dict[str, Any]) -> str | int | bool:
+def _stored(row: Row) -> str | int | bool:
     for kind in ("text", "number"):
         if row[kind] is not None:
             return row[kind]  # type: ignore[no-any-return]  # text or int by the column's type

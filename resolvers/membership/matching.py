@@ -13,17 +13,11 @@ from resolvers.membership.postings import ANYHOW, GROUPS, NEW, TAGS, Asked, Key,
 from resolvers.membership.shelf import Bucket, Ids, Shelf, Shelves
 
 
-class Matching:
-    """An account's shelves, asked at the present moment.
+class Places:
+    """Where an account's groups look, whatever the time."""
 
-    Where time moves conditions, what a membership says may still be the truth of the moment up to which all is settled,
-    so that a value counts as unchanged only if it means the same at both moments.
-    """
-
-    def __init__(self, shelves: Shelves, *, settled: Now, now: Now) -> None:
+    def __init__(self, shelves: Shelves) -> None:
         self._shelves = shelves
-        self._now = now
-        self._moments = (now,) if settled is now else (settled, now)
 
     def concerned(self, mention: Mention) -> bool:
         """Whether any group looks there."""
@@ -38,6 +32,23 @@ class Matching:
             tags=any(mention.kind == "tag" for mention in mentions) and self._bucket(TAGS, ANY_TAG) is not None,
             custom=any(mention.kind == "custom" and mention in self._shelves for mention in mentions),
         )
+
+    def _bucket(self, place: Mention, key: Key) -> Bucket | None:
+        shelf = self._shelves.get(place)
+        return shelf.buckets.get(key) if shelf else None
+
+
+class Matching(Places):
+    """An account's shelves, asked at the present moment.
+
+    Where time moves conditions, what a membership says may still be the truth of the moment up to which all is settled,
+    so that a value counts as unchanged only if it means the same at both moments.
+    """
+
+    def __init__(self, shelves: Shelves, *, settled: Now, now: Now) -> None:
+        super().__init__(shelves)
+        self._now = now
+        self._moments = (now,) if settled is now else (settled, now)
 
     def triggered(self, alteration: Alteration) -> list[Bucket]:
         """The groups with a condition that the write may have given another answer."""
@@ -63,10 +74,6 @@ class Matching:
             reached = self.candidates(buckets, alteration) - found
             found |= reached
         return found
-
-    def _bucket(self, place: Mention, key: Key) -> Bucket | None:
-        shelf = self._shelves.get(place)
-        return shelf.buckets.get(key) if shelf else None
 
     def _let_through(self, place: Mention | Asked, by_key: Map[Key, Ids], alteration: Alteration) -> Iterable[Ids]:
         if isinstance(place, Asked):

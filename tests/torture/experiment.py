@@ -117,7 +117,8 @@ class Experiment:
             for client in self.clients:
                 self.compared += await client.settle()
             for account in await Account.all():
-                assert await verify(database, Definitions(CriteriaLimits()), account.id) == []
+                differences = await verify(database, Definitions(CriteriaLimits()), account.id)
+                assert not differences, differences
         for watcher in self.watchers:
             self.compared += await watcher.settle()
 

@@ -1,0 +1,89 @@
+"""The first few records on SQLite: which conditions it is to answer with a list, and which with a look at each record.
+
+A list costs its length; looking costs all the records that are passed before there are enough. SQLite knows nothing of
+values and cannot choose, so the lists are counted up to a limit, and where one is longer, records are looked at up to the
+same limit. If neither has led to an end, both limits are raised: the work is a small multiple of the shorter way's.
+"""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from pypika_tortoise.context import DEFAULT_SQL_CONTEXT
+from pypika_tortoise.terms import Parameterizer
+
+from models.database import Database
+from resolvers.criteria.operators import Quantifier
+from resolvers.criteria.query import NONE, Lists, criteria_lists
+from resolvers.criteria.sql import Parameter, Sql
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
+
+LIMITS = (8_000, 80_000, 800_000)  # entries of a list, and ids to go through if there are more
+
+
+class Way(NamedTuple):
+    """Lists to replace by a look at each record, and how many ids to go through at most."""
+
+    long: Lists = NONE
+    ids: int | None = None
+
+
+class Choice(NamedTuple):
+    """The lists that could be replaced, and the numbers of those on which every record must be."""
+
+    lists: Sequence[Sql] = ()
+    required: Lists = NONE
+
+
+def choice(database: Database, tree: Tree, now: Now) -> Choice:
+    """What there is to choose; PostgreSQL keeps statistics and chooses by itself."""
+    lists: list[Sql] = []
+    required: set[int] = set()
+    for node in _joined_by_and(tree.root) if database.engine == "sqlite" else ():
+        first = len(lists)
+        lists += criteria_lists(replace(tree, root=node), now)
+        if _requires_all_its_lists(node):
+            required.update(range(first, len(lists)))
+    return Choice(lists, frozenset(required))
+
+
+def _requires_all_its_lists(node: Node) -> bool:
+    match node:
+        case Condition():
+            return not node.negated and node.operator.quantifier is not Quantifier.EXACTLY
+        case Related():
+            return not node.negated and not any(isinstance(below, OfContact) for below in walk(node))
+        case _:
+            return False
+
+
+def _joined_by_and(node: Node) -> Iterator[Node]:
+    if isinstance(node, AllOf):
+        for child in node.children:
+            yield from _joined_by_and(child)
+    else:
+        yield node
+
+
+async def ways(database: Database, choice: Choice) -> AsyncGenerator[Way, None]:
+    """What to try until enough records are found; the last way finds all there are."""
+    long = NONE
+    for limit in LIMITS if choice.lists else ():
+        long = await _longer(database, choice.lists, limit)
+        if not long or not choice.required <= long:  # a short list that all are on leads to them all
+            break
+        yield Way(long, limit)
+    yield Way(long)
+
+
+async def _longer(database: Database, lists: Sequence[Sql], entries: int) -> Lists:
+    """The lists with more entries than that, as far as SQLite has to go to know."""
+    found = [part for number, each in enumerate(lists) for part in (", ", _more(each, entries), f" AS list{number}")]
+    context = DEFAULT_SQL_CONTEXT.copy(parameterizer=(parameterizer := Parameterizer()))
+    (row,) = await database.connection.execute_query_dict(Sql("SELECT ", *found[1:]).get_sql(context), parameterizer.values)
+    return frozenset(number for number, more in enumerate(row.values()) if more)
+
+
+def _more(entry: Sql, entries: int) -> Sql:
+    return Sql("(", entry, " LIMIT 1 OFFSET ", Parameter(entries), ")")

@@ -1,0 +1,131 @@
+"""The first records for which criteria hold are the same in whatever way they are found; only long lists are gone around."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from models.database import Database
+from models.fields import to_microseconds
+from models.ids import to_global_id
+from resolvers.contacts import contacts
+from resolvers.context import Context
+from resolvers.criteria.lists import Way, choice, ways
+from resolvers.paging import Page, PageArguments
+from resolvers.preview import preview, sample
+from resolvers.where import now, read_new
+from tests.support import NOON, DrivenClock, new_account, running_services
+
+PEOPLE = {"sqlite": 18_000, "postgresql": 600}  # PostgreSQL has but one way, whatever their number
+WORN: Mapping[str, Callable[[int, int], bool]] = {
+    "even": lambda number, _: number % 2 == 0,
+    "early": lambda number, people: number <= people // 2,
+    "late": lambda number, people: number > people // 2,
+    "last": lambda number, people: number > people - 100,
+}
+SELECTED: Mapping[str, Callable[[int, int], bool]] = {
+    **WORN,
+    "even and late": lambda number, people: number % 2 == 0 and number > people // 2,
+    "early and late": lambda *_: False,
+    "even and last": lambda number, people: number % 2 == 0 and number > people - 100,
+    "not even": lambda number, _: number % 2 == 1,
+}
+
+NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :people)"
+ADD_PEOPLE = f"""
+    INSERT INTO contacts (account_id, created_at, updated_at)
+    {NUMBERS} SELECT :account, :at, :at FROM numbers
+"""
+ADD_TAG = """
+    INSERT INTO tags (account_id, name, name_folded, created_at, updated_at)
+    VALUES (:account, :name, :name, :at, :at) RETURNING id
+"""
+ADD_TAGGINGS = """
+    INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at)
+    SELECT account_id, id, :tag, :at FROM contacts WHERE id = ANY(:ids)
+"""
+
+
+class Crowd:
+    """Some thousand contacts, numbered by their ids from 1 on, and the tags that they carry."""
+
+    def __init__(self, context: Context, ids: list[int], tags: Mapping[str, int]) -> None:
+        self.context = context
+        self.ids = ids
+        self.tags = tags
+        self.engine = context.services.database.engine
+
+    def criteria(self, words: str) -> dict[str, Any]:
+        """What these words ask of tags."""
+        if words.startswith("not "):
+            return {"not": self.criteria(words.removeprefix("not "))}
+        each = [{"tags": {"containsAny": [{"id": to_global_id("Tag", self.tags[name])}]}} for name in words.split(" and ")]
+        return {"all": each}
+
+    def numbers(self, page: Page[Any]) -> list[int]:
+        """The numbers of the contacts on a page."""
+        before = self.ids[0] - 1
+        return [node.id - before for node in page.nodes]
+
+    def selected(self, words: str) -> list[int]:
+        """The numbers of the contacts that these words mean."""
+        return [number for number in range(1, len(self.ids) + 1) if SELECTED[words](number, len(self.ids))]
+
+    async def page(self, words: str, arguments: PageArguments, direction: str = "ASC") -> Page[Any]:
+        """Some of the contacts that the words select."""
+        return await contacts(self.context, where=self.criteria(words), search=None, order=("ID", direction), page=arguments)
+
+    async def ways(self, words: str) -> list[Way]:
+        """All ways to the first contacts that the words select."""
+        read = await read_new(self.context, {"contacts": self.criteria(words)})
+        database = self.context.services.database
+        found = choice(database, read.tree, await now(self.context, read.vocabulary))
+        return [way async for way in ways(database, found)]
+
+
+@pytest.fixture
+async def crowd(database: Database) -> AsyncIterator[Crowd]:
+    async with running_services(database, DrivenClock()) as services:
+        context = await new_account(services)
+        common = {"account": context.caller.account_id, "at": to_microseconds(NOON)}
+        await database.rows(ADD_PEOPLE, people=PEOPLE[database.engine], **common)
+        ids = [row["id"] for row in await context.scope.contacts.order_by("id").values("id")]
+        tags = {name: (await database.row(ADD_TAG, name=name, **common))["id"] for name in WORN}
+        for name, wears in WORN.items():
+            wearers = [contact for number, contact in enumerate(ids, start=1) if wears(number, len(ids))]
+            await database.rows(ADD_TAGGINGS, tag=tags[name], ids=wearers, at=common["at"])
+        yield Crowd(context, ids, tags)
+
+
+async def test_pages_hold_what_the_criteria_select_from_either_end_and_from_a_cursor(crowd: Crowd) -> None:
+    for words in SELECTED:
+        expected = crowd.selected(words)
+        first = await crowd.page(words, PageArguments(first=60))
+        assert crowd.numbers(first) == expected[:60], words
+        assert crowd.numbers(await crowd.page(words, PageArguments(last=60))) == expected[-60:], words
+        assert crowd.numbers(await crowd.page(words, PageArguments(first=60), "DESC")) == expected[::-1][:60], words
+        assert crowd.numbers(await crowd.page(words, PageArguments(first=60, after=first.end_cursor))) == expected[60:120], words
+        assert await first.total_count() == len(expected), words
+
+
+async def test_a_sample_begins_with_the_first_records(crowd: Crowd) -> None:
+    for words in SELECTED:
+        tried = await preview(crowd.context, criteria={"contacts": crowd.criteria(words)}, sample=20)
+        expected = [crowd.ids[number - 1] for number in crowd.selected(words)]
+        assert [record.id for record in await sample(crowd.context, tried)] == expected[:20], words
+
+
+async def test_only_long_lists_are_gone_around_and_no_further_than_they_are_long(crowd: Crowd) -> None:
+    on_sqlite = {
+        "last": [Way()],
+        "even": [Way(frozenset({0}), 8_000), Way()],
+        "early and late": [Way(frozenset({0, 1}), 8_000), Way()],
+        "not even": [Way()],
+    }
+    for words, expected in on_sqlite.items():
+        assert await crowd.ways(words) == (expected if crowd.engine == "sqlite" else [Way()]), words
+
+
+async def test_a_short_list_on_which_all_must_be_is_gone_through_at_once(crowd: Crowd) -> None:
+    for words, long in {"even and last": 0, "last and even": 1}.items():
+        assert await crowd.ways(words) == [Way(frozenset({long}) if crowd.engine == "sqlite" else frozenset())], words
