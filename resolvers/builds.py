@@ -41,6 +41,9 @@ async def coming_mentions(context: Context) -> dict[int, list[int]]:
 async def build(services: Services) -> None:
     """Carry every membership in the making through, until it is in force; what another edit overtakes begins anew with it."""
     for row in await services.database.rows(BUILDING):
+        # After a large import PostgreSQL knows nothing of the contacts yet, and would sort all of them for each chunk.
+        if services.database.engine == "postgresql":
+            await services.database.rows("ANALYZE contacts")
         context = system_context(services, row["account_id"])
         while found := await builds(services.database, row["account_id"]):
             await _build(context, found)
