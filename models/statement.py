@@ -3,6 +3,7 @@
     = ANY(:ids)                                     a set of numbers, given as a list of int
     = ANY(:names AS text)                           a set of texts, given as a list of str
     ROWS(:flips AS flip(group_id bigint, n int))    a table, given as a list of dicts
+    LIST(record_id)                                 all values of a column together, as a JSON text
 
 Everything travels as a parameter, so a statement's text, and with it the engine's plan cache, is the same whatever the
 number of ids or rows.
@@ -21,7 +22,7 @@ Encode = Callable[[Any], Any]
 
 _PARAMETER = re.compile(
     r"ROWS\(:(?P<rows>\w+) AS (?P<alias>\w+)\((?P<columns>[^)]*)\)\)"
-    r"|= ANY\(:(?P<set>\w+)(?: AS (?P<kind>text))?\)|(?<!:):(?P<value>[a-z]\w*)",
+    r"|= ANY\(:(?P<set>\w+)(?: AS (?P<kind>text))?\)|\bLIST\((?P<column>\w+)\)|(?<!:):(?P<value>[a-z]\w*)",
 )
 
 
@@ -73,6 +74,8 @@ def prepare(text: str, engine: Engine) -> Statement:
             parameters.append((chosen, _as_json if engine == "sqlite" else _as_is))
             kind = found["kind"] or "bigint"
             return "IN (SELECT value FROM json_each(?))" if engine == "sqlite" else f"= ANY(${len(parameters)}::{kind}[])"
+        if column := found["column"]:
+            return f"json_group_array({column})" if engine == "sqlite" else f"coalesce(json_agg({column}), '[]')"
         parameters.append((found["value"], _as_is))
         return "?" if engine == "sqlite" else f"${len(parameters)}"
 

@@ -17,7 +17,7 @@ from resolvers.context import Context, Services
 from resolvers.membership.change import Change
 from resolvers.membership.fence import share, take
 from resolvers.membership.index import AccountDefinitions
-from resolvers.membership.settle import settle
+from resolvers.membership.settle import Outdated, settle
 
 T = TypeVar("T")
 Work = Callable[[Change], Awaitable[T]]
@@ -63,8 +63,12 @@ async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redef
         await (take if redefines else share)(services.database, account_id)
         change = Change(services.database, account_id, context.caller.user_id or None, cause, services.wall_clock())
         result = await work(change)
-        definitions = await (_redefined(services, change) if redefines else services.definitions.current(services.database, account_id))
-        grown = await settle(change, definitions)
+        definitions = await _redefined(services, change) if redefines else services.definitions.known(account_id)
+        try:
+            grown = await settle(change, definitions)
+        except Outdated:
+            definitions = await services.definitions.current(services.database, account_id)
+            grown = await settle(change, definitions)
     services.definitions.keep(account_id, definitions)
     return result, grown
 

@@ -9,17 +9,21 @@ import random
 import pytest
 
 from tests.processes import new_token
+from tests.torture.casts import Cast, bulk, single_writes
 from tests.torture.experiment import PROGRESS, Plan, prepared
 
 FEW = 3
 SERVERS = {"sqlite": 1, "postgresql": 2}
 
 
-async def test_nothing_is_lost_and_nothing_is_wrong_after_kills(url: str, engine: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("cast", [single_writes, bulk])
+async def test_nothing_is_lost_and_nothing_is_wrong_after_kills(
+    cast: Cast, url: str, engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(PROGRESS)
     kills = int(os.environ.get("MUSTER_TORTURE_KILLS", FEW))
     seed = int(os.environ.get("MUSTER_TORTURE_SEED", random.randrange(2**32)))
     restarts = engine == "postgresql" and kills > FEW and "MUSTER_TEST_POSTGRESQL" not in os.environ
     plan = Plan(kills, SERVERS[engine], seed, restarts=restarts)
-    async with prepared(url, await new_token(url, "Acme"), plan) as experiment:
+    async with prepared(url, await new_token(url, "Acme"), plan, cast) as experiment:
         await experiment.run()

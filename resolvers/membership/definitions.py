@@ -41,6 +41,10 @@ class Definitions:
         """The account's groups as of this statement; inside a write the fence keeps them so until it ends."""
         return await self._kept(database, await database.row(ACCOUNT, account=account_id))
 
+    def known(self, account_id: int) -> AccountDefinitions:
+        """The account's groups as this process last saw them, which may not be how they are now."""
+        return self._accounts.get(account_id, NOTHING)
+
     async def temporal(self, database: Database) -> dict[int, AccountDefinitions]:
         """The accounts with groups whose membership changes as time passes."""
         found = {row["id"]: await self._kept(database, row) for row in await database.rows(ACCOUNTS)}

@@ -1,7 +1,8 @@
 """Matching: which groups can a write have flipped? Never too few, and hardly any that it cannot have."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
+from typing import NamedTuple
 
 from resolvers.criteria.facts import ContactFacts
 from resolvers.criteria.mentions import ANY_TAG, Mention
@@ -11,6 +12,13 @@ from resolvers.membership.alteration import Alteration, Values
 from resolvers.membership.persistent import Map
 from resolvers.membership.postings import ANYHOW, GROUPS, NEW, TAGS, Asked, Key, Question
 from resolvers.membership.shelf import Bucket, Ids, Shelf, Shelves
+
+
+class Foreseen(NamedTuple):
+    """Groups that a write may reach whatever its contacts are like, and what their guards look at."""
+
+    groups: frozenset[int] = frozenset()
+    needs: Needs = Needs()
 
 
 class Places:
@@ -32,6 +40,19 @@ class Places:
             tags=any(mention.kind == "tag" for mention in mentions) and self._bucket(TAGS, ANY_TAG) is not None,
             custom=any(mention.kind == "custom" and mention in self._shelves for mention in mentions),
         )
+
+    def foreseen(self, touched: Iterable[Mention], most: int) -> Foreseen:
+        """All groups that changed taggings may reach, through any number of levels; nothing if there are more than so many."""
+        keys = {mention.key for mention in touched if mention.kind == "tag"}
+        buckets = [bucket for bucket in (self._bucket(TAGS, key) for key in keys | {ANY_TAG} if keys) if bucket]
+        needs, found, asked = guards_need(buckets), set[int](), self._shelves.get(GROUPS)
+        while buckets:
+            reached = set(islice(_ids(buckets), most + 1)) - found
+            found |= reached
+            if len(found) > most:
+                return Foreseen()
+            buckets = list(asked.buckets.those(reached)) if asked else []
+        return Foreseen(frozenset(found), needs)
 
     def _bucket(self, place: Mention, key: Key) -> Bucket | None:
         shelf = self._shelves.get(place)
@@ -113,6 +134,12 @@ def guards_need(buckets: Iterable[Bucket]) -> Needs:
     places = {place.about if isinstance(place, Asked) else place for bucket in buckets for place in bucket}
     kinds = {place.kind for place in places}
     return Needs(tags="tag" in kinds, custom="custom" in kinds)
+
+
+def _ids(buckets: Iterable[Bucket]) -> Iterator[int]:
+    """All groups in the buckets; one with several guards more than once."""
+    by_key = chain.from_iterable(bucket.values() for bucket in buckets)
+    return chain.from_iterable(chain.from_iterable(ids.every() for ids in by_key))
 
 
 def _is_met(question: Key, facts: ContactFacts, now: Now) -> bool:

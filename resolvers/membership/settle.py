@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from itertools import chain
 
 from models import RecordType
-from models.database import Database, Row
+from models.database import Database, Row, Rows
+from resolvers.criteria.predicate import Needs
 from resolvers.criteria.time import Now
 from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips, Judgement, Memberships
@@ -14,9 +15,13 @@ from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import append
 from resolvers.membership.matching import Places
 from resolvers.membership.rebuild import rebuild
-from resolvers.membership.suspects import concerned, find_suspects, needed
+from resolvers.membership.suspects import concerned, find_suspects, foresee
 
-CLOCK = "SELECT now, settled FROM clock"
+FEW = 32  # groups whose members are asked for before it is known which of them the write concerns: that saves a round trip
+
+CLOCK = "SELECT now FROM clock"
+VERSION = "SELECT definitions_version FROM accounts WHERE id = :account"
+HEAD = f"SELECT now, settled, ({VERSION}) AS version FROM clock"  # noqa: S608  # a statement of our own
 STORED = """
     SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
     WHERE groups.id = ANY(:contact_groups) AND record_id = ANY(:ids)
@@ -37,10 +42,21 @@ async def read_clock(database: Database, definitions: AccountDefinitions) -> Now
     return definitions.at((await database.row(CLOCK))["now"])
 
 
+class Outdated(Exception):
+    """The definitions are not those that are in force; nothing was settled."""
+
+
 async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
-    """Log and carry out every join and leave that the change causes; returns the groups whose logs have grown."""
+    """Log and carry out every join and leave that the change causes; returns the groups whose logs have grown.
+
+    Raises `Outdated` instead if the account has other definitions than these.
+    """
     contact_ids = concerned(change, Places(definitions.shelves))
-    flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids)) if contact_ids else Flips()
+    if contact_ids:
+        flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids))
+    else:
+        _check(definitions, (await change.database.row(VERSION, account=change.account_id))["definitions_version"])
+        flips = Flips()
     if change.deleted:
         await _part_with_deleted(change, flips)
     grown = await append(change, flips)
@@ -49,34 +65,36 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
     return [*grown, *change.announced_groups]
 
 
+def _check(definitions: AccountDefinitions, version: int) -> None:
+    if definitions.version != version:
+        raise Outdated
+
+
 async def _judge(change: Change, definitions: AccountDefinitions, reader: FactsReader) -> Flips:
-    ((clock,),) = await reader.read(needed(change, Places(definitions.shelves)), CLOCK)
-    now = definitions.at(clock["now"])
-    matching = definitions.matching(settled=definitions.at(clock["settled"]), now=now)
+    foreseen = foresee(change, Places(definitions.shelves), FEW)
+    (head,), stored = await _read(reader, foreseen.needs, [definitions.groups[group_id] for group_id in foreseen.groups], HEAD)
+    _check(definitions, head["version"])
+    now = definitions.at(head["now"])
+    matching = definitions.matching(settled=definitions.at(head["settled"]), now=now)
     found = await find_suspects(change, matching, definitions.groups, reader)
-    reachable = [definitions.groups[group_id] for group_id in sorted(found.reachable)]
-    if not reachable:
-        return Flips()
-    judgement = Judgement(definitions, now, await _stored(reader, reachable))
+    if unread := found.reachable - stored.keys():
+        stored |= (await _read(reader, Needs(), [definitions.groups[group_id] for group_id in unread]))[1]
+    judgement = Judgement(definitions, now, stored)
     for contact_id, group_ids in found.by_contact.items():
         judgement.suspect(reader.facts[contact_id], group_ids)
     return await judgement.decide()
 
 
-async def _stored(reader: FactsReader, reachable: list[Definition]) -> Memberships:
-    """The present members of these groups among the contacts, and with them whatever else judging needs."""
-    groups = {
-        record_type: [definition.group_id for definition in reachable if definition.record_type is record_type]
-        for record_type in RecordType
-    }
-    texts = (STORED, STORED_APPOINTMENTS) if groups[RecordType.APPOINTMENT] else (STORED,)
-    found = await reader.read(
-        needs_of(reachable),
-        *texts,
-        contact_groups=groups[RecordType.CONTACT],
-        appointment_groups=groups[RecordType.APPOINTMENT],
+async def _read(reader: FactsReader, needs: Needs, groups: list[Definition], *besides: str) -> tuple[Rows, Memberships]:
+    """What is asked besides, and the present members of these groups among the contacts, with whatever else judging needs."""
+    ids = {kind: sorted(group.group_id for group in groups if group.record_type is kind) for kind in RecordType}
+    contact_groups, appointment_groups = ids[RecordType.CONTACT], ids[RecordType.APPOINTMENT]
+    texts = [STORED] * bool(contact_groups) + [STORED_APPOINTMENTS] * bool(appointment_groups)
+    answers = await reader.read(
+        needs | needs_of(groups), *besides, *texts, contact_groups=contact_groups, appointment_groups=appointment_groups
     )
-    return {definition.group_id: set() for definition in reachable} | _by_group(chain.from_iterable(found))
+    members = {group.group_id: set[int]() for group in groups} | _by_group(chain.from_iterable(answers[len(besides) :]))
+    return list(chain.from_iterable(answers[: len(besides)])), members
 
 
 async def _part_with_deleted(change: Change, flips: Flips) -> None:

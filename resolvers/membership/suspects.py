@@ -10,7 +10,7 @@ from resolvers.criteria.predicate import Needs
 from resolvers.membership.alteration import Alteration
 from resolvers.membership.change import Change
 from resolvers.membership.facts import FactsReader
-from resolvers.membership.matching import Matching, Places, guards_need
+from resolvers.membership.matching import Foreseen, Matching, Places, guards_need
 from resolvers.membership.pace import paced
 from resolvers.membership.postings import NEW
 
@@ -30,9 +30,11 @@ def concerned(change: Change, places: Places) -> set[int]:
     return {*chain.from_iterable(created), *touched, *change.suspects}
 
 
-def needed(change: Change, places: Places) -> Needs:
-    """What must be known of them, beyond their columns, before it can be told which groups that are."""
-    return places.needed(set(chain.from_iterable(change.touched.values())))
+def foresee(change: Change, places: Places, most: int) -> Foreseen:
+    """Groups that may be reached, if these are few; and what must be known, beyond columns, before it can be told which really are."""
+    touched = set(chain.from_iterable(change.touched.values()))
+    foreseen = places.foreseen(touched, most)
+    return foreseen._replace(needs=foreseen.needs | places.needed(touched))
 
 
 async def find_suspects(change: Change, matching: Matching, known: Collection[int], reader: FactsReader) -> Suspects:

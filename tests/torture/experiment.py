@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from models import Account, Group, GroupState
 from models.database import Database, open_database
@@ -16,16 +15,14 @@ from resolvers.criteria.limits import CriteriaLimits
 from resolvers.membership.definitions import Definitions
 from resolvers.membership.verify import verify
 from tests.processes import DEADLINE, muster
-from tests.torture.editor import CREATE_GROUP, CRITERIA, UPCOMING, Editor
+from tests.torture.casts import Cast, Client
 from tests.torture.fleet import PATIENCE, Fleet
 from tests.torture.postgres import restart
 from tests.torture.watchers import Watcher
-from tests.torture.writers import SOON, TAGS, Writer
+from tests.torture.writers import SOON
 
-WRITERS = 4
 LONGEST_ROUND = 2.0  # seconds until a server is killed
 LONGEST_START = 1.5  # seconds until a server is killed that has just been started
-CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { userErrors { code message } } }"
 CLOCK = "SELECT settled FROM clock"
 
 PROGRESS = 25  # a level above the chatter of the client libraries
@@ -50,31 +47,10 @@ class Experiment:
     fleet: Fleet
     plan: Plan
     chance: random.Random
-    writers: list[Writer]
-    editor: Editor
-    watchers: list[Watcher] = field(default_factory=list)
+    clients: Sequence[Client]
+    watchers: Sequence[Watcher]
     kills: int = 0
     compared: int = 0
-
-    @property
-    def clients(self) -> list[Writer | Editor]:
-        """All who write."""
-        return [*self.writers, self.editor]
-
-    async def prepare(self) -> None:
-        """Tags, and groups for every way in which a membership can change, one of them nested in others."""
-        for name in TAGS:
-            await self.fleet.ask(CREATE_TAG, name=name)
-        ids = [await self._create_group(criteria) for criteria in (*CRITERIA, {"appointments": UPCOMING})]
-        nested = {"all": [{"group": {"memberOfAny": ids[1:3]}}, {"group": {"memberOfNone": ids[3:4]}}]}
-        ids += [await self._create_group({"contacts": nested}), await self.editor.begin()]
-        self.watchers = [Watcher(self.fleet, group_id) for group_id in ids]
-
-    async def _create_group(self, criteria: dict[str, Any]) -> str:
-        data = await self.fleet.ask(CREATE_GROUP, name="Watched", criteria=criteria)
-        assert data is not None
-        group_id: str = data["createGroup"]["group"]["id"]
-        return group_id
 
     async def run(self) -> None:
         """Kill as often as planned, and look after each time."""
@@ -146,14 +122,12 @@ class Experiment:
 
 
 @asynccontextmanager
-async def prepared(url: str, token: str, plan: Plan) -> AsyncIterator[Experiment]:
-    """An experiment whose servers are up."""
+async def prepared(url: str, token: str, plan: Plan, cast: Cast) -> AsyncIterator[Experiment]:
+    """An experiment whose servers are up and whose clients are ready."""
     log.log(PROGRESS, "MUSTER_TORTURE_SEED=%d", plan.seed)
     chance = random.Random(plan.seed)
     fleet = Fleet(url, token, random.Random(chance.random()))
     async with fleet.manned(plan.servers):
-        writers = [Writer(fleet, f"writer{number}", random.Random(chance.random())) for number in range(WRITERS)]
-        experiment = Experiment(fleet, plan, chance, writers, Editor(fleet, random.Random(chance.random())))
-        await experiment.prepare()
-        yield experiment
+        clients, watched = await cast(fleet, chance)
+        yield Experiment(fleet, plan, chance, clients, [Watcher(fleet, group_id) for group_id in watched])
     await muster(url, "verify")

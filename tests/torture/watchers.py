@@ -18,7 +18,7 @@ MEMBERS = """
     query ($group: ID!, $after: String) {
         group(id: $group) {
             cursor
-            members(first: 5, after: $after) {
+            members(first: 100, after: $after) {
                 nodes { ... on Contact { id } ... on Appointment { id } } pageInfo { hasNextPage endCursor }
             }
         }
