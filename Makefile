@@ -5,7 +5,7 @@ PYTHON ?= python3
 EFFORT ?= 25
 KILLS ?= 200
 LAWS := tests/test_criteria_laws.py tests/test_membership_law.py tests/test_matching_law.py tests/test_clock_law.py tests/test_clock_skew.py \
-	tests/test_stream_law.py tests/test_bulk_laws.py
+	tests/test_stream_law.py tests/test_bulk_laws.py tests/test_cost.py tests/test_rates.py tests/test_hostile.py tests/test_fuzzing.py
 VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-builtin-rules --no-print-directory --warn-undefined-variables
@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove torture lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture clients lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ torture: $(VENV)/.test ## kill servers at random moments, KILLS=200 times on eac
 	  MUSTER_TORTURE_KILLS=$(KILLS) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/torture \
 	    -o log_cli=true -o log_cli_level=25 -o log_cli_format='%(asctime)s %(message)s' tests/test_torture.py || exit 1; \
 	done
+
+clients: $(VENV)/.test ## run Apollo, urql, Relay, code generators, reference clients and the public audit against real servers
+	@$(BIN)/python -m tests.clients.run
 
 lint: $(VENV)/.test ## check style, format, types and the direction of imports
 	$(BIN)/ruff check

@@ -1,12 +1,13 @@
 """Accounts from the command line: making one with its owner, finding one by name, and handing out access tokens."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models import Account, Role, User
+from models import Account, Role, TokenScope, User
 from models.errors import BadInput, ProblemCode, refuse
 from models.text import fold
 from resolvers.context import Caller, Context, Services
@@ -92,11 +93,11 @@ async def user_with_email(email: str, account: str | None) -> User:
     return found[0]
 
 
-async def create_token(context: Context, name: str, expires: str | None) -> str:
+async def create_token(context: Context, name: str, *, expires: str | None = None, scopes: Sequence[TokenScope] | None = None) -> str:
     """Hand out a token for the context's user and return its secret, which cannot be read again."""
     account = await context.scope.account.get()
     expires_at = expires and expiry(expires, ZoneInfo(account.timezone), context.services.wall_clock())
-    _, secret = await create_access_token(context, name=name, expires_at=expires_at or None)
+    _, secret = await create_access_token(context, name=name, expires_at=expires_at or None, scopes=scopes)
     return secret
 
 

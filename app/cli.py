@@ -1,12 +1,9 @@
 """The program `muster`: reads the words of the command line, runs one command, and turns a failure into one sentence."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from asyncpg.exceptions import InterfaceError, PostgresError
@@ -16,21 +13,22 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from app.accounts import NewAccount, as_user, create_account, create_token, user_with_email
 from app.commands.audits import verify_accounts
-from app.commands.imports import Order, import_file
+from app.commands.checkups import check_up
+from app.commands.exports import Criteria, ExportedFile, ExportOrder, FormatName, GroupName, Overwrite, export_to
+from app.commands.imports import ColumnWishes, CreateFields, ImportedFile, Order, TagColumn, TagWishes, import_file
+from app.commands.restorations import begin_anew
 from app.commands.servers import load_demo_visibly, serve_until_stopped
 from app.demo.load import CONTACTS
 from app.importing.plan import Wishes
-from app.logs import configure_logging
-from app.services import open_services
-from app.settings import PREFIX, Settings, described, load_settings
+from app.programs import configured, on_database, run
+from app.settings import Settings, described
 from app.terminal import note, output, say
+from models import TokenScope
 from models.database import open_database, sqlite_path
-from models.errors import DatabaseUnreachable, MusterError, Refused
+from models.errors import MusterError, Refused
 from models.migrate import migrate as apply_migrations
 from resolvers.context import Services
 from schema import build_schema
-
-T = TypeVar("T")
 
 FAILED = 1
 NAMELESS = "Command line"
@@ -77,7 +75,7 @@ def serve(
 
     HTTP requests, WebSockets and event streams are answered at the same address, /graphql.
     """
-    serve_until_stopped(_on_database(_configured(host=host, port=port, workers=workers)), demo=demo)
+    serve_until_stopped(on_database(configured(host=host, port=port, workers=workers)), demo=demo)
 
 
 @application.command()
@@ -87,7 +85,7 @@ def migrate() -> None:
     A database without tables gets them, an older one is brought to the schema of this program, and a SQLite file
     is made where there is none.
     """
-    settings = _configured()
+    settings = configured()
     if settings.database_url.startswith("sqlite:"):
         sqlite_path(settings.database_url).parent.mkdir(parents=True, exist_ok=True)
     applied = asyncio.run(_migrate(settings))
@@ -105,7 +103,7 @@ def demo(contacts: DemoSize = CONTACTS) -> None:
 
     It is named Demo and has contacts with tags, appointments, and groups to watch.
     """
-    _run(lambda services: load_demo_visibly(services, contacts))
+    run(lambda services: load_demo_visibly(services, contacts))
     note("The account Demo is there. For a token: muster token create --user demo@example.com")
 
 
@@ -122,27 +120,32 @@ def create_account_and_owner(
 
     async def work(services: Services) -> str:
         owner = await create_account(services, NewAccount(name, owner_email, timezone))
-        return await create_token(owner, NAMELESS, None)
+        return await create_token(owner, NAMELESS)
 
-    _print_token(_run(work))
+    _print_token(run(work))
 
 
 @tokens.command("create")
 def create_token_for_user(
+    *,
     user: Annotated[str, typer.Option(metavar="EMAIL", help="E-mail address of the user whom the token signs in.")],
     account: AccountName = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="What the token is called in the list of tokens.")] = NAMELESS,
     expires: Annotated[str | None, typer.Option(metavar="DAY|30d", help="Last day on which it is valid, or for how many days.")] = None,
+    scopes: Annotated[
+        list[TokenScope],
+        typer.Option("--scope", metavar="SCOPE", case_sensitive=False, help="What it is for: read, write or admin. May be repeated."),
+    ] = [],  # noqa: B006
 ) -> None:
     """Hand out an access token.
 
-    It is the last line of the output, and is not shown again.
+    It is the last line of the output, and is not shown again. Without --scope it is for all that the user's role allows.
     """
 
     async def work(services: Services) -> str:
-        return await create_token(as_user(services, await user_with_email(user, account)), name, expires)
+        return await create_token(as_user(services, await user_with_email(user, account)), name, expires=expires, scopes=scopes or None)
 
-    _print_token(_run(work))
+    _print_token(run(work))
 
 
 def _print_token(secret: str) -> None:
@@ -152,15 +155,13 @@ def _print_token(secret: str) -> None:
 
 @application.command("import")
 def import_contacts(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A CSV file in UTF-8 whose first line names its columns.")],
+    file: ImportedFile,
     *,
     account: AccountName = None,
-    columns: Annotated[
-        list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field, or - to ignore it. May be repeated.")
-    ] = [],  # noqa: B006
-    tags: Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag. May be repeated.")] = [],  # noqa: B006
-    tag_column: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags, separated by ; or |.")] = None,
-    create_fields: Annotated[bool, typer.Option("--create-fields", help="Make a custom field for each column without one.")] = False,
+    columns: ColumnWishes = [],  # noqa: B006
+    tags: TagWishes = [],  # noqa: B006
+    tag_column: TagColumn = None,
+    create_fields: CreateFields = False,
 ) -> None:
     """Import contacts.
 
@@ -168,7 +169,25 @@ def import_contacts(
     nothing. Bad rows go to FILE.errors.csv with the reason, while the good ones are imported.
     """
     order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
-    say(str(_run(lambda services: import_file(services, order))))
+    say(str(run(lambda services: import_file(services, order))))
+
+
+@application.command("export")
+def export_contacts(
+    file: ExportedFile,
+    *,
+    account: AccountName = None,
+    group: GroupName = None,
+    where: Criteria = None,
+    format: FormatName = None,
+    force: Overwrite = False,
+) -> None:
+    """Export contacts.
+
+    All contacts of the account are written to the file, or those of a group, or those for which criteria hold. `muster
+    import` reads the file again, and nothing changes.
+    """
+    export_to(ExportOrder(file, account, group, where, format, force), run)
 
 
 @application.command()
@@ -181,11 +200,31 @@ def verify(
     Each difference is printed, and the exit code is 1 if any is left. There is none unless something outside Muster
     has changed its tables.
     """
-    verdict = _run(lambda services: verify_accounts(services, account, heal=repair))
+    verdict = run(lambda services: verify_accounts(services, account, heal=repair))
     for line in verdict.found:
         say(line)
     note(str(verdict))
     raise typer.Exit(FAILED if verdict.left else 0)
+
+
+@application.command()
+def doctor() -> None:
+    """Look over the deployment and say what is wrong with it.
+
+    Settings, database, schema, clock, bus and port are looked at, and what is not as it should be is told with its
+    remedy. The exit code is 1 if anything failed. Nothing is changed.
+    """
+    raise typer.Exit(0 if check_up() else FAILED)
+
+
+@application.command()
+def restored() -> None:
+    """Say that the database was restored from a backup.
+
+    Every group begins a new epoch: clients that have seen what the backup has not are told to read anew, instead of
+    going on from a place that no longer exists. Run it before the servers start again.
+    """
+    note(f"{run(begin_anew)} groups began a new epoch.")
 
 
 @application.command()
@@ -204,44 +243,6 @@ def settings() -> None:
     for variable, default, meaning in described():
         listing.add_row(variable, escape(default), escape(meaning))
     output().print(listing)
-
-
-def _configured(**options: str | int | None) -> Settings:
-    """The settings, which options win over; they are put into the environment, where worker processes find them too."""
-    os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None})
-    settings = load_settings()
-    configure_logging(settings)
-    return settings
-
-
-def _on_database(settings: Settings) -> Settings:
-    """The settings, if there is a database: SQLite would make an empty one wherever a wrong path leads."""
-    if settings.database_url.startswith("sqlite:"):
-        path = sqlite_path(settings.database_url)
-        if not path.exists():
-            raise DatabaseUnreachable(f"There is no database {path}. Make it with `muster migrate`, or check {PREFIX}DATABASE_URL.")
-    return settings
-
-
-def _run(work: Callable[[Services], Awaitable[T]]) -> T:
-    settings = _on_database(_configured())
-    try:
-        return asyncio.run(_with_services(settings, work))
-    except KeyboardInterrupt:
-        note("Interrupted. What was finished before stays.")
-        raise
-
-
-async def _with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
-    try:
-        async with open_services(settings) as services:
-            return await work(services)
-    except Exception:
-        # An interrupted statement can leave a connection on which neither rollback nor closing succeeds.
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise asyncio.CancelledError from None
-        raise
 
 
 def main() -> int:

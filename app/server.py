@@ -8,11 +8,19 @@ from starlette.types import ASGIApp
 
 from app.graphql import GraphQLApp
 from app.graphql.limits import TransportLimits
+from app.health.probes import probes
+from app.health.readiness import Readiness
+from app.identity.provider import Provider, open_provider
+from app.identity.reception import receive
+from app.middleware import middleware
+from app.rates.admission import Admission, open_admission
 from app.services import open_services, wall_clock
 from app.settings import Settings
+from app.telemetry import open_telemetry
+from app.telemetry.exposition import exposed
+from app.telemetry.requests import ObservedRequests
 from app.workers import running_workers
 from models.locks import alone_on
-from resolvers.access import authenticate
 from resolvers.context import Context, Services, WallClock
 from schema import build_schema
 from schema.limits import DocumentLimits
@@ -27,8 +35,17 @@ class Server:
         self._settings = settings
         self._clock = clock
         self._services: Services | None = None
-        self.graphql = GraphQLApp(build_schema(_document_limits(settings)), self._authenticate, _transport_limits(settings))
-        self.application: ASGIApp = Starlette(routes=self.graphql.routes(PATH), lifespan=self._lifespan)
+        self._admission: Admission | None = None
+        self._provider: Provider | None = None
+        telemetry = self._telemetry = open_telemetry(settings)
+        self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds)
+        self._probes = probes(self._readiness)
+        self.graphql = GraphQLApp(
+            build_schema(_document_limits(settings)), self._authenticate, _transport_limits(settings), observe=telemetry.operation
+        )
+        routes = [*self.graphql.routes(PATH), *self._probes]
+        routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
+        self.application: ASGIApp = ObservedRequests(routed, telemetry.metrics, telemetry.tracing, access_log=settings.access_log)
 
     @property
     def services(self) -> Services:
@@ -37,21 +54,60 @@ class Server:
             raise RuntimeError("the application is not running")
         return self._services
 
+    @property
+    def admission(self) -> Admission:
+        """The limits that the running application counts by."""
+        if self._admission is None:
+            raise RuntimeError("the application is not running")
+        return self._admission
+
     @asynccontextmanager
     async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
-        with alone_on(self._settings.database_url):
-            async with open_services(self._settings, self._clock) as services:
-                self._services = services
-                async with running_workers(self._settings, services, self.graphql):
-                    yield
-                self.graphql.close()
+        async with self.running():
+            yield
 
-    async def _authenticate(self, authorization: str | None) -> Context:
-        return await authenticate(self.services, authorization)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Be able to serve, and work on what there is to do, while the context is open."""
+        with alone_on(self._settings.database_url):
+            async with (
+                open_services(self._settings, self._clock, observe=self._telemetry.work) as services,
+                open_admission(self._settings, services.database) as admission,
+                open_provider(self._settings, self._clock) as self._provider,
+            ):
+                self._services, self._admission = services, admission
+                exposing = exposed(self._settings, self._telemetry.metrics, services, probes=self._probes)
+                async with running_workers(self._settings, services, self.graphql), exposing:
+                    yield
+                self.close()
+        self._telemetry.close()
+
+    def drain(self) -> None:
+        """Tell whoever asks to send no more requests; those that come are still answered."""
+        self._readiness.stop()
+
+    def close(self) -> None:
+        """End the streams, so that the server can stop without waiting for their clients."""
+        self._readiness.stop()
+        self.graphql.close()
+
+    async def _authenticate(self, authorization: str | None, address: str) -> Context:
+        await self.admission.enter(address)
+        async with self.admission.attempt(address):
+            context = await receive(self.services, self._provider, authorization)
+        context.allowance = self.admission.allowance(context.caller)
+        return context
 
 
 def _document_limits(settings: Settings) -> DocumentLimits:
-    return DocumentLimits(tokens=settings.query_max_tokens, depth=settings.query_max_depth, aliases=settings.query_max_aliases)
+    return DocumentLimits(
+        tokens=settings.query_max_tokens,
+        depth=settings.query_max_depth,
+        aliases=settings.query_max_aliases,
+        cost=settings.query_max_cost,
+        page=settings.page_size_default,
+        largest_page=settings.page_size_max,
+    )
 
 
 def _transport_limits(settings: Settings) -> TransportLimits:
@@ -63,5 +119,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         send_seconds=settings.send_deadline_seconds,
         connections=settings.max_sockets,
         operations=settings.max_operations_per_socket,
+        running=settings.max_running_operations,
         origins=settings.allowed_origins,
+        queries_by_get=settings.allow_get_queries,
     )

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from app.settings import Settings
-from models.database import Database, open_database
+from models.database import Database, Observe, open_database, unobserved
 from models.migrate import require_current_schema
 from resolvers.context import PageLimits, Services, WallClock
 from resolvers.criteria.limits import CriteriaLimits
@@ -24,9 +24,9 @@ def wall_clock() -> datetime:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, clock: WallClock = wall_clock) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, clock: WallClock = wall_clock, *, observe: Observe = unobserved) -> AsyncIterator[Services]:
     """The services of this process on a database with the current schema; raises `Unavailable` with what to do about it."""
-    async with open_database(settings.database_url, pool_size=settings.pool_size) as database:
+    async with open_database(settings.database_url, pool_size=settings.pool_size, observe=observe) as database:
         await require_current_schema(database)
         await start(database, clock())
         hub = Hub(database, await _bus(settings, database))

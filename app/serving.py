@@ -1,32 +1,26 @@
 """Serving with uvicorn, in one process or several: the port, the signals, and streams that end when the server stops."""
 
-import asyncio
 import errno
-import multiprocessing
-import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from app.graphql.line import Line
+from app.graphql.line import HttpLine, Line
 from app.logs import configure_logging
 from app.server import PATH, Server
 from app.settings import PREFIX, Settings, load_settings
+from app.stopping import stop_in_two_steps, stop_without_supervisor
 from models.errors import Unavailable
 
-Handler = Callable[[int, FrameType | None], object]
-
 APPLICATION = "app.serving:application"
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and where such a server is found
 BACKLOG = 2048
 LOOK_AGAIN_SECONDS = 0.05
@@ -95,7 +89,7 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         interface="asgi3",
         lifespan="on",
         loop="uvloop",
-        http="httptools",
+        http=HttpLine,
         ws=Line,
         ws_max_size=settings.websocket_max_message_bytes,
         ws_ping_interval=None,  # app.graphql pings, and notices who does not answer
@@ -103,6 +97,8 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_worker_healthcheck=STUCK_SECONDS,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[*settings.trusted_proxies],
         server_header=False,
         access_log=False,
         log_config=None,
@@ -153,39 +149,8 @@ def application() -> ASGIApp:
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            _end_streams_when_stopping(server.graphql.close)
-            _stop_without_supervisor()
+            stop_in_two_steps(server, settings.drain_seconds)
+            stop_without_supervisor()
         await server.application(scope, receive, send)
 
     return serve_one
-
-
-def _end_streams_when_stopping(close: Callable[[], None]) -> None:
-    """Let the signals that stop uvicorn end the streams too: it tells the application only after its clients have gone."""
-    loop = asyncio.get_running_loop()
-    for number in STOPPING:
-        previous = signal.getsignal(number)
-        if callable(previous):
-            signal.signal(number, _chained(loop, close, previous))
-
-
-def _chained(loop: asyncio.AbstractEventLoop, close: Callable[[], None], previous: Handler) -> Handler:
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(close)
-        previous(number, frame)
-
-    return stop
-
-
-def _stop_without_supervisor() -> None:
-    """Let no worker process outlive the one that started it, however that one ended."""
-    supervisor = multiprocessing.parent_process()
-    if supervisor is None:
-        return
-    loop, ended = asyncio.get_running_loop(), supervisor.sentinel
-
-    def stop() -> None:
-        loop.remove_reader(ended)
-        signal.raise_signal(signal.SIGTERM)
-
-    loop.add_reader(ended, stop)

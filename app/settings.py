@@ -1,6 +1,7 @@
 """What an operator may set, each with its unit, default, bounds and meaning; read from MUSTER_ variables (or `.env`) once, at start."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -13,6 +14,8 @@ PREFIX = "MUSTER_"
 DATABASE_FORMS = "write sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/name"
 BUS_FORMS = "write redis://host:port, rediss://host:port or unix:///path, with user:password@ after the slashes if it needs them"
 BUS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 BUS_OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 
 
@@ -67,9 +70,31 @@ def _split(origins: object) -> object:
 
 
 def _origin(origin: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s]+", origin):
+    """The origin as browsers write it."""
+    if not re.fullmatch(r"https?://[^/\s]+", origin, re.IGNORECASE):
         raise ValueError("write each as https://example.com or http://localhost:3000, separated by commas")
-    return origin
+    scheme, _, place = origin.lower().partition("://")
+    return f"{scheme}://{place.removesuffix(DEFAULT_PORTS[scheme])}"
+
+
+def _proxy(network: str) -> str:
+    try:
+        return str(ip_network(network))
+    except ValueError:
+        raise ValueError("write each as 10.0.0.1 or 10.0.0.0/8, separated by commas") from None
+
+
+def _keys_url(url: str | None) -> str | None:
+    """Accept only what nobody on the way can exchange."""
+    try:
+        parts = urlsplit(url or "")
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        known = not url or (safe and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("write https://host/path; http:// only for this machine")
+    return url or None
 
 
 def _lower(name: object) -> object:
@@ -77,6 +102,7 @@ def _lower(name: object) -> object:
 
 
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split), Field(max_length=100)]
+Proxies = Annotated[tuple[Annotated[str, AfterValidator(_proxy)], ...], NoDecode, BeforeValidator(_split), Field(max_length=100)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 
 
@@ -96,8 +122,18 @@ class Settings(BaseSettings):
     )
     log_level: LogLevel = Field(default="info", description="least level that is logged: debug, info, warning or error")
     log_format: Literal["console", "json"] = Field(default="console", description="console for people, json for machines")
+    access_log: bool = Field(default=False, description="whether each request is logged, when it is done")
+    tracing: bool = Field(default=False, description="whether traces are sent, to where the standard OTEL_ variables say")
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address at which metrics are served")
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65_472, description="port of the metrics, the next ones for further processes; empty: no metrics"
+    )
+    trusted_proxies: Proxies = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas"
+    )
     allowed_origins: Origins = Field(default=(), description="web origins that may use the API besides its own, separated by commas")
 
+    allow_get_queries: bool = Field(default=False, description="whether queries may also be sent by GET; mutations never are")
     max_body_bytes: int = Field(default=2**20, ge=2**10, le=2**26, description="largest HTTP request body")
     websocket_max_message_bytes: int = Field(
         default=2**20, ge=2**10, le=2**26, description="largest message a client may send over a WebSocket"
@@ -107,8 +143,13 @@ class Settings(BaseSettings):
     send_deadline_seconds: float = Field(default=30, ge=0.01, le=600, description="time a client has to take a message before it is closed")
     max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets and event streams open at once in one process")
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
+    max_running_operations: int = Field(
+        default=200, ge=1, le=100_000, description="queries and mutations running at once in one process; more are answered 503"
+    )
     heartbeat_seconds: float = Field(default=25, ge=0.01, le=600, description="quiet time after which a subscription sends a heartbeat")
+    drain_seconds: float = Field(default=0, ge=0, le=600, description="time for which a server that is to stop says so and still answers")
     shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
+    ready_clock_lag_seconds: float = Field(default=60, ge=1, le=86_400, description="lag of the logical clock that servers are ready with")
 
     pool_size: int = Field(default=10, ge=2, le=500, description="PostgreSQL connections of one process")
     clock_interval_seconds: float = Field(default=0.5, ge=0.01, le=60, description="time between two steps of the logical clock")
@@ -117,6 +158,7 @@ class Settings(BaseSettings):
     )
     log_retention_events: int = Field(default=10_000, ge=1, le=10_000_000, description="latest events that each group keeps for replay")
     bulk_undo_days: int = Field(default=30, ge=0, le=3_650, description="time for which bulk actions can be undone after they ended")
+    audit_log_days: int = Field(default=365, ge=1, le=36_500, description="time for which the audit log is kept")
     log_retention_hours: int = Field(default=168, ge=1, le=87_600, description="time for which events are kept for replay")
 
     criteria_max_depth: int = Field(default=8, ge=1, le=64, description="nesting of a group's criteria")
@@ -128,11 +170,39 @@ class Settings(BaseSettings):
     query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="length of a GraphQL document")
     query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
     query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
+    query_max_cost: int = Field(default=250_000, ge=1_000, le=100_000_000, description="points that a GraphQL operation may cost")
+    rate_limit_points: int = Field(
+        default=1_000_000, ge=0, le=1_000_000_000, description="points a minute that the operations of one token may cost; 0: no limit"
+    )
+    rate_limit_requests: int = Field(
+        default=60_000, ge=0, le=1_000_000_000, description="requests a minute that one address may send; 0: no limit"
+    )
+
+    rate_limit_failures: int = Field(
+        default=60, ge=0, le=1_000_000, description="failed attempts to sign in that one address has a minute; 0: no limit"
+    )
+
+    jwt_issuer: str | None = Field(
+        default=None, max_length=2_000, description="identity provider whose JWTs are accepted, as their iss claim says"
+    )
+    jwt_audience: str | None = Field(default=None, max_length=2_000, description="what the aud claim of its JWTs must name")
+    jwt_keys_url: Annotated[str | None, AfterValidator(_keys_url)] = Field(
+        default=None, description="where the identity provider publishes its keys (jwks_uri): https://host/path"
+    )
+    jwt_user_claim: Literal["email", "sub"] = Field(
+        default="email", description="claim that says who has signed in: email, if it is verified, or sub"
+    )
+    jwt_account_claim: str | None = Field(
+        default=None, max_length=200, description="claim with the id of the account; empty: users must be in one account only"
+    )
+    jwt_leeway_seconds: float = Field(default=30, ge=0, le=300, description="how far the identity provider's clock may be ahead")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.workers > 1 and self.database_url.startswith("sqlite:"):
             raise ValueError(f"{PREFIX}WORKERS must be 1 with SQLite: set {PREFIX}DATABASE_URL to PostgreSQL for more")
+        if len({bool(given) for given in (self.jwt_issuer, self.jwt_audience, self.jwt_keys_url)}) > 1:
+            raise ValueError(f"{PREFIX}JWT_ISSUER, {PREFIX}JWT_AUDIENCE and {PREFIX}JWT_KEYS_URL go together: set all of them, or none")
         if self.page_size_default > self.page_size_max:
             raise ValueError(f"{PREFIX}PAGE_SIZE_DEFAULT is above {PREFIX}PAGE_SIZE_MAX")
         return self

@@ -12,13 +12,14 @@ from app.graphql import GraphQLApp
 from app.settings import Settings
 from models.database import UNREACHABLE
 from models.leadership import Leadership
-from resolvers.access import lapsed_tokens
+from resolvers import audit_log
 from resolvers.builds import build
 from resolvers.bulk import inverses
 from resolvers.bulk.work import work
 from resolvers.clock import step
 from resolvers.context import Services
 from resolvers.membership.retention import prune, sweep
+from resolvers.sign_in import lapsed
 
 ACCESS_SECONDS = 3.0  # a revoked token ends its connections within five seconds
 PRUNE_SECONDS = 600.0
@@ -77,8 +78,8 @@ class _Jobs:
         await work(self.services)
 
     async def end_lapsed(self) -> None:
-        if open_tokens := self.graphql.token_ids():
-            self.graphql.close_tokens(await lapsed_tokens(self.services, open_tokens))
+        if callers := self.graphql.callers():
+            self.graphql.end(await lapsed(self.services, callers))
 
     async def forget_the_past(self) -> None:
         if await self.leadership.held():
@@ -86,6 +87,7 @@ class _Jobs:
             before = now - timedelta(hours=self.settings.log_retention_hours)
             await prune(database, before=before, keep=self.settings.log_retention_events)
             await sweep(database)
+            await audit_log.prune(database, before=now - timedelta(days=self.settings.audit_log_days))
             await inverses.prune(database, before=now - timedelta(days=self.settings.bulk_undo_days))
 
 

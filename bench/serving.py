@@ -10,13 +10,16 @@ from contextlib import asynccontextmanager
 
 SERVE = (sys.executable, "-m", "app.cli", "serve")
 START_SECONDS = 60.0
+UNLIMITED = {"MUSTER_RATE_LIMIT_POINTS": "0", "MUSTER_RATE_LIMIT_REQUESTS": "0"}  # one address with one token asks for everything
 
 
 @asynccontextmanager
-async def serving(url: str, workers: int = 1) -> AsyncIterator[int]:
-    """Serve this database, and yield the port once it answers."""
+async def serving(url: str, workers: int = 1, **variables: str) -> AsyncIterator[int]:
+    """Serve this database, with these variables besides, and yield the port once it answers."""
     port = _free_port()
-    environment = os.environ | {"MUSTER_DATABASE_URL": url, "MUSTER_WORKERS": str(workers), "MUSTER_LOG_LEVEL": "warning"}
+    environment = (
+        os.environ | UNLIMITED | {"MUSTER_DATABASE_URL": url, "MUSTER_WORKERS": str(workers), "MUSTER_LOG_LEVEL": "warning"} | variables
+    )
     process = await asyncio.create_subprocess_exec(*SERVE, "--port", str(port), env=environment, stdout=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(START_SECONDS):

@@ -35,11 +35,11 @@ from bench.write_world import UNRELATED, World, batches, worlds
 from models.database import open_database
 from models.ids import to_global_id
 from models.statement import Engine
-from resolvers.access import authenticate
 from resolvers.context import Services
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.membership.clock import start
 from resolvers.membership.definitions import Definitions
+from resolvers.sign_in import authenticate
 from resolvers.taggings import add_tags
 from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub

@@ -1,8 +1,9 @@
 """What is stored: tables, migrations, errors, and the few rules of storage that every engine shares."""
 
+from models.audit import AuditAction, AuditEntry
 from models.bulk import BulkAction, BulkActionState, BulkInverse
 from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RecordType, RetiredSet
-from models.people import AccessToken, Account, Role, User
+from models.people import AccessToken, Account, Role, TokenScope, User
 from models.records import (
     Appointment,
     AppointmentStatus,
@@ -20,6 +21,8 @@ __all__ = [
     "Account",
     "Appointment",
     "AppointmentStatus",
+    "AuditAction",
+    "AuditEntry",
     "BulkAction",
     "BulkActionState",
     "BulkInverse",
@@ -40,5 +43,6 @@ __all__ = [
     "SearchTerm",
     "Tag",
     "Tagging",
+    "TokenScope",
     "User",
 ]

@@ -1,11 +1,11 @@
 """The open database: connecting, transactions, and statements that run unchanged on SQLite and PostgreSQL."""
 
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
@@ -20,14 +20,29 @@ from models.statement import Engine, asked_together, prepare
 
 Row = dict[str, Any]
 Rows = list[Row]
+Observe = Callable[[str], AbstractContextManager[object]]
+"""Called with the name of a piece of work; the work is done inside the context that it returns."""
 
 CONNECTION = "default"
 APP = "models"
-MODULES = ["models.people", "models.records", "models.groups", "models.bulk"]
+MODULES = ["models.people", "models.records", "models.groups", "models.bulk", "models.audit"]
 OLDEST_SQLITE = (3, 35)
 SQLITE_BUSY_MILLISECONDS = 10_000
 PLAN_FOR_VALUES = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
+
+
+def unobserved(_work: str) -> AbstractContextManager[object]:
+    """For those who do not want to know how long anything takes."""
+    return nullcontext()
+
+
+class Pool(NamedTuple):
+    """The connections of a pool: in use, open and idle, and how many there may be."""
+
+    used: int
+    idle: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,7 @@ class Database:
     engine: Engine
     path: Path | None
     context: TortoiseContext
+    observe: Observe = field(default=unobserved, kw_only=True)
 
     @property
     def connection(self) -> BaseDBAsyncClient:
@@ -46,8 +62,9 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Commit what happens inside, or none of it; a nested one is a savepoint."""
-        async with self.connection._in_transaction():
-            yield
+        with self.observe("transaction"):
+            async with self.connection._in_transaction():
+                yield
 
     async def rows(self, text: str, **values: Any) -> Rows:
         """Run a statement of `models.statement`'s dialect and return its rows."""
@@ -74,6 +91,14 @@ class Database:
         """Have what follows in this transaction planned for its values, as criteria need it; writes begin with plans that are kept."""
         if self.engine == "postgresql":
             await self.rows(PLAN_FOR_VALUES)
+
+    def pool(self) -> Pool:
+        """How the pool stands; SQLite has one connection, which all take turns with."""
+        pool = getattr(self.connection, "_pool", None)
+        if pool is None:
+            return Pool(0, 1, 1)
+        idle, size = pool.get_idle_size(), pool.get_size()
+        return Pool(size - idle, idle, pool.get_max_size())
 
     async def row(self, text: str, **values: Any) -> Row:
         """The only row of a statement that returns exactly one."""
@@ -139,13 +164,13 @@ def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
+async def open_database(url: str, *, pool_size: int = 10, observe: Observe = unobserved) -> AsyncIterator[Database]:
     """Connect, and close everything at the end; raises `DatabaseUnreachable` with what to check."""
     context = TortoiseContext()
     path = sqlite_path(url) if url.startswith("sqlite:") else None
     async with context:
         await context.init(config=configuration(url, pool_size), _enable_global_fallback=True)
-        database = Database("sqlite" if path else "postgresql", path, context)
+        database = Database("sqlite" if path else "postgresql", path, context, observe=observe)
         try:
             if path:
                 _open_once(path)

@@ -5,9 +5,12 @@
     ├── Forbidden                  FORBIDDEN            the caller's role or the group's permission does not allow it
     ├── NotFound                   NOT_FOUND            an id that names nothing in the caller's account
     ├── BadInput                   BAD_USER_INPUT       an argument that cannot be understood: id, cursor, page size
+    │   └── TooCostly              BAD_USER_INPUT       an operation that may hold more values than one answer should
     ├── Refused                    (userErrors)         input that is understood and against a rule; carries Problems
     ├── Conflict                   CONFLICT             the database gave up on a write that kept losing races
+    ├── RateLimited                RATE_LIMITED         the caller has used up what it may ask for in this minute
     └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
+        ├── Overloaded             more is being asked for at once than the server takes
         ├── DatabaseUnreachable
         ├── DatabaseInUse          a second server on one SQLite file
         ├── SchemaOutdated         run `muster migrate`
@@ -17,7 +20,7 @@ The codes of the upper half become `extensions.code` of a GraphQL error; the Pro
 of a payload. Anything outside this tree is a defect and reaches nobody but the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,6 +63,10 @@ class MusterError(Exception):
         super().__init__(message)
         self.message = message
 
+    def details(self) -> Mapping[str, object]:
+        """What programs may want to know besides the code."""
+        return {}
+
 
 class Unauthenticated(MusterError):
     """The request carries no valid access token."""
@@ -88,6 +95,21 @@ class BadInput(MusterError):
     code = "BAD_USER_INPUT"
 
 
+class TooCostly(BadInput):
+    """One operation asks for more than any may; it was not begun."""
+
+    def __init__(self, cost: int, limit: int) -> None:
+        super().__init__(
+            f"The operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it into several requests."
+        )
+        self.cost = cost
+        self.limit = limit
+
+    def details(self) -> Mapping[str, object]:
+        """The cost, and how much is allowed."""
+        return {"cost": {"requested": self.cost, "limit": self.limit}}
+
+
 class Refused(MusterError):
     """The input is against one or more rules; nothing was changed."""
 
@@ -104,10 +126,35 @@ class Conflict(MusterError):
     code = "CONFLICT"
 
 
+class RateLimited(MusterError):
+    """Nothing remains of an allowance; nothing was begun, and all of it may be sent again later."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too much was asked for in the last minute. Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+    def details(self) -> Mapping[str, object]:
+        """The seconds to wait."""
+        return {"retryAfter": self.retry_after}
+
+
 class Unavailable(MusterError):
     """The deployment is at fault; the message tells its operator what to do."""
 
     code = "UNAVAILABLE"
+
+
+class Overloaded(Unavailable):
+    """The server has its hands full; nothing was begun, and all of it may be sent again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("The server has its hands full. Try again in a moment.")
+
+    def details(self) -> Mapping[str, object]:
+        """The seconds to wait."""
+        return {"retryAfter": 1}
 
 
 class DatabaseUnreachable(Unavailable):

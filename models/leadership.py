@@ -3,6 +3,7 @@
 Leading is an economy, not a condition of being right: two leaders would do the same work twice.
 """
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -20,19 +21,24 @@ class Leadership:
         self._url = url
         self._connection: Any = None
         self._held = url.startswith("sqlite:")
+        self._asking = asyncio.Lock()
 
     async def held(self) -> bool:
         """Whether this process leads; tries to, if nobody does."""
         if self._url.startswith("sqlite:"):
             return True
-        try:
-            if self._connection is None or self._connection.is_closed():
+        async with self._asking:  # two who connect at once would drop the connection that holds the lock
+            try:
+                await self._try()
+            except (OSError, PostgresError):
                 self._held = False
-                self._connection = await asyncpg.connect(**connection_arguments(self._url))  # type: ignore[no-untyped-call]  # no types
-            self._held = self._held or await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
-        except (OSError, PostgresError):
+            return self._held
+
+    async def _try(self) -> None:
+        if self._connection is None or self._connection.is_closed():
             self._held = False
-        return self._held
+            self._connection = await asyncpg.connect(**connection_arguments(self._url))  # type: ignore[no-untyped-call]  # no types
+        self._held = self._held or await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
 
     async def resign(self) -> None:
         """Let another process lead."""

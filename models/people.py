@@ -1,5 +1,6 @@
 """Who uses Muster: accounts, their users, and the access tokens that users sign in with."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from tortoise import fields
@@ -19,6 +20,40 @@ class Role(StrEnum):
     VIEWER = "VIEWER"
 
 
+class TokenScope(StrEnum):
+    """What an access token may be used for; its user's role stays the limit."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    ADMIN = "ADMIN"
+
+
+Scopes = frozenset[TokenScope]
+EVERY_SCOPE: Scopes = frozenset(TokenScope)
+_UP_TO_WRITE: Scopes = frozenset({TokenScope.READ, TokenScope.WRITE})
+SCOPES_BY_ROLE: Mapping[Role, Scopes] = {
+    Role.OWNER: EVERY_SCOPE,
+    Role.ADMIN: EVERY_SCOPE,
+    Role.EDITOR: _UP_TO_WRITE,
+    Role.VIEWER: frozenset({TokenScope.READ}),
+}
+
+
+def in_order(scopes: Iterable[TokenScope]) -> list[TokenScope]:
+    """The scopes from the one that allows least."""
+    return sorted(scopes, key=tuple(TokenScope).index)
+
+
+def scopes_written(scopes: Iterable[TokenScope]) -> str:
+    """The stored form of scopes."""
+    return " ".join(in_order(scopes))
+
+
+def scopes_read(written: str) -> Scopes:
+    """The scopes that a stored form stands for."""
+    return frozenset(map(TokenScope, written.split()))
+
+
 class Account(Model):
     """A tenant: everything else belongs to exactly one account."""
 
@@ -34,7 +69,7 @@ class Account(Model):
 
 
 class User(Model):
-    """A person with a role in an account."""
+    """A person with a role in an account; `subject` is what an identity provider calls them, where it signs them in by that."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -42,13 +77,15 @@ class User(Model):
     email = TextColumn()
     email_folded = FoldedColumn()
     role = fields.CharEnumField(Role, max_length=8)
+    subject = TextColumn(null=True)
     created_at = InstantColumn()
     updated_at = InstantColumn()
     account_id: int
 
     class Meta:
         table = "users"
-        unique_together = (("account", "email_folded"),)
+        unique_together = (("account", "email_folded"), ("subject", "account"))
+        indexes = (Index(fields=("email_folded",)),)
 
 
 class AccessToken(Model):
@@ -59,6 +96,7 @@ class AccessToken(Model):
     user: ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name=False)
     name = TextColumn()
     hash = fields.CharField(max_length=64, unique=True)
+    scopes = TextColumn(db_default=scopes_written(EVERY_SCOPE))
     created_at = InstantColumn()
     last_used_at = InstantColumn(null=True)
     expires_at = InstantColumn(null=True)

@@ -1,10 +1,13 @@
 """Folded text: the one form in which Muster compares, searches and orders text, on every engine and in memory alike."""
 
+import re
 import unicodedata
 
 LAST_CODE_POINT = 0x10FFFF
 FIRST_SURROGATE = 0xD800
 LAST_SURROGATE = 0xDFFF
+
+_SURROGATE = re.compile(f"[{chr(FIRST_SURROGATE)}-{chr(LAST_SURROGATE)}]")
 
 
 def fold(text: str) -> str:
@@ -30,4 +33,4 @@ def prefix_end(prefix: str) -> str | None:
 
 def storable(text: str) -> bool:
     """Whether every engine can store this text: no NUL and no lone surrogate."""
-    return "\x00" not in text and not any(FIRST_SURROGATE <= ord(character) <= LAST_SURROGATE for character in text)
+    return "\x00" not in text and (text.isascii() or not _SURROGATE.search(text))

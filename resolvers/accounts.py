@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models import Account, ChangeCause
+from models import Account, AuditAction, ChangeCause
+from models.ids import to_global_id
 from resolvers.access import require_admin
+from resolvers.audit_log import Audited, record
 from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.rules import Problems, required_text, time_zone
@@ -32,10 +34,22 @@ async def update_account(context: Context, changes: Mapping[str, Any]) -> Accoun
     problems.raise_any()
 
     async def work(change: Change) -> Account:
-        zone = (await account(context)).timezone
+        before = await account(context)
         await context.scope.account.update(**assigned, updated_at=change.at)
-        if assigned.get("timezone") not in (None, zone):
+        if assigned.get("timezone") not in (None, before.timezone):
             change.redefine(*await context.services.definitions.zoned(change.database, change.account_id))
-        return await account(context)
+        after = await account(context)
+        await record(context, change, _updated(before, after))
+        return after
 
     return await write(context, ChangeCause.GROUP_EDITED, work, redefines="timezone" in assigned)
+
+
+def _updated(before: Account, after: Account) -> Audited:
+    return Audited(
+        action=AuditAction.ACCOUNT_UPDATED,
+        subject=to_global_id("Account", after.id),
+        name=after.name,
+        before={name: getattr(before, name) for name in CHECKS},
+        after={name: getattr(after, name) for name in CHECKS},
+    )

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from models import Role
 from models.database import Database
+from models.people import EVERY_SCOPE, Scopes
+from resolvers.allowance import Allowance
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.loaders import Loaders
 from resolvers.membership.definitions import Definitions
@@ -36,18 +38,23 @@ class Services:
     criteria: CriteriaLimits = field(default_factory=CriteriaLimits)
     heartbeat_seconds: float = 25.0
     judged_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
-    bulk_chunk: int = 1_000  # contacts of a bulk action in one write, which keeps them locked for some tenths of a second
+    bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
     bulk_started: Bell = field(default_factory=Bell)  # rings when there is a bulk action to be worked on
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: a user of an account, signed in with a token (0 for the command line)."""
+    """Who is asking, and all that their sign-in allows: a user of an account with a token, or without one (0).
+
+    Two that are equal may do the same; long-lived connections end when signing in would not give the same caller any more.
+    """
 
     account_id: int
     user_id: int
     role: Role
     token_id: int
+    scopes: Scopes = EVERY_SCOPE
+    expires_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -57,6 +64,8 @@ class Context:
     services: Services
     caller: Caller
     scope: Scope
+    allowance: Allowance | None = None
+    """What the operation is paid from; None if nothing is limited."""
     _loaders: Loaders | None = field(init=False, default=None)
 
     @property

@@ -1,13 +1,13 @@
 """From rows as clients send them to drafts of contacts: every value checked, everything they refer to looked up at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import partial
 from typing import Any
 
 from models import CustomField
-from models.errors import ProblemCode
+from models.errors import Problem, ProblemCode, Refused
 from models.fields import to_day_number, to_microseconds, to_units
 from models.ids import number_of
 from models.records import CONTACT_TEXTS
@@ -16,7 +16,7 @@ from resolvers.context import Context
 from resolvers.custom_values import Cells, stored_values
 from resolvers.membership.change import Change
 from resolvers.rules import Check, Problems, camel, day, decimal, email, instant, integer, text
-from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
+from resolvers.tag_refs import MOST_TAGS, TagRef, check_count, create_tags, find_tags, missing_names
 
 LONGEST_LINE = 500  # of an address or a web site
 
@@ -36,6 +36,22 @@ VALUE_CHECKS: dict[str, tuple[Check, Callable[[Any], int]]] = {
 }
 
 
+def _text_cells(name: str, check: Check, value: Any) -> dict[str, Stored]:
+    given = check(value)
+    return {name: given, f"{name}_folded": fold_or_none(given)}
+
+
+def _value_cells(name: str, check: Check, store: Callable[[Any], int], value: Any) -> dict[str, Stored]:
+    found = check(value)
+    return {name: None if found is None else store(found)}
+
+
+_CELLS: dict[str, Callable[[Any], dict[str, Stored]]] = {
+    **{name: partial(_text_cells, name, check) for name, check in TEXT_CHECKS.items()},
+    **{name: partial(_value_cells, name, check, store) for name, (check, store) in VALUE_CHECKS.items()},
+}
+
+
 class Aim(Enum):
     """What a row asks for."""
 
@@ -48,7 +64,8 @@ class Aim(Enum):
 class Row:
     """One contact as a client describes it; `path` leads to it in the client's input.
 
-    An UPDATE names the contact by `contact_id`; an UPSERT finds it by e-mail address, and creates it where there is none.
+    An UPDATE names the contact by `contact_id`; an UPSERT may do so too, else it finds it by e-mail address, and creates it
+    where there is none.
     """
 
     fields: Mapping[str, Any]
@@ -57,6 +74,23 @@ class Row:
     aim: Aim = Aim.UPSERT
     contact_id: int | None = None
     path: tuple[str, ...] = ("input",)
+    most_tags: int = MOST_TAGS
+    checked: "Checked | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a row sets of the fields that need nothing looked up, and what is wrong with them."""
+
+    cells: Mapping[str, Stored]
+    problems: Sequence[Problem]
+
+
+def check_row(row: Row) -> Row:
+    """The row with its fields checked, which need not wait for the transaction that will write it."""
+    draft = Draft(row)
+    _set_values(draft)
+    return replace(row, checked=Checked(draft.cells, draft.problems))
 
 
 @dataclass(slots=True)
@@ -106,28 +140,28 @@ async def _look_up(context: Context, rows: Sequence[Row]) -> References:
 
 def _draft(row: Row, references: References) -> Draft:
     draft = Draft(row)
-    for name, value in row.fields.items():
-        if name == "custom_fields":
-            _set_custom(draft, value, references.custom_fields)
-        elif name == "owner_id":
-            _set_owner(draft, value, references.owner_ids)
-        else:
-            _set_value(draft, name, value)
-    check_count(row.tags, draft.problems, *row.path, "tags")
-    if row.aim is Aim.UPSERT and draft.is_blank and not draft.problems:
+    if row.checked:
+        draft.cells.update(row.checked.cells)
+        draft.problems.extend(row.checked.problems)
+    else:
+        _set_values(draft)
+    if "custom_fields" in row.fields:
+        _set_custom(draft, row.fields["custom_fields"], references.custom_fields)
+    if "owner_id" in row.fields:
+        _set_owner(draft, row.fields["owner_id"], references.owner_ids)
+    check_count(row.tags, draft.problems, *row.path, "tags", most=row.most_tags)
+    if row.aim is Aim.UPSERT and row.contact_id is None and draft.is_blank and not draft.problems:
         draft.problems.note(ProblemCode.BLANK, "The row says nothing about a contact. Fill in a field, or leave the row out.", *row.path)
     return draft
 
 
-def _set_value(draft: Draft, name: str, value: Any) -> None:
-    path = (*draft.row.path, "fields", camel(name))
-    if name in TEXT_CHECKS:
-        given = draft.problems.attempt(TEXT_CHECKS[name], value, *path)
-        draft.cells |= {name: given, f"{name}_folded": fold_or_none(given)}
-    else:
-        check, store = VALUE_CHECKS[name]
-        found = draft.problems.attempt(check, value, *path)
-        draft.cells[name] = None if found is None else store(found)
+def _set_values(draft: Draft) -> None:
+    for name, value in draft.row.fields.items():
+        if check := _CELLS.get(name):
+            try:
+                draft.cells.update(check(value))
+            except Refused as refused:
+                draft.problems.extend(problem.under(*draft.row.path, "fields", camel(name)) for problem in refused.problems)
 
 
 def _set_owner(draft: Draft, value: str | None, known: frozenset[int]) -> None:

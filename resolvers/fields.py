@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from models import ChangeCause, CustomField, FieldType
+from models import AuditAction, ChangeCause, CustomField, FieldType
 from models.errors import Problem, ProblemCode, Refused, refuse
 from models.text import fold
 from resolvers.access import require_admin
+from resolvers.audit_log import Audited, Values, record
 from resolvers.context import Context
 from resolvers.criteria.mentions import Mention
 from resolvers.membership.change import Change
@@ -44,7 +45,9 @@ async def create_custom_field(context: Context, *, key: str, label: str, type: F
         await _refuse_taken(context, key)
         rows = await change.database.rows(GROUPS_NAMING, account=change.account_id, pattern=f'%"key":"{key}"%')
         change.redefine(*(row["id"] for row in rows))
-        return await CustomField.create(**values, account_id=change.account_id, created_at=change.at, updated_at=change.at)
+        created = await CustomField.create(**values, account_id=change.account_id, created_at=change.at, updated_at=change.at)
+        await record(context, change, _audited(AuditAction.CUSTOM_FIELD_CREATED, created, after=_told(created)))
+        return created
 
     return await write(context, ChangeCause.RECORD_CHANGED, work, redefines=True)
 
@@ -67,6 +70,8 @@ async def update_custom_field(context: Context, *, key: str, changes: Mapping[st
         assigned = {name: value for name, value in values.items() if value != getattr(field, name)}
         if assigned:
             await context.scope.custom_fields.filter(id=field.id).update(**assigned, updated_at=change.at)
+            told = _told(field)
+            await record(context, change, _audited(AuditAction.CUSTOM_FIELD_UPDATED, field, before=told, after=told | assigned))
 
     await write(context, ChangeCause.RECORD_CHANGED, work)
     return await _existing(context, key, "input", "key")
@@ -83,6 +88,7 @@ async def delete_custom_field(context: Context, *, key: str, force: bool = False
             raise await in_use(context, users, "key")
         change.redefine(*users)
         await field.delete()
+        await record(context, change, _audited(AuditAction.CUSTOM_FIELD_DELETED, field, before=_told(field)))
 
     await write(context, ChangeCause.RECORD_CHANGED, work, redefines=True)
     return key
@@ -93,6 +99,14 @@ async def _existing(context: Context, key: str, *path: str) -> CustomField:
     if not found:
         raise refuse(ProblemCode.NOT_FOUND, "There is no custom field with this key.", *path)
     return found[0]
+
+
+def _told(field: CustomField) -> dict[str, Any]:
+    return {"label": field.label, "type": field.type, "choices": field.choices}
+
+
+def _audited(action: AuditAction, field: CustomField, *, before: Values | None = None, after: Values | None = None) -> Audited:
+    return Audited(action=action, subject=field.key, name=field.label, before=before, after=after)
 
 
 def _checked(given: Mapping[str, Any], type: FieldType) -> dict[str, Any]:

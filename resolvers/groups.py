@@ -20,7 +20,8 @@ from resolvers.criteria.diagnose import Diagnostic, diagnose
 from resolvers.criteria.mentions import Mention, groups_mentioned
 from resolvers.criteria.sentence import sentence
 from resolvers.criteria.tree import Tree
-from resolvers.identify import id_or_none
+from resolvers.group_audit import record_created, record_deleted, record_updated
+from resolvers.identify import id_or_none, unknown
 from resolvers.keyset import Order
 from resolvers.membership.builds import builds, forget
 from resolvers.membership.change import Change
@@ -94,6 +95,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
             created_at=change.at,
             updated_at=change.at,
         )
+        await record_created(context, change, created)
         number: int = created.id
         if online:
             await build_online(context, change, {number: tree.document})
@@ -115,11 +117,18 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
     redefines = changes.get("criteria") is not None
 
     async def work(change: Change) -> None:
-        assigned: dict[str, Any] = {name: value for name, value in values.items() if value != getattr(edited, name)}
+        found = await context.scope.all_groups.filter(id=edited.id).select_for_update().first()
+        if found is None:
+            raise unknown("group")
+        wanted: dict[str, Any] = dict(values)
+        assigned: dict[str, Any] = {name: value for name, value in values.items() if value != getattr(found, name)}
         if redefines:
-            assigned |= await _redefinition(context, change, edited, changes["criteria"])
+            tree = await _checked_criteria(context, changes["criteria"])
+            assigned |= await _redefinition(context, change, found, tree)
+            wanted["criteria"] = tree.document
         if assigned:
-            await context.scope.all_groups.filter(id=edited.id).update(**assigned, updated_at=change.at)
+            await context.scope.all_groups.filter(id=found.id).update(**assigned, updated_at=change.at)
+        await record_updated(context, change, found, wanted)
 
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=redefines)
     if "view" in values:
@@ -127,8 +136,7 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
     return await context.scope.all_groups.get(id=edited.id)
 
 
-async def _redefinition(context: Context, change: Change, edited: Group, criteria: Mapping[str, Any]) -> dict[str, Any]:
-    tree = await _checked_criteria(context, criteria)
+async def _redefinition(context: Context, change: Change, edited: Group, tree: Tree) -> dict[str, Any]:
     if tree.record_type is not edited.record_type:
         raise refuse(ProblemCode.INVALID, "A group keeps its record type. Create another group instead.", "input", "criteria")
     await _refuse_cycle(context, edited, tree)
@@ -180,6 +188,7 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
         await forget(change, [deleted.id, *hidden])
         change.announce(deleted.id)
         change.redefine(*users)
+        await record_deleted(context, change, deleted)
 
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
     return to_global_id("Group", deleted.id)

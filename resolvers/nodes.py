@@ -3,13 +3,14 @@
 from asyncio import gather
 from collections.abc import Iterable, Sequence
 
-from models import AccessToken, Account, Appointment, BulkAction, Contact, Group, RecordType, Tag, User
+from models import AccessToken, Account, Appointment, AuditEntry, BulkAction, Contact, Group, RecordType, Tag, User
 from models.errors import BadInput
 from models.ids import from_global_id, to_global_id
 from resolvers.access import visible_tokens
+from resolvers.audit_log import audit_entry
 from resolvers.context import Context
 
-Row = AccessToken | Account | Appointment | BulkAction | Contact | Group | Tag | User
+Row = AccessToken | Account | Appointment | AuditEntry | BulkAction | Contact | Group | Tag | User
 
 
 async def node(context: Context, node_id: str) -> Row | None:
@@ -22,7 +23,8 @@ async def nodes(context: Context, node_ids: Sequence[str]) -> list[Row | None]:
     most = context.services.pages.largest
     if len(node_ids) > most:
         raise BadInput(f"`ids` has {len(node_ids)} entries. Ask for at most {most} at a time.")
-    return await gather(*(_find(context, *from_global_id(node_id)) for node_id in node_ids))
+    places = [from_global_id(node_id) for node_id in node_ids]  # all of them before any is looked up
+    return await gather(*(_find(context, *place) for place in places))
 
 
 async def _find(context: Context, kind: str, number: int) -> Row | None:
@@ -44,6 +46,8 @@ async def _find(context: Context, kind: str, number: int) -> Row | None:
             return await loaders.bulk_actions_by_id.load(number)
         case "AccessToken":
             return await visible_tokens(context).get_or_none(id=number)
+        case "AuditEntry":
+            return await audit_entry(context, number)
     return None
 
 

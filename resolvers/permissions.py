@@ -6,7 +6,7 @@ from typing import Any
 from models import Group, Role
 from models.audience import EVERYONE, Audience, read_audience
 from models.errors import Forbidden, Problem, ProblemCode, Refused, refuse
-from models.ids import number_of
+from models.ids import number_of, to_global_id
 from resolvers.access import require_editor
 from resolvers.context import Context
 from resolvers.identify import id_of, unknown
@@ -57,6 +57,17 @@ async def editable_group(context: Context, group_id: str) -> Group:
     if not viewer_can_edit(context, group):
         raise Forbidden("You may view this group but not edit it. Ask its owner for permission.")
     return group
+
+
+def audience_document(marks: str) -> dict[str, Any]:
+    """A stored audience as clients send it."""
+    audience = read_audience(marks)
+    if audience.everyone:
+        return {"everyone": True}
+    if audience.only_owner:
+        return {"onlyOwner": True}
+    people = {"roles": [*audience.roles], "users": [to_global_id("User", user_id) for user_id in audience.user_ids]}
+    return {kind: found for kind, found in people.items() if found}
 
 
 def viewer_can_edit(context: Context, group: Group) -> bool:

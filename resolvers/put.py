@@ -50,10 +50,11 @@ class Target:
 
     def take(self, draft: Draft) -> None:
         """Let a draft have its way; where two are about the same contact, the later one wins."""
+        moved = any(name in draft.cells and draft.cells[name] != self.after[name] for name in ("phone", "country"))
         self.after |= draft.cells
         self.custom |= draft.custom
         self.tag_ids |= draft.tag_ids
-        if "phone" in draft.cells or "country" in draft.cells:
+        if moved:
             self.after["phone_e164"] = e164(self.text("phone"), self.text("country"))
 
     def text(self, column: str) -> str | None:
@@ -63,7 +64,9 @@ class Target:
 
     def changed_columns(self) -> set[str]:
         """The columns that shall be other than they are."""
-        return {column for column in TYPES if self.before is not None and self.after[column] != self.before[column]}
+        if self.before is None or self.after == self.before:
+            return set()
+        return {column for column in TYPES if self.after[column] != self.before[column]}
 
     def note_columns(self) -> None:
         """Count the columns among what changed."""
@@ -134,23 +137,32 @@ class _Roll:
             return None
         holder = self._by_email.get(draft.email) if draft.email else None
         target = self._aimed_at(draft, holder)
-        if holder and holder is not target:
-            draft.problems.note(
-                ProblemCode.TAKEN, "Another contact has this e-mail address. Use that one.", *draft.row.path, "fields", "email"
-            )
+        self._check(draft, holder, target)
+        if draft.problems:
             return None
         target.take(draft)
         if draft.email:
             self._by_email[draft.email] = target
         return target
 
+    def _check(self, draft: Draft, holder: Target | None, target: Target) -> None:
+        row, email = draft.row, (*draft.row.path, "fields", "email")
+        if row.aim is Aim.UPSERT and row.contact_id is not None and row.contact_id not in self._by_id and not draft.email:
+            message = "There is no contact with this id any more. Leave the id out to create the contact anew."
+            draft.problems.note(ProblemCode.NOT_FOUND, message, *row.path, "id")
+        if holder and holder is not target:
+            draft.problems.note(ProblemCode.TAKEN, "Another contact has this e-mail address. Use that one.", *email)
+        elif holder and holder.text("email_folded") != draft.email and row.contact_id != holder.id:
+            # It is free only when the other contact has been written.
+            draft.problems.note(ProblemCode.TAKEN, "Another contact gives this e-mail address up only now. Send the row again.", *email)
+
     def _aimed_at(self, draft: Draft, holder: Target | None) -> Target:
         if draft.row.aim is Aim.UPDATE:
             if draft.row.contact_id not in self._by_id:
                 raise unknown("contact")
             return self._by_id[draft.row.contact_id]
-        if draft.row.aim is Aim.UPSERT and holder:
-            return holder
+        if draft.row.aim is Aim.UPSERT and (known := self._by_id.get(draft.row.contact_id or 0) or holder):
+            return known
         return Target(0, None, dict.fromkeys(TYPES) | {"created_at": self._at, "updated_at": self._at})
 
 

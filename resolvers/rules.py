@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from models.errors import Problem, ProblemCode, Refused, refuse
 from models.fields import DECIMAL_LIMIT, DECIMAL_PLACES
 from models.text import storable
+from resolvers.emails import is_ordinary_address
 
 T = TypeVar("T")
 Check = Callable[[Any], Any]
@@ -88,12 +89,14 @@ def email(value: Any) -> str | None:
     address = text(value, LONGEST_EMAIL)
     if address is None:
         return None
-    try:
-        # The domain is not looked up: whether it answers today says nothing about the address.
-        validate_email(address.strip(), check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise invalid(f"This is not an e-mail address: {error}") from error
-    return address.strip()
+    address = address.strip()
+    if not is_ordinary_address(address):
+        try:
+            # The domain is not looked up: whether it answers today says nothing about the address.
+            validate_email(address, check_deliverability=False, test_environment=True)
+        except EmailNotValidError as error:
+            raise invalid(f"This is not an e-mail address: {error}") from error
+    return address
 
 
 def url(value: Any) -> str | None:

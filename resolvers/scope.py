@@ -12,6 +12,7 @@ from models import (
     AccessToken,
     Account,
     Appointment,
+    AuditEntry,
     BulkAction,
     Contact,
     CustomField,
@@ -50,6 +51,11 @@ class Scope:
     def access_tokens(self) -> QuerySet[AccessToken]:
         """The access tokens of the account's users."""
         return AccessToken.filter(account_id=self.account_id)
+
+    @property
+    def audit_entries(self) -> QuerySet[AuditEntry]:
+        """The account's audit log."""
+        return AuditEntry.filter(account_id=self.account_id)
 
     @property
     def contacts(self) -> QuerySet[Contact]:

@@ -9,6 +9,7 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.context import Context
 from resolvers.criteria.mentions import Mention
+from resolvers.group_audit import record_updated
 from resolvers.membership.change import Change
 
 KEEP_EARLIER = """
@@ -38,17 +39,19 @@ async def _redefine(context: Context, change: Change, source: int, target: int) 
     change.redefine(*await using(change.database, change.account_id, Mention("tag", target)))
     users = await using(change.database, change.account_id, Mention("tag", source))
     found = await context.scope.definitions.filter(Q(id__in=users) | Q(replaces_id__in=users))
-    await _rewrite(change, found, source, target)
+    old, new = ({"id": to_global_id("Tag", number)} for number in (source, target))
+    edited = [(group, renamed(group.criteria, old, new)) for group in found]
+    await _rewrite(change, edited)
+    for group, criteria in edited:
+        if group.replaces_id is None:
+            await record_updated(context, change, group, {"criteria": criteria})
     for group_id in users:
         change.edit(group_id)
 
 
-async def _rewrite(change: Change, groups: list[Group], source: int, target: int) -> None:
-    old, new = ({"id": to_global_id("Tag", number)} for number in (source, target))
-    rows = [
-        {"id": group.id, "criteria": _as_text(group, renamed(group.criteria, old, new)), "updated_at": to_microseconds(change.at)}
-        for group in groups
-    ]
+async def _rewrite(change: Change, edited: list[tuple[Group, Any]]) -> None:
+    at = to_microseconds(change.at)
+    rows = [{"id": group.id, "criteria": _as_text(group, criteria), "updated_at": at} for group, criteria in edited]
     if rows:
         await change.database.rows(REWRITE, groups=rows)
 

@@ -94,10 +94,10 @@ def tag_name(value: object) -> str:
     return required_text(value, LONGEST_NAME).strip()
 
 
-def check_count(refs: Sequence[TagRef], problems: Problems, *path: str) -> None:
+def check_count(refs: Sequence[TagRef], problems: Problems, *path: str, most: int = MOST_TAGS) -> None:
     """Note a list of more tags than one list may hold."""
-    if len(refs) > MOST_TAGS:
-        problems.note(ProblemCode.LIMIT_EXCEEDED, f"These are {len(refs)} tags. Name at most {MOST_TAGS} at once.", *path)
+    if len(refs) > most:
+        problems.note(ProblemCode.LIMIT_EXCEEDED, f"These are {len(refs):,} tags. Name at most {most:,} at once.", *path)
 
 
 async def create_tags(change: Change, names: Mapping[str, str]) -> None:

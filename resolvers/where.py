@@ -15,7 +15,7 @@ from resolvers.criteria.parse import parse
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
 from resolvers.loaders import viewable
-from resolvers.membership.settle import CLOCK
+from resolvers.membership.now import CLOCK
 from resolvers.selection import Criterion, Selection
 
 Document = Mapping[str, Any]

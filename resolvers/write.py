@@ -64,11 +64,12 @@ async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redef
         change = Change(services.database, account_id, context.caller.user_id or None, cause, services.wall_clock())
         result = await work(change)
         definitions = await _redefined(services, change) if redefines else services.definitions.known(account_id)
-        try:
-            grown = await settle(change, definitions)
-        except Outdated:
-            definitions = await services.definitions.current(services.database, account_id)
-            grown = await settle(change, definitions)
+        with services.database.observe("settle"):
+            try:
+                grown = await settle(change, definitions)
+            except Outdated:
+                definitions = await services.definitions.current(services.database, account_id)
+                grown = await settle(change, definitions)
     services.definitions.keep(account_id, definitions)
     return result, grown
 

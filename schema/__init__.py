@@ -4,8 +4,9 @@ from graphql import GraphQLArgument, GraphQLInputObjectType, GraphQLSchema, Unde
 from strawberry.schema.config import StrawberryConfig
 
 from schema.descriptions import describe, described
+from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
-from schema.limits import DocumentCheck, DocumentLimits
+from schema.limits import DocumentLimits
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -21,7 +22,7 @@ def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
         subscription=Subscription,
         types=[Account],  # reached through interfaces only
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[DocumentCheck(limits or DocumentLimits())],
+        extensions=[DocumentCheck(limits or DocumentLimits(), tells_cost=True)],
     )
     describe(schema._schema)
     _drop_null_defaults(schema._schema)

@@ -9,16 +9,20 @@ from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 
-from models.errors import BadInput, MusterError, Refused
+from models.database import UNREACHABLE
+from models.errors import BadInput, MusterError, Refused, Unavailable
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-INTERNAL = "INTERNAL_SERVER_ERROR"
+INTERNAL = MusterError.code
+UNAVAILABLE = Unavailable.code
 
 NEEDS_A_STREAM = "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket."
+DEFECT = "Something went wrong on our side. Quote error id {error_id} when you report it."
+OUTAGE = "The database cannot be reached. Try again in a moment; if that does not help, quote error id {error_id} when you report it."
 SUGGESTION = re.compile(r" ?Did you mean [^?]*\?")  # it would tell names that the client did not know
 
 log = structlog.get_logger(__name__)
@@ -45,7 +49,11 @@ def publish(error: GraphQLError) -> GraphQLError:
         case BadInput(__cause__=Refused() as refused) as cause:
             return _with_problems(coded(error, cause.code, cause.message), refused)
         case MusterError() as cause:
-            return coded(error, cause.code, cause.message if error.path else None)
+            told = coded(error, cause.code, cause.message if error.path else None)
+            told.extensions = {"code": cause.code, **cause.details()}
+            return told
+        case Exception() as cause if isinstance(cause, UNREACHABLE):
+            return _hide(error, cause, UNAVAILABLE, OUTAGE)
         case InvalidOperationTypeError():
             return coded(error, BAD_USER_INPUT, NEEDS_A_STREAM)
         case CannotGetOperationTypeError():
@@ -55,7 +63,7 @@ def publish(error: GraphQLError) -> GraphQLError:
         case Exception() as cause if _is_about_a_variable(error):
             return coded(error, BAD_USER_INPUT, without_cause(error.message, cause))
         case cause:
-            return _mask(error, cause or error)
+            return _hide(error, cause or error, INTERNAL, DEFECT)
 
 
 def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQLError:
@@ -94,10 +102,10 @@ def _is_about_a_variable(error: GraphQLError) -> bool:
     return any(isinstance(node, VariableDefinitionNode) for node in error.nodes or ())
 
 
-def _mask(error: GraphQLError, cause: Exception) -> GraphQLError:
-    """Log a defect under an id and tell the client nothing but that id."""
+def _hide(error: GraphQLError, cause: Exception, code: str, message: str) -> GraphQLError:
+    """Log what happened under an id, and tell the client nothing but that id."""
     error_id = secrets.token_hex(8)
     log.error("unexpected error", error_id=error_id, path=error.path, exc_info=cause)
-    masked = coded(error, INTERNAL, f"Something went wrong on our side. Quote error id {error_id} when you report it.")
-    masked.extensions = {"code": INTERNAL, "errorId": error_id}
-    return masked
+    hidden = coded(error, code, message.format(error_id=error_id))
+    hidden.extensions = {"code": code, "errorId": error_id}
+    return hidden

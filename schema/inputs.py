@@ -7,7 +7,7 @@ from enum import StrEnum
 import strawberry
 from strawberry import ID, UNSET
 
-from models import AppointmentStatus, FieldType, Role
+from models import AppointmentStatus, FieldType, Role, TokenScope
 from schema.criteria import CriteriaInput, TagRef
 from schema.scalars import JSON
 
@@ -255,6 +255,7 @@ class CreateUserInput:
     name: str
     email: str
     role: Role
+    subject: str | None = UNSET
 
 
 @strawberry.input
@@ -264,3 +265,4 @@ class CreateAccessTokenInput:
     name: str
     user_id: ID | None = UNSET
     expires_at: datetime | None = UNSET
+    scopes: list[TokenScope] | None = UNSET

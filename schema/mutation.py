@@ -30,6 +30,7 @@ from schema.inputs import (
     UpdateTagInput,
     UpsertContactInput,
 )
+from schema.needs import Needs
 from schema.payloads import (
     AccessTokenPayload,
     AccountPayload,
@@ -46,7 +47,8 @@ from schema.payloads import (
     UserPayload,
 )
 
-mutation = partial(strawberry.mutation, extensions=[UserErrors()])
+mutation = partial(strawberry.mutation, extensions=[Needs(models.TokenScope.WRITE), UserErrors()])
+administration = partial(strawberry.mutation, extensions=[Needs(models.TokenScope.ADMIN), UserErrors()])
 
 
 @strawberry.type
@@ -180,27 +182,29 @@ class Mutation:
     async def undo_bulk_action(info: Info, id: ID) -> BulkActionPayload:
         return BulkActionPayload(bulk_action=await actions.undo_bulk_action(info.context, id))
 
-    @mutation
+    @administration
     @staticmethod
     async def update_account(info: Info, input: UpdateAccountInput) -> AccountPayload:
         return AccountPayload(account=await accounts.update_account(info.context, changes(input)))
 
-    @mutation
+    @administration
     @staticmethod
     async def create_user(info: Info, input: CreateUserInput) -> UserPayload:
         return UserPayload(user=await users.create_user(info.context, **plain(input)))
 
-    @mutation
+    @administration
     @staticmethod
-    async def update_user(info: Info, id: ID, role: models.Role | None = None, name: str | None = None) -> UserPayload:
-        return UserPayload(user=await users.update_user(info.context, user_id=id, changes={"role": role, "name": name}))
+    async def update_user(
+        info: Info, id: ID, role: models.Role | None = None, name: str | None = None, subject: str | None = None
+    ) -> UserPayload:
+        return UserPayload(user=await users.update_user(info.context, user_id=id, changes={"role": role, "name": name, "subject": subject}))
 
-    @mutation
+    @administration
     @staticmethod
     async def create_access_token(info: Info, input: CreateAccessTokenInput) -> AccessTokenPayload:
         return AccessTokenPayload.of(*await tokens.create_access_token(info.context, **plain(input)))
 
-    @mutation
+    @administration
     @staticmethod
     async def revoke_access_token(info: Info, id: ID) -> DeletePayload:
         return DeletePayload(deleted_id=await tokens.revoke_access_token(info.context, id))

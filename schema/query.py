@@ -6,20 +6,21 @@ import strawberry
 from strawberry import ID
 
 import models
-from resolvers import appointments, contacts, explaining, groups, nodes, preview, segment_fields, tags, tokens, users
+from resolvers import allowance, appointments, audit_log, contacts, explaining, groups, nodes, preview, segment_fields, tags, tokens, users
 from resolvers.bulk import actions
 from resolvers.context import Caller
 from resolvers.criteria.explain import Explanation as FoundExplanation
 from resolvers.nodes import Row
 from resolvers.paging import Page, PageArguments
 from schema.arguments import document, plain
+from schema.audit import AuditEntry, AuditFilter
 from schema.builder import Explanation, Preview, SegmentField
 from schema.bulk import BulkAction
 from schema.connections import Connection, Paged
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput, TagRef
 from schema.fields import Info, field
 from schema.inputs import ContactOrder, ContactRef, order_of
-from schema.types import AccessToken, Appointment, Contact, Group, Node, Tag, User, Viewer
+from schema.types import AccessToken, Appointment, Contact, Group, Node, RateLimit, Tag, User, Viewer
 
 
 @strawberry.type
@@ -30,6 +31,11 @@ class Query:
     @staticmethod
     def viewer(info: Info) -> Caller:
         return info.context.caller
+
+    @field(RateLimit | None)
+    @staticmethod
+    async def rate_limit(info: Info) -> allowance.RateLimit | None:
+        return await allowance.rate_limit(info.context.allowance)
 
     @field(Node | None)
     @staticmethod
@@ -125,3 +131,8 @@ class Query:
     @staticmethod
     async def access_tokens(info: Info) -> Sequence[models.AccessToken]:
         return await tokens.access_tokens(info.context)
+
+    @field(Connection[AuditEntry], Paged(backward=False))
+    @staticmethod
+    async def audit_log(info: Info, page: PageArguments, where: AuditFilter | None = None) -> Page[models.AuditEntry]:
+        return await audit_log.audit_log(info.context, plain(where), page)

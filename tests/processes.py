@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -95,11 +95,13 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(url: str, *, port: int | None = None, **settings: str) -> AsyncIterator[Server]:
-    """A server process on this database, ready to answer."""
+async def serving(
+    url: str, *, port: int | None = None, variables: Mapping[str, str] | None = None, **settings: str
+) -> AsyncIterator[Server]:
+    """A server process on this database, ready to answer; `variables` are added to its environment as they stand."""
     port = port or free_port()
     process = await asyncio.create_subprocess_exec(
-        *MUSTER, "serve", "--port", str(port), env=environment(url, **settings), stdout=asyncio.subprocess.PIPE
+        *MUSTER, "serve", "--port", str(port), env=environment(url, **settings) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
     )
     server = Server(port, process)
     try:

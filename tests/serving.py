@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -13,6 +13,7 @@ import orjson
 import strawberry
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from strawberry import scalars
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -21,13 +22,15 @@ from websockets.typing import Origin, Subprotocol
 from app.graphql import GraphQLApp
 from app.graphql.accept import GRAPHQL_JSON, JSON
 from app.graphql.limits import TransportLimits
-from app.graphql.line import Line
+from app.graphql.line import HttpLine, Line
 from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
+from resolvers.allowance import Allowance
 from resolvers.context import Caller
+from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
 from schema.fields import field
-from schema.limits import DocumentCheck, DocumentLimits
+from schema.limits import DocumentLimits
 from subscriptions.messages import Told
 
 DEADLINE = 10.0
@@ -51,6 +54,7 @@ class Probe:
         self.sent = 0
         self.executed: Counter[int] = Counter()
         self.ticks = 0
+        self.allowance: Allowance | None = None
         self.may_execute = asyncio.Event()
         self.may_execute.set()
         self._changed = asyncio.Event()
@@ -87,6 +91,10 @@ class Context:
     @property
     def caller(self) -> Caller:
         return Caller(1, self.token_id, Role.VIEWER, self.token_id)
+
+    @property
+    def allowance(self) -> Allowance | None:
+        return self.probe.allowance
 
     def forget(self) -> None:
         """Nothing is remembered."""
@@ -139,6 +147,14 @@ class Query:
     @strawberry.field
     def serial(self, info: Info) -> int:
         return info.context.serial
+
+    @strawberry.field
+    async def held(self, info: Info) -> str:
+        """An answer that the test lets be given."""
+        info.context.probe.note("held", 1)
+        await info.context.probe.may_execute.wait()
+        info.context.probe.note("held", -1)
+        return "let go"
 
     @strawberry.field
     def double(self, number: int) -> int:
@@ -274,10 +290,18 @@ class Service:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/graphql"
 
+    def token_ids(self) -> set[int]:
+        """The tokens that open connections run on."""
+        return {caller.token_id for caller in self.app.callers()}
+
+    def end_tokens(self, *token_ids: int) -> None:
+        """End the connections that run on one of these tokens."""
+        self.app.end({caller for caller in self.app.callers() if caller.token_id in token_ids})
+
     async def until_tokens(self, *token_ids: int) -> None:
         """Wait until the open connections run on exactly these tokens."""
         async with asyncio.timeout(DEADLINE):
-            while self.app.token_ids() != set(token_ids):  # noqa: ASYNC110  # the server has no event for it
+            while self.token_ids() != set(token_ids):  # noqa: ASYNC110  # the server has no event for it
                 await asyncio.sleep(0)
 
     @asynccontextmanager
@@ -295,11 +319,13 @@ class Service:
 
 
 @asynccontextmanager
-async def serve(limits: TransportLimits | None = None, documents: DocumentLimits | None = None) -> AsyncIterator[Service]:
+async def serve(
+    limits: TransportLimits | None = None, documents: DocumentLimits | None = None, *, layers: Sequence[Middleware] = ()
+) -> AsyncIterator[Service]:
     """A server for one test, with Ada (token 1) and Bob (token 2) for users."""
     probe, tokens, serial = Probe(), {ADA: 1, BOB: 2}, iter(range(10**6))
 
-    async def authenticate(authorization: str | None) -> Context:
+    async def authenticate(authorization: str | None, _address: str) -> Context:
         if authorization == "Bearer broken":
             raise ZeroDivisionError("dsn=secret")
         if authorization not in tokens:
@@ -309,8 +335,9 @@ async def serve(limits: TransportLimits | None = None, documents: DocumentLimits
     app = GraphQLApp(small_schema(documents), authenticate, limits or TransportLimits())
     service = Service(app, probe, tokens)
     config = uvicorn.Config(
-        Starlette(routes=app.routes("/graphql")),
+        Starlette(routes=app.routes("/graphql"), middleware=layers),
         port=0,
+        http=HttpLine,
         ws=Line,
         lifespan="off",
         log_config=None,

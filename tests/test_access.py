@@ -11,9 +11,10 @@ from models import AccessToken, Role
 from models.database import Database
 from models.errors import BadInput, Forbidden, ProblemCode, Refused, Unauthenticated
 from models.ids import to_global_id
-from resolvers.access import ROLES, authenticate, lapsed_tokens, outranks, require_admin, require_editor
-from resolvers.context import Context, Services
+from resolvers.access import ROLES, outranks, require_admin, require_editor
+from resolvers.context import Caller, Context, Services
 from resolvers.nodes import node, nodes
+from resolvers.sign_in import authenticate, lapsed
 from resolvers.tokens import create_access_token, revoke_access_token
 from resolvers.users import update_user
 from tests.support import DrivenClock, new_account, new_user, running_services
@@ -93,21 +94,27 @@ async def test_anything_but_a_valid_token_is_refused(services: Services, owner: 
 
 
 async def test_a_token_that_has_expired_signs_nobody_in(services: Services, owner: Context, clock: DrivenClock) -> None:
-    token, secret = await create_access_token(owner, name="Script", expires_at=clock() + timedelta(hours=1))
-    assert await lapsed_tokens(services, {token.id}) == set()
+    _, secret = await create_access_token(owner, name="Script", expires_at=clock() + timedelta(hours=1))
+    caller = await signed_in(services, secret)
+    assert await lapsed(services, {caller}) == set()
     clock.pass_(hours=1)
-    assert await lapsed_tokens(services, {token.id}) == {token.id}
+    assert await lapsed(services, {caller}) == {caller}
     with pytest.raises(Unauthenticated):
         await authenticate(services, f"Bearer {secret}")
 
 
 async def test_a_token_that_is_revoked_signs_nobody_in(services: Services, owner: Context) -> None:
     token, secret = await create_access_token(owner, name="Script")
-    kept, _ = await create_access_token(owner, name="Other")
+    caller = await signed_in(services, secret)
+    kept = await signed_in(services, (await create_access_token(owner, name="Other"))[1])
     assert await revoke_access_token(owner, token_id(token)) == token_id(token)
-    assert await lapsed_tokens(services, {token.id, kept.id}) == {token.id}
+    assert await lapsed(services, {caller, kept}) == {caller}
     with pytest.raises(Unauthenticated):
         await authenticate(services, f"Bearer {secret}")
+
+
+async def signed_in(services: Services, secret: str) -> Caller:
+    return (await authenticate(services, f"Bearer {secret}")).caller
 
 
 async def test_the_last_use_is_noted_at_most_once_a_minute(services: Services, owner: Context, clock: DrivenClock) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import Account, Appointment, Contact, Tag, Tagging
-from models.database import Database
+from models.database import Database, Rows
 from models.fields import to_microseconds
 from models.text import fold_or_none
 from resolvers.criteria.facts import AppointmentFacts, ContactFacts
@@ -126,22 +126,22 @@ async def test_the_number_of_parameters_does_not_grow_with_the_number_of_values(
 
 @dataclass(frozen=True)
 class CountingDatabase(Database):
-    """The database, with a list of what it was asked."""
+    """The database, with a list of what it was asked in each round trip."""
 
-    asked: list[str] = field(default_factory=list)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    async def rows(self, text: str, **values: Any) -> list[dict[str, Any]]:
-        self.asked.append(text)
-        return await super().rows(text, **values)
+    async def answers(self, *texts: str, **values: Any) -> list[Rows]:
+        self.asked.append(texts)
+        return await super().answers(*texts, **values)
 
 
 @pytest.mark.parametrize("documents", [[CLIENTS], [CLIENTS, UPCOMING] * 50])
-async def test_names_are_read_with_the_same_statements_however_many_documents_there_are(
+async def test_names_are_read_in_one_round_trip_however_many_documents_there_are(
     database: Database, now: Now, documents: list[Any]
 ) -> None:
     counting = CountingDatabase(database.engine, database.path, database.context)
     assert (await load_vocabulary(counting, 1, documents)).tags == {1: "Client"}
-    assert len(counting.asked) == 5
+    assert [len(texts) for texts in counting.asked] == [5]
 
 
 async def test_only_the_names_of_the_account_are_known(database: Database, now: Now) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import orjson
 import pytest
 from tortoise.exceptions import IntegrityError
 
@@ -77,14 +76,6 @@ async def test_several_questions_are_answered_like_single_ones(database: Databas
     assert together == [await database.rows(text, **values) for text in texts]
     assert together == [[{"large": 9007199254740993, "odd": 'ß "%\\', "missing": None}], [{"name": "b"}, {"name": "c"}], []]
     assert await database.answers() == []
-
-
-async def test_a_column_is_had_as_one_list(database: Database) -> None:
-    numbers = "FROM ROWS(:given AS given(number bigint)) WHERE number < :most"
-    given = [{"number": number} for number in (3, 2**53 + 1, 5)]
-    for most, expected in ((2**60, [3, 2**53 + 1, 5]), (0, [])):
-        row = await database.row(f"SELECT LIST(number) AS numbers {numbers}", given=given, most=most)
-        assert orjson.loads(row["numbers"]) == expected
 
 
 async def test_statements_that_run_in_turn_see_each_other_and_fail_as_one(database: Database) -> None:

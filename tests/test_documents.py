@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from strawberry.types import ExecutionResult
 from structlog.testing import capture_logs
 
-from schema.limits import MOST_REMEMBERED, DocumentCheck, DocumentLimits, Scales, Weight
+from schema.documents import MOST_REMEMBERED, DocumentCheck
+from schema.limits import DocumentLimits
+from schema.weight import Scales, Weight
 from tests.serving import DEADLINE, Context, Probe, small_schema
 
 Tree = list["Tree | int"]
@@ -126,13 +128,14 @@ async def test_remembered_documents_are_bounded_and_answer_alike() -> None:
     check.remember("{" + " hello" * 5_000 + "}", parse("{ hello }"))
     assert check.recall("{" + " hello" * 5_000 + "}") is None
 
-    schema = small_schema()
+    schema, context = small_schema(), Context(1, 0, Probe())
+    several = "The document has several operations: name the one to run in `operationName`."
+    unknown = "Cannot query field 'no' on type 'Query'."
     for _ in range(3):
-        assert (await schema.execute("{ hello }")).data == {"hello": "world"}
-        assert [error.message for error in (await schema.execute("query A { hello } query B { hello }")).errors or []] == [
-            "The document has several operations: name the one to run in `operationName`."
-        ]
-        assert [error.message for error in (await schema.execute("{ no }")).errors or []] == ["Cannot query field 'no' on type 'Query'."]
+        assert (await schema.execute("{ hello }", context_value=context)).data == {"hello": "world"}
+        for query, message in (("query A { hello } query B { hello }", several), ("{ no }", unknown)):
+            result = await schema.execute(query, context_value=context)
+            assert [error.message for error in result.errors or []] == [message]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ async def test_an_argument_that_its_variable_leaves_null_is_bad_input() -> None:
 
 
 async def test_a_failure_in_a_stream_is_masked() -> None:
-    stream = await small_schema().subscribe("subscription { breaks }")
+    stream = await small_schema().subscribe("subscription { breaks }", context_value=Context(1, 0, Probe()))
     with capture_logs() as logs:
         results = [result async for result in stream]
     assert [(result.data or {}).get("breaks") for result in results] == [1, None]

@@ -49,6 +49,11 @@ async def test_a_subscription_is_streamed_as_events(service: Service) -> None:
     ]
 
 
+async def test_a_stream_shows_life_before_anything_else_and_ends_with_complete(service: Service) -> None:
+    response = await post(service, {"query": "{ hello }"}, accept=EVENTS)
+    assert response.text == ': alive\n\nevent: next\ndata: {"data":{"hello":"world"}}\n\nevent: complete\ndata: \n\n'
+
+
 async def test_a_query_can_be_asked_for_as_events(service: Service) -> None:
     assert await stream(service, "{ hello }") == [("next", {"data": {"hello": "world"}}), ("complete", None)]
 
@@ -85,9 +90,9 @@ async def test_a_stream_ends_with_its_token_its_server_or_its_client(service: Se
     ):
         told = events(response)
         assert await anext(told) == ("next", {"data": {"wait": 0}})
-        assert service.app.token_ids() == {1}
+        assert service.token_ids() == {1}
         if end == "token":
-            service.app.close_tokens({1, 7})
+            service.end_tokens(1, 7)
             name, answer = await anext(told)
             assert isinstance(answer, dict)
             assert (name, answer["errors"][0]["extensions"]["code"]) == ("next", "UNAUTHENTICATED")
@@ -125,4 +130,5 @@ async def test_a_stream_whose_client_does_not_read_is_given_up() -> None:
         await service.probe.until("flood", 0)
         assert service.probe.sent < 2**25
         await service.until_tokens()
+        assert not service.server.server_state.connections, "the server still holds the connection"
         writer.transport.abort()

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.importing.csv_table import LARGEST_CELL
+from app.importing.opening import open_table
 from app.importing.repeats import Gathering, chunked, last_positions
-from app.importing.table import LARGEST_CELL, Record, open_table
+from app.importing.table import Record
 from models.database import Database
 from models.errors import BadInput
 from models.text import fold

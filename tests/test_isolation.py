@@ -32,6 +32,7 @@ TABLES = (
     "group_events",
     "bulk_actions",
     "bulk_inverses",
+    "audit_entries",
 )
 
 FURNISH = """

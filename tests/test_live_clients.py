@@ -19,8 +19,8 @@ from app.services import open_services
 from app.settings import Settings
 from models.database import open_database
 from models.ids import to_global_id
-from resolvers.access import authenticate
 from resolvers.contacts import create_contact
+from resolvers.sign_in import authenticate
 from resolvers.taggings import remove_tags
 from tests.processes import DEADLINE, Server, free_port, new_token, serving
 

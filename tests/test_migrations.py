@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from models import Group, GroupMember, migrations
+from models import AccessToken, Group, GroupMember, migrations
 from models.database import APP, CONNECTION, MODULES, Database, open_database
 from models.errors import SchemaOutdated, SchemaTooNew
 from models.migrate import applied_migrations, known_migrations, migrate, require_current_schema
+from models.people import EVERY_SCOPE, scopes_read
 
 LEDGER = "tortoise_migrations"
 SHAPES = {
@@ -41,6 +42,9 @@ FIRST_ROWS = (
        VALUES (7, 1, 'All', 'all', 'CONTACT', '{"contacts": {"email": {"isEmpty": false}}}', '|everyone|', '|everyone|', 'READY',
        '0123456789abcdef', 1, 1, 1, 1, 0, 0)""",
     "INSERT INTO group_members (account_id, group_id, record_id, joined_at) VALUES (1, 7, 1, 0)",
+    """INSERT INTO users (id, account_id, name, email, email_folded, role, created_at, updated_at)
+       VALUES (1, 1, 'Ann', 'ann@example.com', 'ann@example.com', 'OWNER', 0, 0)""",
+    "INSERT INTO access_tokens (account_id, user_id, name, hash, created_at) VALUES (1, 1, 'First', 'abc', 0)",
 )
 
 
@@ -69,6 +73,7 @@ async def test_rows_written_after_the_first_migration_survive_the_others(empty_u
         assert {table: count for table, count in (await _counts(database)).items() if table in before} == before
         group = await Group.get(name="All")
         assert await GroupMember.filter(set_id=group.members_id).values("record_id") == [{"record_id": 1}]
+        assert scopes_read((await AccessToken.get(name="First")).scopes) == EVERY_SCOPE
 
 
 async def _migrate_to(database: Database, name: str) -> None:

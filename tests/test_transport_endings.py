@@ -24,8 +24,8 @@ async def peer(service: Service) -> AsyncIterator[Peer]:
 async def test_connections_of_a_revoked_token_are_closed_and_others_stay(service: Service, peer: Peer) -> None:
     async with service.socket() as other:
         await other.sign_in(BOB)
-        assert service.app.token_ids() == {1, 2}
-        service.app.close_tokens({1})
+        assert service.token_ids() == {1, 2}
+        service.end_tokens(1)
         assert await peer.closed() == (4403, "Forbidden")
         await other.send(type="ping")
         assert await other.receive() == {"type": "pong"}

@@ -84,7 +84,7 @@ async def test_without_a_token_in_the_first_message_that_of_the_handshake_counts
     async with service.socket(authorization=BOB) as peer:
         await peer.send(type="connection_init", **message)
         assert await peer.receive() == {"type": "connection_ack"}
-        assert service.app.token_ids() == {2}
+        assert service.token_ids() == {2}
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"Authorization": "Bearer eve"}, {"Authorization": 1}])

@@ -11,6 +11,7 @@ from graphql import parse
 
 from app.graphql.operations import ANY_OPERATION, Answers, Operations
 from app.graphql.plan import plan
+from app.graphql.turns import Turns
 from app.graphql.wire import Answer, Asked
 from models import Role
 from models.database import Database
@@ -101,7 +102,7 @@ async def test_users_of_an_account_are_given_the_same_answer_and_others_are_not(
         owner = await new_account(services)
         colleague = await new_user(services, owner.caller.account_id, Role.VIEWER)
         group = to_global_id("Group", (await create_group(owner, name="Everybody", criteria=EVERYBODY)).id)
-        operations = Operations(schema())
+        operations = Operations(schema(), Turns(10))
         async with watching(operations, owner, GROUP, group) as one, watching(operations, colleague, GROUP, group) as other:
             await anext(one)
             await anext(other)
@@ -121,7 +122,7 @@ async def test_answers_that_can_be_told_at_once_are_told_in_order_and_not_return
             return not is_busy
 
         own = Context(replace(services, heartbeat_seconds=600), context.caller, context.scope)  # heartbeats are not told at once
-        answers = await Operations(schema()).begin(Asked(VERSIONS, {"id": group}, None), own, kinds=ANY_OPERATION, tell=tell)
+        answers = await Operations(schema(), Turns(10)).begin(Asked(VERSIONS, {"id": group}, None), own, kinds=ANY_OPERATION, tell=tell)
         told: list[Answer] = [await anext(answers)]
         following = asyncio.create_task(anext(answers))
         for _ in range(3):
@@ -138,7 +139,7 @@ async def test_nothing_is_left_of_watchers_who_went_away(database: Database) -> 
         context = await new_account(services)
         group = to_global_id("Group", (await create_group(context, name="Everybody", criteria=EVERYBODY)).id)
         contact = to_global_id("Contact", (await create_contact(context, fields={})).id)
-        operations = Operations(schema())
+        operations = Operations(schema(), Turns(10))
         before = len(asyncio.all_tasks())
 
         async def watch(number: int) -> None:

@@ -2,24 +2,38 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import typer
 from rich.markup import escape
 from rich.table import Table as Listing
 
 from app.accounts import as_owner, chosen_account
+from app.exchange import CUSTOM, ID, MARK, TAGS, mark_of
 from app.importing.fields import key_for, names_of, plain
+from app.importing.opening import open_table
 from app.importing.plan import Plan, Wishes, plan_import
-from app.importing.rows import RowMaker
+from app.importing.rows import Place, RowMaker
 from app.importing.run import Import, Summary
-from app.importing.table import Table, open_table
+from app.importing.table import Table
 from app.terminal import notes, progress
-from models import FieldType
+from models import Account, FieldType
 from models.errors import BadInput, Refused
 from resolvers.context import Context, Services
 from resolvers.fields import create_custom_field, custom_fields
 from resolvers.rules import Problems
 from resolvers.tag_refs import tag_name
+
+ImportedFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A CSV file in UTF-8 whose first line names its columns, or .jsonl, an object a line.")
+]
+ColumnWishes = Annotated[
+    list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field, or - to ignore it. May be repeated.")
+]
+TagWishes = Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag. May be repeated.")]
+TagColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags, separated by ; or |.")]
+CreateFields = Annotated[bool, typer.Option("--create-fields", help="Make a custom field for each column without one.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +46,7 @@ class Order:
 
 
 async def import_file(services: Services, order: Order) -> Summary:
-    """Import a CSV file of contacts, showing how its columns are understood and how far it is."""
+    """Import a file of contacts, showing how its columns are understood and how far it is."""
     table = open_table(order.path)
     problems = Problems()
     for name in order.wishes.tags:
@@ -44,8 +58,13 @@ async def import_file(services: Services, order: Order) -> Summary:
     notes().print(_listing(plan))
     with progress() as bar:
         task = bar.add_task(f"Importing {order.path.name}", total=table.size)
-        importing = Import(context, table, RowMaker(plan, ZoneInfo(account.timezone)))
-        return await importing.run(lambda read: bar.update(task, completed=read))
+        maker = RowMaker.of(plan, await _place(context, account), is_typed=table.is_typed)
+        return await Import(context, table, maker).run(lambda read: bar.update(task, completed=read))
+
+
+async def _place(context: Context, account: Account) -> Place:
+    users = await context.scope.users.all()
+    return Place(ZoneInfo(account.timezone), mark_of(account), {user.email_folded: user.id for user in users})
 
 
 async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:
@@ -55,23 +74,25 @@ async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:
         return plan
     keys = {field.key for field in custom}
     for column in {plain(label): label for label in (table.columns[index] for index in reversed(plan.unmatched))}.values():
-        key = key_for(column, keys)
-        await _create_field(context, key, column)
+        label = column.removeprefix(f"{CUSTOM}.")
+        key = key_for(column, keys) if label == column else label
+        await _create_field(context, key, label)
         keys.add(key)
     return plan_import(table.columns, names_of(await custom_fields(context)), wishes)
 
 
-async def _create_field(context: Context, key: str, column: str) -> None:
+async def _create_field(context: Context, key: str, label: str) -> None:
     try:
-        await create_custom_field(context, key=key, label=column, type=FieldType.TEXT)
+        await create_custom_field(context, key=key, label=label, type=FieldType.TEXT)
     except Refused as refused:
-        raise BadInput(f"--create-fields: the column {column} cannot be a field. {refused.message}") from None
+        raise BadInput(f"--create-fields: the column {label} cannot be a field. {refused.message}") from None
 
 
 def _listing(plan: Plan) -> Listing:
     listing = Listing("Column", "Field")
+    special = {plan.id_column: ID, plan.mark_column: MARK, plan.tag_column: TAGS}
     for index, column in enumerate(plan.columns):
         meaning = [plan.fields[index].name] if index in plan.fields else []
-        meaning += ["tags"] if index == plan.tag_column else []
+        meaning += [special[index]] if index in special else []
         listing.add_row(escape(column), " and ".join(meaning) or "(ignored)")
     return listing

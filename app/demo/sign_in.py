@@ -7,8 +7,8 @@ from app.accounts import accounts_named, as_owner, create_token
 from app.demo.load import DEMO
 from models.database import sqlite_path
 from models.errors import Unauthenticated
-from resolvers.access import authenticate
 from resolvers.context import Services
+from resolvers.sign_in import authenticate
 
 READABLE_BY_OWNER = 0o600
 SUFFIX = ".demo-token"
@@ -23,7 +23,7 @@ async def demo_token(services: Services, path: Path) -> str | None:
     found = await accounts_named(DEMO.name)
     if not found:
         return None
-    token = await create_token(await as_owner(services, found[0]), DEMO.name, None)
+    token = await create_token(await as_owner(services, found[0]), DEMO.name)
     _keep(path, token)
     return token
 

@@ -9,17 +9,21 @@ from starlette.types import Receive, Scope, Send
 from app.graphql.connections import Connections
 from app.graphql.http import HttpEndpoint
 from app.graphql.limits import TransportLimits
-from app.graphql.operations import Operations
+from app.graphql.operations import ObserveAnswers, Operations, unobserved
+from app.graphql.turns import Turns
 from app.graphql.websocket import SocketEndpoint
 from app.graphql.wire import Authenticate
+from resolvers.context import Caller
 
 
 class GraphQLApp:
     """An ASGI application that serves one schema to authenticated clients."""
 
-    def __init__(self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, *, observe: ObserveAnswers = unobserved
+    ) -> None:
         self._connections = Connections(limits.connections)
-        operations = Operations(schema)
+        operations = Operations(schema, Turns(limits.running), observe)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = SocketEndpoint(operations, authenticate, limits, self._connections)
 
@@ -32,13 +36,13 @@ class GraphQLApp:
         """The routes that lead here."""
         return [Route(path, self), WebSocketRoute(path, self)]
 
-    def token_ids(self) -> set[int]:
-        """The tokens that open WebSockets and event streams run on."""
-        return self._connections.token_ids()
+    def callers(self) -> set[Caller]:
+        """Those on whose behalf open WebSockets and event streams run."""
+        return self._connections.callers()
 
-    def close_tokens(self, token_ids: Set[int]) -> None:
-        """End the WebSockets and event streams that run on one of these tokens."""
-        self._connections.close_tokens(token_ids)
+    def end(self, callers: Set[Caller]) -> None:
+        """End the WebSockets and event streams that run on behalf of one of these callers."""
+        self._connections.end(callers)
 
     def close(self) -> None:
         """End all WebSockets and event streams, so that the server can stop without waiting for their clients."""

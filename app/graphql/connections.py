@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Set
 from typing import Any, NamedTuple
 
 from models.errors import Unavailable
+from resolvers.context import Caller
 
 
 class Ending(NamedTuple):
@@ -23,10 +24,11 @@ SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
 
 
 class Connection:
-    """One open connection: the token that it runs on, once known, and a way to end it from elsewhere."""
+    """One open connection: the callers whose operations run on it, once known, and a way to end it from elsewhere."""
 
-    def __init__(self, token_id: int | None = None) -> None:
-        self.token_id = token_id
+    def __init__(self, *callers: Caller) -> None:
+        self.callers = set(callers)
+        """One, unless what a sign-in allows has changed between two operations."""
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         """Done when somebody asks for the end; whoever serves the connection carries it out."""
 
@@ -44,11 +46,11 @@ class Connections:
         self._open: set[Connection] = set()
         self._closing = False
 
-    def open(self, token_id: int | None = None) -> Connection:
+    def open(self, *callers: Caller) -> Connection:
         """A new connection; whoever opens it discards it."""
         if len(self._open) >= self._most:
             raise Unavailable("The server has as many open connections as it takes: try again later.")
-        connection = Connection(token_id)
+        connection = Connection(*callers)
         self._open.add(connection)
         if self._closing:
             connection.end(RESTARTING)
@@ -58,14 +60,14 @@ class Connections:
         """Forget a connection that has ended."""
         self._open.discard(connection)
 
-    def token_ids(self) -> set[int]:
-        """The tokens that open connections run on."""
-        return {connection.token_id for connection in self._open if connection.token_id is not None}
+    def callers(self) -> set[Caller]:
+        """Those on whose behalf open connections run."""
+        return {caller for connection in self._open for caller in connection.callers}
 
-    def close_tokens(self, token_ids: Set[int]) -> None:
-        """End every connection that runs on one of these tokens."""
+    def end(self, callers: Set[Caller]) -> None:
+        """End every connection that runs on behalf of one of these callers."""
         for connection in self._open:
-            if connection.token_id in token_ids:
+            if connection.callers & callers:
                 connection.end(FORBIDDEN)
 
     def close(self) -> None:

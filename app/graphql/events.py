@@ -1,14 +1,15 @@
 """Answers as server-sent events, in the distinct connections mode of graphql-sse: one request, one stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
 from app.graphql.accept import EVENTS
 from app.graphql.connections import FORBIDDEN, Connection, Connections, race
 from app.graphql.limits import TransportLimits
+from app.graphql.line import HANG_UP
 from app.graphql.wire import Answer, failure
 from models.errors import Unauthenticated
 
@@ -40,9 +41,11 @@ class EventStream:
         """Send the stream."""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            with suppress(TimeoutError):  # a client that does not read can be told nothing
-                await race(self._answer(send), self._show_life(send), self._leave(send), gone(receive))
+            try:
+                await race(self._show_life(send), self._answer(send), self._leave(send), gone(receive))
                 await self._send(send, b"", more=False)
+            except TimeoutError:  # a client that does not read can be told nothing
+                await hang_up(scope, receive)
         finally:
             self._connections.discard(self._connection)
 
@@ -71,6 +74,14 @@ class EventStream:
 def next_event(answer: Answer) -> bytes:
     """One answer as an event."""
     return b"event: next\ndata: " + answer.text.encode() + b"\n\n"
+
+
+async def hang_up(scope: Scope, receive: Receive) -> None:
+    """Break the connection off, where the server knows how to, and see it ended."""
+    abort: Callable[[], None] | None = (scope.get("extensions") or {}).get(HANG_UP)
+    if abort:
+        abort()
+        await gone(receive)
 
 
 async def gone(receive: Receive) -> None:

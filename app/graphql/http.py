@@ -1,35 +1,31 @@
-"""GraphQL over HTTP: a POST of JSON, answered in JSON or as a stream of events."""
+"""GraphQL over HTTP: one request, answered in JSON or as a stream of events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import aclosing
-from types import MappingProxyType
 
+from graphql import GraphQLFormattedError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
-from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON, OFFERED, preferred
+from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
 from app.graphql.connections import Connections
 from app.graphql.events import EventStream
 from app.graphql.limits import TransportLimits
-from app.graphql.operations import ANY_OPERATION, Operations
-from app.graphql.wire import Asked, Authenticate, Context, asked, decode, encode
-from models.errors import BadInput, Unauthenticated
+from app.graphql.operations import Operations
+from app.graphql.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
+from app.graphql.wire import Answer, Asked, Authenticate, Context, encode
+from app.rates.addresses import address_of
+from models.errors import RateLimited, Unauthenticated
 from schema.errors import as_graphql
 
-ONE_ANSWER = frozenset({OperationType.QUERY, OperationType.MUTATION})
-STATUS_BY_CODE = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403, "UNAVAILABLE": 503}
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+KINDS = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
+STREAMED = frozenset({OperationType.SUBSCRIPTION})
+Kinds = Set[OperationType]
 
-
-class HttpRefusal(BadInput):
-    """A request that HTTP has a status of its own for."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
+SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+STATUS_BY_CODE = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAVAILABLE": 503}
 
 
 class HttpEndpoint:
@@ -54,53 +50,44 @@ class HttpEndpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, media: str | None) -> ASGIApp:
-        require_post_of_json(request, media)
-        context = await self._authenticate(request.headers.get("authorization"))
-        wanted = asked(decode(await read_body(request, self._limits.body_bytes)))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=methods(self._limits))
+        require_readable(request, media, self._limits)
+        self._operations.turns.require()
+        context = await self._authenticate(request.headers.get("authorization"), address_of(request))
+        wanted, kinds = await read(request, self._limits), KINDS[request.method]
         if media == EVENTS:
-            return await self._stream(wanted, context)
-        return await self._answer(wanted, context, media or JSON)
+            return await self._stream(wanted, context, kinds | STREAMED)
+        return await self._answer(wanted, context, kinds, media=media or JSON)
 
-    async def _answer(self, wanted: Asked, context: Context, media: str) -> Response:
-        async with aclosing(await self._operations.begin(wanted, context, kinds=ONE_ANSWER)) as source:
+    async def _answer(self, wanted: Asked, context: Context, kinds: Kinds, *, media: str) -> Response:
+        async with aclosing(await self._operations.begin(wanted, context, kinds=kinds)) as source:
             answer = await anext(source)
-        failed = media == GRAPHQL_JSON and answer.errors is not None
-        return json_response(answer.text.encode(), media, status=400 if failed else 200)
+        return json_response(answer.text.encode(), media, status=status_of(answer, media), headers=retry_headers(answer.errors or ()))
 
-    async def _stream(self, wanted: Asked, context: Context) -> EventStream:
-        source = await self._operations.begin(wanted, context, kinds=ANY_OPERATION)
-        connection = self._connections.open(context.token_id)
+    async def _stream(self, wanted: Asked, context: Context, kinds: Kinds) -> EventStream:
+        source = await self._operations.begin(wanted, context, kinds=kinds)
+        connection = self._connections.open(context.caller)
         return EventStream(source, self._connections, connection, limits=self._limits)
 
 
-def require_post_of_json(request: Request, media: str | None) -> None:
-    """Refuse what needs no look at the body or the caller."""
-    if request.method != "POST":
-        raise HttpRefusal(405, "Send GraphQL requests by POST.", {"Allow": "POST"})
-    if media is None:
-        raise HttpRefusal(406, f"Accept one of {', '.join(OFFERED)}.")
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise HttpRefusal(415, f"Send the request as `Content-Type: {JSON}`.")
+def status_of(answer: Answer, media: str) -> int:
+    """The status of an answer; JSON without a word on GraphQL may come through anything, and says 200 unless it should be sent again."""
+    if RateLimited.code in answer.codes and answer.errors:
+        return STATUS_BY_CODE[RateLimited.code]
+    return 400 if answer.errors and media == GRAPHQL_JSON else 200
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """The whole body, refused as soon as it is known to be too long."""
-    too_long = HttpRefusal(413, f"The request is longer than {most} bytes.")
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most:
-        raise too_long
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise too_long
-    return bytes(body)
+def retry_headers(errors: Iterable[GraphQLFormattedError]) -> Mapping[str, str]:
+    """When to send a request again, if an error says so."""
+    seconds = [error["extensions"]["retryAfter"] for error in errors if "retryAfter" in error.get("extensions", {})]
+    return {"Retry-After": str(max(seconds))} if seconds else NO_HEADERS
 
 
 def refusal(error: Exception, media: str | None) -> Response:
     """The response to a request that an error kept from running."""
     published = as_graphql(error)
-    status, headers = STATUS_BY_CODE.get(str((published.extensions or {})["code"]), 500), NO_HEADERS
+    status, headers = STATUS_BY_CODE.get(str((published.extensions or {})["code"]), 500), retry_headers([published.formatted])
     if isinstance(error, HttpRefusal):
         status, headers = error.status, error.headers
     if isinstance(error, Unauthenticated):
@@ -110,5 +97,5 @@ def refusal(error: Exception, media: str | None) -> Response:
 
 
 def json_response(body: bytes, media: str, *, status: int, headers: Mapping[str, str] = NO_HEADERS) -> Response:
-    """An answer as JSON that no browser takes for anything else."""
-    return Response(body, status, {**headers, "Content-Type": f"{media}; charset=utf-8", "X-Content-Type-Options": "nosniff"})
+    """An answer as JSON that no browser takes for anything else and nobody keeps."""
+    return Response(body, status, {**SAFE, **headers, "Content-Type": f"{media}; charset=utf-8"})

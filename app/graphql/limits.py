@@ -19,5 +19,9 @@ class TransportLimits:
     """WebSockets and event streams of this process together."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
+    running: int = 200
+    """Queries and mutations running at once in this process."""
     origins: tuple[str, ...] = ()
     """Web origins besides the server's own whose pages may open a WebSocket."""
+    queries_by_get: bool = False
+    """Whether queries may also be sent in an address."""

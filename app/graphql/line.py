@@ -1,15 +1,26 @@
-"""The server's WebSocket connection with what ASGI has no words for: sending without waiting, and hanging up."""
+"""The server's connections with what ASGI has no words for: hanging up, and on a WebSocket sending without waiting."""
 
 import struct
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 EXTENSION = "muster.line"
+HANG_UP = "muster.hang_up"
 LAST_SECONDS = 10.0  # time that a client has to take what was sent before the end
 
 TEXT = 0x81  # a whole message in one frame
 SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and into two more
+
+
+class HttpLine(HttpToolsProtocol):
+    """To be given to uvicorn as its HTTP implementation; applications find a way to hang up in the scope of each request."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]  # uvicorn knows mappings only
 
 
 class Line(WebSocketsSansIOProtocol):

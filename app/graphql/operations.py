@@ -19,7 +19,9 @@ from strawberry.types.graphql import OperationType
 
 from app.graphql.plan import Plan, plan
 from app.graphql.sharing import SharedAnswers
+from app.graphql.turns import Turns
 from app.graphql.wire import Answer, Asked, Context, answer_of, encode, failure, refusal_of
+from models.errors import RateLimited
 from subscriptions.bells import Bell, Ringable
 from subscriptions.express import Express, Outcome, Tell
 from subscriptions.messages import Told
@@ -33,6 +35,13 @@ LONGEST_PLANNED = 4_096  # characters
 Answers = AsyncGenerator[Answer, None]
 Events = AsyncGenerator[Any, None]
 TellAnswer = Callable[[Answer], bool]
+ObserveAnswers = Callable[[Asked, Context, Answers], Answers]
+"""Passes the answers to a request on, and may note what it likes about them."""
+
+
+def unobserved(_request: Asked, _context: Context, answers: Answers) -> Answers:
+    """For those who note nothing."""
+    return answers
 
 
 class Sharers:
@@ -101,8 +110,10 @@ class _Watch:
 class Operations:
     """Runs requests against one schema."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(self, schema: strawberry.Schema, turns: Turns, observe: ObserveAnswers = unobserved) -> None:
         self.schema = schema
+        self.turns = turns
+        self._observe = observe
         self._plans: OrderedDict[tuple[str, str | None], Plan] = OrderedDict()
         self._sharers: WeakValueDictionary[object, Sharers] = WeakValueDictionary()
         self._shared = SharedAnswers()
@@ -114,21 +125,22 @@ class Operations:
         """
         found = await self._plan(request, context) if OperationType.SUBSCRIPTION in kinds else None
         if found is None:
-            return self._run(request, context, kinds)
-        return self._watch(_Watch(self.schema, found, request, context), tell)
+            return self._observe(request, context, self._run(request, context, kinds))
+        return self._observe(request, context, self._watch(_Watch(self.schema, found, request, context), tell))
 
     async def _run(self, request: Asked, context: Context, kinds: Collection[OperationType]) -> Answers:
-        results = await self.schema.stream(
-            request.query,
-            variable_values=request.variables,
-            context_value=context,
-            operation_name=request.operation_name,
-            allowed_operation_types=kinds,
-        )
-        async with aclosing(results):
-            async for result in results:
-                if isinstance(result, StrawberryResult):  # always: incremental delivery is not enabled
-                    yield answer_of(result.data, result.errors)
+        with self.turns.taken():
+            results = await self.schema.stream(
+                request.query,
+                variable_values=request.variables,
+                context_value=context,
+                operation_name=request.operation_name,
+                allowed_operation_types=kinds,
+            )
+            async with aclosing(results):
+                async for result in results:
+                    if isinstance(result, StrawberryResult):  # always: incremental delivery is not enabled
+                        yield answer_of(result.data, result.errors, result.extensions)
 
     async def _watch(self, watch: _Watch, tell: TellAnswer | None) -> Answers:
         sharers = self._sharers.setdefault(watch.shares_by(), Sharers())
@@ -165,22 +177,22 @@ class Operations:
         return tell_event
 
     async def _plan(self, request: Asked, context: Context) -> Plan | None:
-        """The plan of a valid subscription; anything else has none, and is left to be run, or refused, in the usual way."""
+        """The plan of a valid subscription that is paid for; anything else has none, and is left to be run or refused in the usual way."""
+        document = await self._valid_document(request, context) if SUBSCRIPTION in request.query else None
+        if document is None:
+            return None
         key = request.query, request.operation_name
-        found = self._plans.get(key)
-        if found is None and SUBSCRIPTION in request.query:
-            document = await self._valid_document(request, context)
-            found = plan(self.schema._schema, document, request.operation_name) if document else None
-            if found and len(request.query) <= LONGEST_PLANNED:
-                self._plans[key] = found
+        found = self._plans.get(key) or plan(self.schema._schema, document, request.operation_name)
+        if found and len(request.query) <= LONGEST_PLANNED:
+            self._plans[key] = found
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
         return found
 
     async def _valid_document(self, request: Asked, context: Context) -> DocumentNode | None:
-        """The parsed document, if the schema's own checks let the subscription in it run."""
+        """The parsed document, if the schema's own checks let the subscription in it run; raises `RateLimited`."""
         operation = self.schema._create_execution_context(
-            request.query, SUBSCRIPTIONS, context_value=context, operation_name=request.operation_name
+            request.query, SUBSCRIPTIONS, request.variables, context, operation_name=request.operation_name
         )
         extensions = self.schema.get_extensions()
         for extension in extensions:
@@ -190,4 +202,7 @@ class Operations:
             error = await self.schema._prepare_operation_async(operation, runner)
         except (CannotGetOperationTypeError, InvalidOperationTypeError):
             return None
+        for each in (error and error.errors) or ():
+            if isinstance(each.original_error, RateLimited):
+                raise each.original_error
         return None if error else operation.graphql_document

@@ -21,6 +21,7 @@ from app.graphql.frames import Frames
 from app.graphql.limits import TransportLimits
 from app.graphql.operations import ANY_OPERATION, Operations
 from app.graphql.wire import Answer, Asked, Authenticate, Context, asked, encode, failure
+from app.rates.addresses import address_of
 from models.errors import BadInput, Unauthenticated, Unavailable
 from schema.errors import as_graphql
 from subscriptions.alarm import Alarm
@@ -138,8 +139,8 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         await self.send_message({"type": "connection_ack"})
 
     async def _authenticate(self) -> Context:
-        context = await self.view.authenticate(self.context)
-        self.connection.token_id = context.token_id
+        context = await self.view.authenticate(self.context, address_of(self.websocket.ws))
+        self.connection.callers.add(context.caller)
         return context
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:

@@ -1,6 +1,6 @@
 """What crosses the wire: JSON, the request that a client sends, and the answers that it gets for it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,8 +27,8 @@ class Context(Protocol):
         """Drop everything read so far."""
 
 
-Authenticate = Callable[[str | None], Awaitable[Context]]
-"""From the value of an Authorization header to a fresh context; raises Unauthenticated."""
+Authenticate = Callable[[str | None, str], Awaitable[Context]]
+"""From the value of an Authorization header and the client's address to a fresh context; raises Unauthenticated or RateLimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Answer:
     text: str
     errors: Sequence[GraphQLFormattedError] | None
     """Why execution never began; None if it did."""
+    codes: tuple[str, ...] = ()
+    """What kinds of errors it names, for those who count them."""
 
 
 def encode(value: object) -> bytes:
@@ -79,18 +81,24 @@ def _optional(request: dict[str, Any], key: str, kind: type) -> Any:
     return value
 
 
-def answer_of(data: object, errors: Sequence[GraphQLError] | None) -> Answer:
+def answer_of(data: object, errors: Sequence[GraphQLError] | None, extensions: Mapping[str, object] | None = None) -> Answer:
     """The answer as the specification words it: no `data` entry if execution never began."""
     if errors and data is None and not any(error.path for error in errors):
         return refusal_of(errors)
     noted = {"errors": [error.formatted for error in errors]} if errors else {}
-    return Answer(encode({**noted, "data": data}).decode(), None)
+    more = {"extensions": extensions} if extensions else {}
+    return Answer(encode({**noted, "data": data, **more}).decode(), None, codes_of(errors or ()))
 
 
 def refusal_of(errors: Sequence[GraphQLError]) -> Answer:
     """The answer to a request that errors kept from running."""
     formatted = [error.formatted for error in errors]
-    return Answer(encode({"errors": formatted}).decode(), formatted)
+    return Answer(encode({"errors": formatted}).decode(), formatted, codes_of(errors))
+
+
+def codes_of(errors: Sequence[GraphQLError]) -> tuple[str, ...]:
+    """The codes under which errors were published."""
+    return tuple(str((error.extensions or {}).get("code")) for error in errors)
 
 
 def failure(error: Exception) -> Answer:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.exchange import OWNER, custom_column
 from models import CustomField, FieldType
 from models.records import CONTACT_TEXTS
 from models.text import fold
@@ -12,6 +13,7 @@ from resolvers.drafts import VALUE_CHECKS
 from resolvers.rules import camel
 
 STANDARD = (*CONTACT_TEXTS, *VALUE_CHECKS)
+OWNER_KEY = "owner_id"
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "email": ("email address", "mail", "e-mail 1", "primary email"),
@@ -52,14 +54,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What fields go by, in plain form: their own names, and others that mean the same to most people."""
+    """What fields go by: names that exports write, and in plain form their own names and others that mean the same to most people."""
 
+    exact: Mapping[str, Field]
     own: Mapping[str, Field]
     others: Mapping[str, Field]
 
     def meaning(self, name: str) -> Field | None:
         """The field that a name stands for."""
-        return self.own.get(plain(name)) or self.others.get(plain(name))
+        return self.exact.get(name.strip()) or self.own.get(plain(name)) or self.others.get(plain(name))
 
     def listed(self) -> str:
         """Every field, to choose from."""
@@ -73,12 +76,14 @@ def plain(name: str) -> str:
 
 def names_of(custom: Sequence[CustomField]) -> Names:
     """The names of every contact's fields, then the keys and the labels of an account's custom fields."""
-    standard = {name: Field(camel(name), name) for name in STANDARD}
-    own = {plain(name): field for name, field in standard.items()}
+    standard = {name: Field(camel(name), name) for name in STANDARD} | {OWNER_KEY: Field(OWNER, OWNER_KEY)}
+    exact = {field.name: field for field in standard.values()}
+    own = {plain(field.name): field for field in standard.values()}
     for name in ("key", "label"):
         for found in custom:
-            own.setdefault(plain(getattr(found, name)), Field(found.key, found.key, found.type))
-    return Names(own, {plain(alias): standard[name] for name, aliases in ALIASES.items() for alias in aliases})
+            field = exact.setdefault(custom_column(found.key), Field(found.key, found.key, found.type))
+            own.setdefault(plain(getattr(found, name)), field)
+    return Names(exact, own, {plain(alias): standard[name] for name, aliases in ALIASES.items() for alias in aliases})
 
 
 def key_for(label: str, taken: Iterable[str]) -> str:

@@ -1,25 +1,41 @@
 """From a record of the file to a row for the resolvers: each cell in the form that its field takes, and the tags."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.importing.fields import Field
+from app.exchange import TAGS, entries_of, unshielded
+from app.importing.fields import OWNER_KEY, Field
 from app.importing.plan import Plan
-from app.importing.table import Record
+from app.importing.table import ABSENT, Record
 from models import FieldType
+from models.ids import number_of, to_global_id
+from models.records import CONTACT_TEXTS
 from models.text import fold
 from resolvers.drafts import Aim, Row
 from resolvers.tag_refs import TagRef
 
 TRUE = ("true", "yes", "y", "1", "x", "on")
 FALSE = ("false", "no", "n", "0", "off")
+MOST_TAGS = 10_000  # of one row: contacts come to have more tags than anybody would type, and are exported with them
 
-_SEPARATORS = re.compile(r"[;|]")
+_WRITTEN = {FieldType.TEXT, FieldType.LONG_TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.DROPDOWN}
+_WRITTEN |= {FieldType.COUNTRY, FieldType.STATE, FieldType.TIMEZONE}
 
-Value = str | bool | list[str]
+Read = Callable[[Any], Any]
+
+
+class Place(NamedTuple):
+    """The account that a file is imported into, as far as cells depend on it."""
+
+    zone: ZoneInfo
+    mark: str
+    """What stands beside ids that are valid in it."""
+    user_ids: Mapping[str, int]
+    """Its users by their folded e-mail addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,62 +43,125 @@ class RowMaker:
     """Makes rows of the records of one file."""
 
     plan: Plan
-    zone: ZoneInfo
+    place: Place
+    readers: Sequence[tuple[int, Field, Read]]
+
+    @classmethod
+    def of(cls, plan: Plan, place: Place, *, is_typed: bool) -> "RowMaker":
+        """One for files whose columns are as planned; `is_typed` as in a `Table`."""
+        written: Read = _as_it_is if is_typed else unshielded if plan.is_export else str.strip
+        return cls(plan, place, [(index, field, _reader(field, place, written)) for index, field in plan.fields.items()])
 
     def problem_of(self, record: Record) -> str | None:
         """Why the record cannot be made a row, if it cannot."""
-        column = self.plan.email_column
-        if record.problem is None and column is not None and not record.cells[column].strip():
+        if record.problem is None and self.plan.email_column is not None and not self.plan.is_export and not self._email(record):
             return "The row has no e-mail address."
+        if record.problem is None and not isinstance(self._tag_cell(record), (str, list)):
+            return f"{self.plan.column_at([TAGS])}: Expected a list of names."
         return record.problem
 
     def key_of(self, record: Record) -> str | int:
         """What records that are about the same contact have in common."""
-        column = self.plan.email_column
-        return record.line if column is None or self.problem_of(record) else fold(record.cells[column])
+        if record.problem is not None:
+            return record.line
+        if (own := self._own_id(record)) is not None:
+            return f"#{own}"  # which no e-mail address is
+        return fold(self._email(record)) or record.line
 
     def row(self, record: Record) -> Row:
-        """The row; empty cells leave what the contact has."""
-        fields: dict[str, Value | dict[str, Value]] = {}
-        custom: dict[str, Value] = {}
-        for index, field in self.plan.fields.items():
-            if cell := record.cells[index].strip():
-                (custom if field.is_custom else fields)[field.key] = self._value(field, cell)
+        """The row; what is absent leaves what the contact has."""
+        fields: dict[str, Any] = {}
+        custom: dict[str, Any] = {}
+        for index, field, read in self.readers:
+            if (cell := record.cells[index]) != ABSENT and (value := read(cell) if cell is not None else None) != ABSENT:
+                (custom if field.is_custom else fields)[field.key] = value
         if custom:
-            fields["custom_fields"] = dict(custom)
-        aim = Aim.CREATE if self.plan.email_column is None else Aim.UPSERT
-        return Row(fields, tuple(self._tags(record)), create_missing_tags=True, aim=aim, path=())
+            fields["custom_fields"] = custom
+        tags = tuple(self._tags(record))
+        own = self._own_id(record)
+        return Row(fields, tags, create_missing_tags=True, aim=self._aim(record), contact_id=own, path=(), most_tags=MOST_TAGS)
+
+    def _email(self, record: Record) -> str:
+        return _said(record.cells[self.plan.email_column]) if self.plan.email_column is not None else ""
+
+    def _id(self, record: Record) -> str:
+        return _said(record.cells[self.plan.id_column]) if self.plan.id_column is not None else ""
+
+    def _own_id(self, record: Record) -> int | None:
+        """The contact that the row names, if it does so in words of this account."""
+        column = self.plan.mark_column
+        if column is None or _said(record.cells[column]) != self.place.mark:
+            return None
+        return number_of(self._id(record), "Contact")
+
+    def _aim(self, record: Record) -> Aim:
+        """A contact of another account that has no address is new here, even if nothing is said about it."""
+        comes_from_elsewhere = bool(self._id(record)) and self._own_id(record) is None and not self._email(record)
+        return Aim.CREATE if comes_from_elsewhere or self._finds_nobody else Aim.UPSERT
+
+    @property
+    def _finds_nobody(self) -> bool:
+        return self.plan.email_column is None and not self.plan.is_export
 
     def _tags(self, record: Record) -> Iterator[TagRef]:
         named = [*self.plan.tags]
-        if self.plan.tag_column is not None:
-            named += _entries(record.cells[self.plan.tag_column])
+        named += _list(self._tag_cell(record))
         for name in {fold(name): name for name in reversed(named)}.values():
             yield {"name": name}
 
-    def _value(self, field: Field, cell: str) -> Value:
-        if field.type is FieldType.LIST:
-            return _entries(cell)
-        if field.type is FieldType.CHECKBOX:
-            return _checkbox(cell)
-        if field.type is FieldType.DATE_TIME or field.key == "last_activity_at":
-            return self._instant(cell)
+    def _tag_cell(self, record: Record) -> Any:
+        """The names of tags as the row has them; anything else where they are not names."""
+        cell = ABSENT if self.plan.tag_column is None else record.cells[self.plan.tag_column] or ABSENT
+        return None if isinstance(cell, list) and not all(isinstance(name, str) for name in cell) else cell
+
+
+def _reader(field: Field, place: Place, written: Read) -> Read:
+    """How the cells of a field's column are read."""
+    if field.key == OWNER_KEY and not field.is_custom:
+        return partial(_owner, place.user_ids)
+    if field.type is FieldType.LIST:
+        return _list
+    if field.type is FieldType.CHECKBOX:
+        return _checkbox
+    if field.type is FieldType.DATE_TIME or (field.key == "last_activity_at" and not field.is_custom):
+        return partial(_instant, place.zone)
+    is_text = field.type in _WRITTEN if field.is_custom else field.key in CONTACT_TEXTS
+    return written if is_text else _stripped
+
+
+def _as_it_is(cell: Any) -> Any:
+    return cell
+
+
+def _stripped(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def _said(cell: Any) -> str:
+    return cell.strip() if isinstance(cell, str) else ""
+
+
+def _list(cell: Any) -> Any:
+    return entries_of(cell) if isinstance(cell, str) else cell
+
+
+def _checkbox(cell: Any) -> Any:
+    if not isinstance(cell, str):
         return cell
-
-    def _instant(self, cell: str) -> str:
-        """An instant that is written without an offset is one in the account's time zone."""
-        try:
-            found = datetime.fromisoformat(cell)
-        except ValueError:
-            return cell
-        return cell if found.tzinfo else found.replace(tzinfo=self.zone).isoformat()
-
-
-def _entries(cell: str) -> list[str]:
-    return [entry for part in _SEPARATORS.split(cell) if (entry := part.strip())]
-
-
-def _checkbox(cell: str) -> str | bool:
     if fold(cell) in TRUE:
         return True
-    return False if fold(cell) in FALSE else cell
+    return False if fold(cell) in FALSE else cell.strip()
+
+
+def _instant(zone: ZoneInfo, cell: Any) -> Any:
+    """An instant that is written without an offset is one in the account's time zone."""
+    try:
+        found = datetime.fromisoformat(cell.strip())
+    except (AttributeError, ValueError):
+        return _stripped(cell)
+    return cell.strip() if found.tzinfo else found.replace(tzinfo=zone).isoformat()
+
+
+def _owner(user_ids: Mapping[str, int], cell: Any) -> str:
+    """The id of the user with this address; where there is none, one that nobody has."""
+    return ABSENT if isinstance(cell, str) and not cell.strip() else to_global_id("User", user_ids.get(fold(_said(cell)), 0))

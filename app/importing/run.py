@@ -1,17 +1,19 @@
 """The import itself: records in chunks, each chunk one transaction, and an account of what became of every row."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from app.importing.bad_rows import BadRows
 from app.importing.repeats import Gathering, chunked, last_positions
 from app.importing.rows import RowMaker
-from app.importing.table import Record, Table
+from app.importing.table import Progress, Record, Table
 from models.errors import Problem
 from resolvers.context import Context
+from resolvers.drafts import Row, check_row
 from resolvers.imports import CHUNK, import_good_rows
 
-Progress = Callable[[int], None]
+AT_A_STRETCH = 8  # records that are prepared before the writing of others may go on
 
 
 @dataclass(slots=True)
@@ -35,6 +37,15 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk of records on its way: why some of them cannot be rows, and the rows of the others, checked."""
+
+    records: Sequence[Record]
+    reasons: list[str | None] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """One file on its way into one account."""
 
@@ -46,39 +57,52 @@ class Import:
         """Import every row that is in order; what is imported when it is interrupted stays."""
         summary = Summary()
         with BadRows(self.table) as bad_rows:
-            for chunk in self._chunks(progress):
-                reasons = await self._put(chunk, summary)
-                for record, reason in sorted(zip(chunk, reasons, strict=True), key=lambda pair: pair[0].line):
+            chunks = self._chunks(progress)
+            part = await self._prepared(chunks)
+            while part.records:
+                # While the database is busy with one part, the next one is read and checked.
+                reasons, following = await asyncio.gather(self._put(part, summary), self._prepared(chunks))
+                for record, reason in sorted(zip(part.records, reasons, strict=True), key=lambda pair: pair[0].line):
                     if reason:
                         bad_rows.add(record, reason)
+                part = following
             summary.bad, summary.bad_rows = bad_rows.count, str(bad_rows.path)
         return summary
 
     def _chunks(self, progress: Progress) -> Iterator[list[Record]]:
         key = self.maker.key_of
-        last = {} if self.maker.plan.email_column is None else last_positions(map(key, self.table.records(_silent)))
+        finds = self.maker.plan.email_column is not None or self.maker.plan.is_export
+        last = last_positions(map(key, self.table.records(_silent))) if finds else {}
         return chunked(Gathering(key, last).together(self.table.records(progress)), CHUNK)
 
-    async def _put(self, chunk: Sequence[Record], summary: Summary) -> list[str | None]:
-        """Write the good rows of a chunk; returns for each record why it is bad, if it is."""
-        reasons = [self.maker.problem_of(record) for record in chunk]
-        rows = [self.maker.row(record) for record, reason in zip(chunk, reasons, strict=True) if reason is None]
-        result = await import_good_rows(self.context, rows)
+    async def _prepared(self, chunks: Iterator[list[Record]]) -> Part:
+        """The next chunk; empty at the end."""
+        part = Part(next(chunks, []))
+        for index, record in enumerate(part.records):
+            if index % AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+            part.reasons.append(self.maker.problem_of(record))
+            if part.reasons[-1] is None:
+                part.rows.append(check_row(self.maker.row(record)))
+        return part
+
+    async def _put(self, part: Part, summary: Summary) -> list[str | None]:
+        """Write the good rows of a part; returns for each record why it is bad, if it is."""
+        result = await import_good_rows(self.context, part.rows)
         ids = [contact_id for contact_id in result.contact_ids if contact_id is not None]
-        summary.rows += len(chunk)
+        summary.rows += len(part.records)
         summary.created += result.created
         summary.updated += result.updated
         summary.unchanged += len(set(ids)) - result.created - result.updated
         summary.repeated += len(ids) - len(set(ids))
         found = iter(result.problems)
-        return [self._reason(next(found)) if reason is None else reason for reason in reasons]
+        return [self._reason(next(found)) if reason is None else reason for reason in part.reasons]
 
     def _reason(self, problems: Sequence[Problem]) -> str | None:
         return " ".join(self._sentence(problem) for problem in problems) or None
 
     def _sentence(self, problem: Problem) -> str:
-        names = [name for name in problem.path if name not in ("fields", "customFields")]
-        column = next((found for name in names if (found := self.maker.plan.column_named(name))), None)
+        column = self.maker.plan.column_at(problem.path)
         return f"{column}: {problem.message}" if column else problem.message
 
 

@@ -1,23 +1,16 @@
-"""The CSV file as a table: its columns, and its records one after the other, so that a file of any size fits in memory."""
+"""A file as a table, whatever its format: its columns, and its records one after the other, so that any size fits in memory."""
 
-import csv
-import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, Protocol, TextIO
 
-from models.errors import BadInput
+ABSENT = ""  # the cell of a record that says nothing about the column
+ADDED = ("error line", "error reason")  # what a file of bad rows has beside the row, read as if it were not there
+PROGRESS_EVERY = 256  # records between two reports of progress, which cost as much as reading one
 
-DELIMITERS = (",", ";", "\t")
-SAMPLE = 2**16  # characters that are looked at to find out which delimiter it is
-LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
-
-ADDED = ("error line", "error reason")  # columns at the end of a file of bad rows, which are read as if they were not there
-
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
-_NO_NAME = re.compile("[\0\ud800-\udfff]")
+Progress = Callable[[int], None]
+Reject = Callable[["Record", str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,86 +18,37 @@ class Record:
     """One row of the file, with the number of the line on which it begins, and why it cannot be read if it cannot."""
 
     line: int
-    cells: Sequence[str]
+    cells: Sequence[Any]
     problem: str | None = None
+    source: Any = None
+    """What the row was made of, where its cells do not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A CSV file in UTF-8 whose first row names its columns."""
+class Table(Protocol):
+    """A file of rows that was opened; formats implement it."""
 
-    path: Path
-    delimiter: str
-    columns: tuple[str, ...]
-    added: int
-    size: int
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
 
-    def records(self, progress: Callable[[int], None]) -> Iterator[Record]:
+    @property
+    def suffix(self) -> str:
+        """How names of files of this format end."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the cells of a record are called, in their order."""
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether cells are values rather than texts that stand for them: then they are taken as they are, and None clears."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+
+    def records(self, progress: Progress) -> Iterator[Record]:
         """Every row that is not blank, from the beginning; `progress` hears how many bytes have been read."""
-        with self.path.open("rb") as raw, _decoded(raw) as stream:
-            rows = _rows(stream, self.delimiter)
-            next(rows)
-            for record in rows:
-                progress(raw.tell())
-                if record.problem or any(map(str.strip, record.cells)):
-                    yield self._checked(record)
 
-    def _checked(self, record: Record) -> Record:
-        problem, width = record.problem, len(self.columns) + self.added
-        if any(map(_NOT_UTF8.search, record.cells)):
-            problem = "The row is not UTF-8. Save the file as UTF-8."
-        elif problem is None and len(record.cells) != width:
-            problem = f"The row has {len(record.cells)} fields, and the first line names {width} columns."
-        return Record(record.line, record.cells[: len(self.columns)], problem)
-
-
-def open_table(path: Path) -> Table:
-    """The table in this file; raises `BadInput` if there is none."""
-    if not path.is_file():
-        raise BadInput(f"There is no file {path}.")
-    with path.open("rb") as raw, _decoded(raw) as stream:
-        sample = stream.read(SAMPLE)
-    delimiter = _sniffed(sample)
-    header = next(_rows(io.StringIO(sample, newline=""), delimiter), None)
-    if header is None or not any(map(str.strip, header.cells)):
-        raise BadInput(f"{path} does not begin with a line that names its columns.")
-    if header.problem or any(map(_NO_NAME.search, header.cells)):
-        raise BadInput(f"{path} is not a CSV file in UTF-8. Save it as such.")
-    columns = tuple(cell.strip() for cell in header.cells)
-    added = len(ADDED) if columns[-len(ADDED) :] == ADDED else 0
-    return Table(path, delimiter, _distinct(path, columns[: len(columns) - added]), added, path.stat().st_size)
-
-
-def _distinct(path: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
-    twice = next((column for index, column in enumerate(columns) if column and column in columns[:index]), None)
-    if twice is not None:
-        raise BadInput(f"{path} has two columns named {twice}. Rename one of them.")
-    return columns
-
-
-def _decoded(raw: BinaryIO) -> io.TextIOWrapper:
-    # Bytes that are not UTF-8 are carried along as surrogates: they spoil their own row, and no other.
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _rows(stream: TextIO, delimiter: str) -> Iterator[Record]:
-    csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(stream, delimiter=delimiter)
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield Record(line, next(reader))
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Record(line, (), f"A field has more than {LARGEST_CELL:,} characters. A quotation mark may be missing its partner.")
-
-
-def _sniffed(sample: str) -> str:
-    return max(DELIMITERS, key=lambda delimiter: _regularity(sample, delimiter))
-
-
-def _regularity(sample: str, delimiter: str) -> tuple[int, int]:
-    """How many rows have the width of the first, which must have more than one field, and that width."""
-    widths = [len(record.cells) for record in _rows(io.StringIO(sample, newline=""), delimiter)]
-    return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)
+    def rejecting(self, stream: TextIO) -> Reject:
+        """Begin a file of bad rows in this format, and return what writes one with its reason."""

@@ -12,7 +12,8 @@ from models import ChangeCause, Group, RecordType
 from models.database import Database
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.outcome import BulkChange
-from resolvers.bulk.targets import Part, Target, take_part
+from resolvers.bulk.pace import Pace
+from resolvers.bulk.targets import Target, still_there
 from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.membership.fence import share
@@ -63,10 +64,13 @@ async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
     if await target.total(context) > MOST_REHEARSED:
         message = f"A dry run counts at most {MOST_REHEARSED:,} contacts. Narrow the target, or start without one."
         raise refuse(ProblemCode.LIMIT_EXCEEDED, message, "input", "dryRun")
-    tally, position, is_last = _Tally(), 0, False
+    tally, pace, position, is_last = _Tally(), Pace(context.services.bulk_chunk), 0, False
     while not is_last:
-        part = await _rehearse_next(context, _Rehearsal(target, read, position), tally)
-        position, is_last = part.reached[-1] if part.reached else position, part.is_last
+        reached = await target.after(context, position, pace.size)
+        is_last = len(reached) < pace.size
+        with pace.timed():
+            await _rehearse_next(context, _Rehearsal(target, read, reached), tally)
+        position = reached[-1] if reached else position
     return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
 
 
@@ -74,24 +78,22 @@ async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
 class _Rehearsal:
     target: Target
     read: Read
-    position: int
+    reached: Sequence[int]
 
 
-async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Part:
+async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> None:
     services, account_id = context.services, context.caller.account_id
-    reached = await rehearsal.target.after(context, rehearsal.position)
     async with _rolled_back(services.database):
         await share(services.database, account_id)
         change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
         bulk_change = await rehearsal.read(change)
-        part = await take_part(context, change, rehearsal.target, reached)
-        watch = await _Watch.of(change, part.present)
-        tally.total += len(part.reached)
-        tally.changed += (await bulk_change.carry_out(change, part.present)).changed if part.present else 0
+        present = await still_there(context, change, rehearsal.target, rehearsal.reached)
+        watch = await _Watch.of(change, present)
+        tally.total += len(rehearsal.reached)
+        tally.changed += (await bulk_change.carry_out(change, present)).changed if present else 0
         grown = await settle(change, await services.definitions.current(services.database, account_id))
         await watch.count(change, grown, tally)
     context.forget()
-    return part
 
 
 class _RolledBack(Exception):

@@ -3,12 +3,14 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
+from resolvers.bulk.locks import lock
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
 from resolvers.criteria.names import load_vocabulary
@@ -16,6 +18,7 @@ from resolvers.criteria.parse import parse
 from resolvers.criteria.query import criteria_query
 from resolvers.identify import id_of, unknown
 from resolvers.membership.change import Change
+from resolvers.membership.numbers import Within, numbers_of
 from resolvers.where import now, readable_tree
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
@@ -33,8 +36,8 @@ class Target(Protocol):
     async def total(self, context: Context) -> int:
         """How many there are now."""
 
-    async def after(self, context: Context, position: int) -> list[int]:
-        """The next ones above this id, ascending, at most a chunk of them."""
+    async def after(self, context: Context, position: int, most: int) -> list[int]:
+        """The next ones above this id, ascending, at most so many."""
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those of these contacts that are in the set now, ascending."""
@@ -54,10 +57,10 @@ class Chosen:
         """How many were named."""
         return len(self.ids)
 
-    async def after(self, context: Context, position: int) -> list[int]:
+    async def after(self, _context: Context, position: int, most: int) -> list[int]:
         """The next ones."""
         start = bisect_right(self.ids, position)
-        return list(self.ids[start : start + context.services.bulk_chunk])
+        return list(self.ids[start : start + most])
 
     async def among(self, _context: Context, contact_ids: Sequence[int]) -> list[int]:
         """All of them."""
@@ -78,15 +81,15 @@ class Members:
         """How many members the group has."""
         return int((await self._group(context)).member_count)
 
-    async def after(self, context: Context, position: int) -> list[int]:
+    async def after(self, context: Context, position: int, most: int) -> list[int]:
         """The next members."""
-        following = (await self._members(context)).filter(record_id__gt=position).order_by("record_id").limit(context.services.bulk_chunk)
-        return [row["record_id"] for row in await following.values("record_id")]
+        following = (await self._members(context)).filter(record_id__gt=position).order_by("record_id").limit(most)
+        return await numbers_of(context.services.database, following, "record_id")
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those who are members."""
-        found = (await self._members(context)).filter(record_id__in=contact_ids).order_by("record_id")
-        return [row["record_id"] for row in await found.values("record_id")]
+        found = (await self._members(context)).filter(Within("record_id", contact_ids))
+        return sorted(await numbers_of(context.services.database, found, "record_id"))
 
     async def _group(self, context: Context) -> Group:
         group = await context.scope.all_groups.get_or_none(id=self.group_id)
@@ -98,11 +101,12 @@ class Members:
         return context.scope.group_members.filter(set_id=(await self._group(context)).members_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Matching:
-    """The contacts for which criteria hold."""
+    """The contacts for which criteria hold, as they were understood when they were asked first."""
 
     criteria: Document
+    _condition: Q | None = None
 
     def document(self) -> Document:
         """The form in which it is stored."""
@@ -112,37 +116,30 @@ class Matching:
         """For how many they hold."""
         return await (await self._contacts(context)).count()
 
-    async def after(self, context: Context, position: int) -> list[int]:
+    async def after(self, context: Context, position: int, most: int) -> list[int]:
         """The next ones."""
-        await context.services.database.plan_for_values()
-        following = (await self._contacts(context)).filter(id__gt=position).order_by("id").limit(context.services.bulk_chunk)
-        return [row["id"] for row in await following.values("id")]
+        following = (await self._contacts(context)).filter(id__gt=position).order_by("id").limit(most)
+        return await numbers_of(context.services.database, following, "id")
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those for which they hold."""
-        found = (await self._contacts(context)).filter(id__in=contact_ids).order_by("id")
-        return [row["id"] for row in await found.values("id")]
+        found = (await self._contacts(context)).filter(Within("id", contact_ids))
+        return sorted(await numbers_of(context.services.database, found, "id"))
 
     async def _contacts(self, context: Context) -> QuerySet[Contact]:
-        # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
-        vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [self.criteria])
-        tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
-        return context.scope.contacts.filter(criteria_query(tree, await now(context, vocabulary)))
+        if self._condition is None:
+            # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
+            vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [self.criteria])
+            tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
+            self._condition = criteria_query(tree, await now(context, vocabulary))
+        return context.scope.contacts.filter(self._condition)
 
 
-class Part(NamedTuple):
-    """The next contacts of a target: all that were reached, and those that are still in the set, and locked."""
-
-    reached: Sequence[int]
-    present: Sequence[int]
-    is_last: bool
-
-
-async def take_part(context: Context, change: Change, target: Target, reached: Sequence[int]) -> Part:
+async def still_there(context: Context, change: Change, target: Target, reached: Sequence[int]) -> Sequence[int]:
     """Lock the contacts that were reached, and look who is still in the set: they may have been changed before they were locked."""
-    locked = sorted(await change.lock_contacts(reached))
-    present = await target.among(context, locked) if locked else []
-    return Part(reached, present, is_last=len(reached) < context.services.bulk_chunk)
+    locked = sorted(await lock(change, reached))
+    await change.database.plan_for_values()
+    return await target.among(context, locked) if locked else []
 
 
 def stored_target(document: Document) -> Target:

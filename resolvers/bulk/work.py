@@ -19,7 +19,8 @@ from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
 from resolvers.bulk.inverses import keep, take
 from resolvers.bulk.outcome import Outcome
-from resolvers.bulk.targets import Target, stored_target, take_part
+from resolvers.bulk.pace import Pace
+from resolvers.bulk.targets import Target, still_there, stored_target
 from resolvers.context import Caller, Context, Services
 from resolvers.membership.change import Change
 from resolvers.scope import Scope
@@ -46,6 +47,14 @@ FAIL = """
 """
 
 
+class Chunk(NamedTuple):
+    """The next contacts of a target."""
+
+    target: Target
+    reached: Sequence[int]
+    is_last: bool
+
+
 class Step(NamedTuple):
     """What was done in one chunk."""
 
@@ -57,17 +66,18 @@ class Step(NamedTuple):
 
 async def work(services: Services) -> None:
     """Carry all bulk actions on, one chunk of each in turn, until there is nothing left that nobody else works on."""
-    while await work_on_next(services):
+    pace = Pace(services.bulk_chunk)
+    while await work_on_next(services, pace):
         pass
 
 
-async def work_on_next(services: Services) -> bool:
+async def work_on_next(services: Services, pace: Pace) -> bool:
     """Work on a chunk of the bulk action that has waited longest; false if there is none."""
     database = services.database
     for row in await database.rows(NEXT + _skipping(database)):
         caller = Caller(row["account_id"], row["started_by_id"] or 0, Role.OWNER, 0)
         context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
-        await _carry_on(context, row)
+        await _carry_on(context, row, pace)
         return True
     return False
 
@@ -76,12 +86,15 @@ def _skipping(database: Database) -> str:
     return SKIP_LOCKED if database.engine == "postgresql" else ""
 
 
-async def _carry_on(context: Context, action: Action) -> None:
+async def _carry_on(context: Context, action: Action, pace: Pace) -> None:
     action_id = action["id"]
     try:
         # Found before anything is locked: it is looked at again once it is.
-        reached = [] if action["undoes_id"] else await _target(action).after(context, action["position"])
-        await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, reached))
+        target = stored_target(orjson.loads(action["target"]))
+        reached = [] if action["undoes_id"] else await target.after(context, action["position"], pace.size)
+        chunk = Chunk(target, reached, is_last=len(reached) < pace.size)
+        with pace.timed():
+            await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, chunk))
     except UNREACHABLE:
         raise
     except Conflict:
@@ -104,15 +117,11 @@ def _now(context: Context) -> int:
     return to_microseconds(context.services.wall_clock())
 
 
-def _target(action: Action) -> Target:
-    return stored_target(orjson.loads(action["target"]))
-
-
-async def _next_chunk(context: Context, action: Action, reached: Sequence[int], change: Change) -> None:
+async def _next_chunk(context: Context, action: Action, chunk: Chunk, change: Change) -> None:
     action_id = action["id"]
     # Nobody, if another process has been faster.
     for _ in await change.database.rows(LOCK + _skipping(change.database), id=action_id, position=action["position"]):
-        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, reached))
+        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, chunk))
         at = to_microseconds(change.at)
         await change.database.rows(
             ADVANCE,
@@ -127,15 +136,15 @@ async def _next_chunk(context: Context, action: Action, reached: Sequence[int], 
         )
 
 
-async def _change_chunk(context: Context, change: Change, action: Action, reached: Sequence[int]) -> Step:
-    part = await take_part(context, change, _target(action), reached)
-    position = reached[-1] if reached else action["position"]
+async def _change_chunk(context: Context, change: Change, action: Action, chunk: Chunk) -> Step:
+    present = await still_there(context, change, chunk.target, chunk.reached)
+    position = chunk.reached[-1] if chunk.reached else action["position"]
     outcome = Outcome(0)
-    if part.present:
-        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, part.present)
+    if present:
+        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, present)
     if outcome.changed:
         await keep(change, action["id"], position, outcome)
-    return Step(position, len(reached), outcome, part.is_last)
+    return Step(position, len(chunk.reached), outcome, chunk.is_last)
 
 
 async def _undo_chunk(change: Change, action: Action) -> Step:

@@ -15,14 +15,14 @@ from models.text import fold, storable
 ACCOUNT = "SELECT timezone FROM accounts WHERE id = :account"
 TAGS = """
     SELECT id, name, name_folded FROM tags WHERE account_id = :account
-    AND (id = ANY(:ids) OR name_folded IN (SELECT folded FROM ROWS(:names AS wanted(folded text))))
+    AND (id = ANY(:tags) OR name_folded IN (SELECT folded FROM ROWS(:names AS wanted(folded text))))
 """
 FIELDS = """
     SELECT id, key, label, type, choices FROM custom_fields WHERE account_id = :account
     AND key IN (SELECT key FROM ROWS(:keys AS wanted(key text)))
 """
-GROUPS = "SELECT id, name, record_type FROM groups WHERE account_id = :account AND id = ANY(:ids)"
-USERS = "SELECT id, name FROM users WHERE account_id = :account AND id = ANY(:ids)"
+GROUPS = "SELECT id, name, record_type FROM groups WHERE account_id = :account AND id = ANY(:groups)"
+USERS = "SELECT id, name FROM users WHERE account_id = :account AND id = ANY(:users)"
 
 LISTS_OF_GROUPS = ("memberOfAny", "memberOfAll", "memberOfNone")
 LISTS_OF_USERS = ("isAny", "isNone")
@@ -78,13 +78,11 @@ class Vocabulary:
 
 
 async def load_vocabulary(database: Database, account_id: int, documents: Iterable[Any]) -> Vocabulary:
-    """The names that these documents mention, as far as they exist, in a constant number of statements."""
+    """The names that these documents mention, as far as they exist, asked for in one round trip."""
     mentioned = _Mentioned(documents)
-    account = await database.row(ACCOUNT, account=account_id)
-    tags = await database.rows(TAGS, account=account_id, ids=sorted(mentioned.tags), names=mentioned.tag_rows)
-    fields = await database.rows(FIELDS, account=account_id, keys=mentioned.key_rows)
-    groups = await database.rows(GROUPS, account=account_id, ids=sorted(mentioned.groups))
-    users = await database.rows(USERS, account=account_id, ids=sorted(mentioned.users))
+    (account,), tags, fields, groups, users = await database.answers(
+        *(ACCOUNT, TAGS, FIELDS, GROUPS, USERS), account=account_id, **mentioned.values()
+    )
     return Vocabulary(
         account_id=account_id,
         zone=ZoneInfo(account["timezone"]),
@@ -108,13 +106,15 @@ class _Mentioned:
         for key, value in _pairs(documents):
             self._note(key, value)
 
-    @property
-    def tag_rows(self) -> list[dict[str, str]]:
-        return [{"folded": name} for name in sorted(self._tag_names)]
-
-    @property
-    def key_rows(self) -> list[dict[str, str]]:
-        return [{"key": key} for key in sorted(self._keys)]
+    def values(self) -> dict[str, list[Any]]:
+        """What the statements above are given."""
+        return {
+            "tags": sorted(self.tags),
+            "names": [{"folded": name} for name in sorted(self._tag_names)],
+            "keys": [{"key": key} for key in sorted(self._keys)],
+            "groups": sorted(self.groups),
+            "users": sorted(self.users),
+        }
 
     def _note(self, key: str, value: Any) -> None:
         match key, value:

@@ -58,6 +58,11 @@ def criteria_query(tree: Tree, now: Now, long: Lists = NONE) -> Q:
     return CriteriaQuery(tree, now, long)
 
 
+def criteria_sql(tree: Tree, now: Now, long: Lists = NONE) -> Sql:
+    """The same condition as a part of statements of our own, in which the records' table goes by its name."""
+    return _Compiler(tree.account_id, now, long).node(tree.root, TABLES[tree.record_type], negated=False)
+
+
 def criteria_lists(tree: Tree, now: Now) -> list[Sql]:
     """What SQLite would list to answer the query, as statements that select 1 for each entry."""
     compiler = _Compiler(tree.account_id, now, NONE)

@@ -1,7 +1,7 @@
 """What a write has touched: the record that settling works from."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,21 @@ from models.database import Database
 from models.statement import Engine
 from resolvers.criteria.mentions import EXISTENCE, Mention
 from resolvers.membership.alteration import Values
+from resolvers.membership.known import NOTHING_KNOWN, KnownTags
 
 _LOCK = "SELECT {columns} FROM contacts WHERE account_id = :account AND id = ANY(:contact_ids) ORDER BY id"
 LOCK: Mapping[Engine, str] = {"sqlite": _LOCK, "postgresql": f"{_LOCK} FOR NO KEY UPDATE"}
 ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
 UPDATED_AT = Mention("contact", "updated_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Many contacts that have changed alike: what was touched, and the tags that all of them carry now, or none of them does."""
+
+    contact_ids: Sequence[int]
+    mentions: frozenset[Mention]
+    known: KnownTags = NOTHING_KNOWN
 
 
 @dataclass(slots=True)
@@ -32,6 +42,7 @@ class Change:
     at: datetime
     touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
     before: dict[int, dict[Mention, Values]] = field(default_factory=lambda: defaultdict(dict))
+    sweeps: list[Sweep] = field(default_factory=list)
     suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
     deleted: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -54,6 +65,10 @@ class Change:
     def touch(self, contact_id: int, *mentions: Mention) -> None:
         """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
         self.touched[contact_id].update(mentions)
+
+    def sweep(self, sweep: Sweep) -> None:
+        """Say the same of many locked contacts at once, so that they can be judged together."""
+        self.sweeps.append(sweep)
 
     def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
         """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.

@@ -27,6 +27,15 @@ class Flips:
         """The groups in which anybody flips, ascending."""
         return sorted(self.joined.keys() | self.left.keys())
 
+    def with_those_of(self, others: "Flips") -> "Flips":
+        """These and others, of other records."""
+        both = Flips()
+        for flips in (self, others):
+            for mine, theirs in ((both.joined, flips.joined), (both.left, flips.left)):
+                for group_id, record_ids in theirs.items():
+                    mine[group_id] = sorted([*mine[group_id], *record_ids])
+        return both
+
 
 class Judgement:
     """Evaluates candidate groups from the lowest rank up, so that a group sees the flips of the groups it depends on.

@@ -1,7 +1,6 @@
 """Working out whole memberships anew, set-based, after a definition or something it refers to has changed."""
 
 import secrets
-from typing import Any
 
 from tortoise.queryset import QuerySet
 
@@ -13,6 +12,7 @@ from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
 from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import append, carry_out
+from resolvers.membership.numbers import statement_of
 
 LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
 
@@ -45,7 +45,7 @@ async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int
 
 async def _difference(change: Change, definition: Definition, now: Now) -> Flips:
     # EXCEPT takes both sides as a whole; NOT IN would search one of them from end to end for each record of the other.
-    matching, values = _statement(matching_records(change.account_id, definition, now))
+    matching, values = statement_of(matching_records(change.account_id, definition, now).values("id"))
     members = f"SELECT record_id AS id FROM group_members WHERE set_id = {definition.members_id:d}"  # noqa: S608  # a number of our own
     flips, connection = Flips(), change.database.connection
     joined = await connection.execute_query_dict(f"{matching} EXCEPT {members}", values)
@@ -53,14 +53,6 @@ async def _difference(change: Change, definition: Definition, now: Now) -> Flips
     flips.joined[definition.group_id] = sorted(row["id"] for row in joined)
     flips.left[definition.group_id] = sorted(row["id"] for row in left)
     return flips
-
-
-def _statement(records: QuerySet[Any]) -> tuple[str, list[Any]]:
-    """The statement that selects the ids of these records, and its parameters."""
-    ids = records.values("id")
-    ids._choose_db_if_not_chosen()
-    ids._make_query()
-    return ids.query.get_parameterized_sql()
 
 
 def matching_records(account_id: int, definition: Definition, now: Now) -> QuerySet[Contact] | QuerySet[Appointment]:

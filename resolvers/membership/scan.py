@@ -12,8 +12,8 @@ from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
 from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import carry_out
+from resolvers.membership.now import read_clock
 from resolvers.membership.rebuild import matching_records
-from resolvers.membership.settle import read_clock
 
 CHUNK = 500  # contacts, whose writers wait meanwhile
 

@@ -5,21 +5,21 @@ from collections.abc import Iterable
 from itertools import chain
 
 from models import RecordType
-from models.database import Database, Row, Rows
+from models.database import Row, Rows
 from resolvers.criteria.predicate import Needs
-from resolvers.criteria.time import Now
+from resolvers.membership.alike import judge_alike
 from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips, Judgement, Memberships
 from resolvers.membership.facts import FactsReader, needs_of
 from resolvers.membership.index import AccountDefinitions, Definition
-from resolvers.membership.log import append
+from resolvers.membership.log import append, carry_out, record
 from resolvers.membership.matching import Places
+from resolvers.membership.now import read_clock
 from resolvers.membership.rebuild import rebuild
 from resolvers.membership.suspects import concerned, find_suspects, foresee
 
 FEW = 32  # groups whose members are asked for before it is known which of them the write concerns: that saves a round trip
 
-CLOCK = "SELECT now FROM clock"
 VERSION = "SELECT definitions_version FROM accounts WHERE id = :account"
 HEAD = f"SELECT now, settled, ({VERSION}) AS version FROM clock"  # noqa: S608  # a statement of our own
 STORED = """
@@ -37,11 +37,6 @@ STORED_OF_DELETED = """
 """
 
 
-async def read_clock(database: Database, definitions: AccountDefinitions) -> Now:
-    """The logical time; to be asked for after the locks that it must not be older than."""
-    return definitions.at((await database.row(CLOCK))["now"])
-
-
 class Outdated(Exception):
     """The definitions are not those that are in force; nothing was settled."""
 
@@ -51,18 +46,34 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
 
     Raises `Outdated` instead if the account has other definitions than these.
     """
+    swept = await _judge_sweeps(change, definitions) if change.sweeps else None
     contact_ids = concerned(change, Places(definitions.shelves))
     if contact_ids:
         flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids))
     else:
-        _check(definitions, (await change.database.row(VERSION, account=change.account_id))["definitions_version"])
+        if swept is None:
+            _check(definitions, (await change.database.row(VERSION, account=change.account_id))["definitions_version"])
         flips = Flips()
     if change.deleted:
         await _part_with_deleted(change, flips)
-    grown = await append(change, flips)
+    grown = await _append(change, flips, swept)
     if change.stale_groups:
         grown += await rebuild(change, definitions, await read_clock(change.database, definitions))
     return [*grown, *change.announced_groups]
+
+
+async def _judge_sweeps(change: Change, definitions: AccountDefinitions) -> Flips:
+    head = await change.database.row(HEAD, account=change.account_id)
+    _check(definitions, head["version"])
+    return await judge_alike(change, definitions, definitions.at(head["now"]))
+
+
+async def _append(change: Change, flips: Flips, swept: Flips | None) -> list[int]:
+    """Log all flips, and carry out those that have not been carried out already."""
+    if not (swept and swept.group_ids()):
+        return await append(change, flips)
+    await carry_out(change, flips)
+    return await record(change, swept.with_those_of(flips))
 
 
 def _check(definitions: AccountDefinitions, version: int) -> None:

@@ -11,15 +11,14 @@ from resolvers.membership.builds import Build, forget
 from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
 from resolvers.membership.log import record
+from resolvers.membership.numbers import numbers
 from resolvers.membership.rebuild import LARGEST_EXACT_CHANGE, new_epoch
 
 HEADS = "SELECT id, epoch, position, member_count, members_id FROM groups WHERE id = ANY(:ids)"
-# What is new has no statistics yet: EXCEPT is quick without them. To make rows of so many would keep all others waiting.
+# What is new has no statistics yet: EXCEPT is quick without them.
 MISSING = """
-    SELECT LIST(record_id) AS ids FROM (
-        SELECT record_id FROM group_members WHERE set_id = :one
-        EXCEPT SELECT record_id FROM group_members WHERE set_id = :other LIMIT :most
-    ) AS missing
+    SELECT record_id AS id FROM group_members WHERE set_id = :one
+    EXCEPT SELECT record_id FROM group_members WHERE set_id = :other LIMIT :most
 """
 SINCE = """
     SELECT joined, "left" FROM group_events WHERE group_id = :group_id AND epoch = :epoch AND position > :position
@@ -85,8 +84,8 @@ async def _heads(database: Database, build: Build) -> tuple[Head, Head] | None:
 
 
 async def _missing(database: Database, *, one: Head, other: Head) -> set[int]:
-    row = await database.row(MISSING, one=one.members_id, other=other.members_id, most=LARGEST_EXACT_CHANGE + 1)
-    return {*orjson.loads(row["ids"])}
+    # As a list: to make rows of so many would keep all others waiting.
+    return {*await numbers(database, MISSING, one=one.members_id, other=other.members_id, most=LARGEST_EXACT_CHANGE + 1)}
 
 
 async def _updated(database: Database, build: Build, known: Difference) -> Difference | None:

@@ -1,0 +1,40 @@
+"""The whole checkup, in the order in which things depend on each other."""
+
+from app.doctor.deployment import examine_clock, examine_schema, examine_skew
+from app.doctor.finding import Finding, Level, fine, wrong
+from app.doctor.postgresql import examine_postgresql
+from app.doctor.sqlite import examine_sqlite
+from app.doctor.surroundings import examine_bus, examine_port
+from app.settings import Settings
+from models.database import Database, open_database, sqlite_path
+from models.errors import Unavailable
+
+CONNECTIONS = 2
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; what cannot be looked at because something else failed is left out."""
+    return [fine("settings", "Every setting has a usable value."), *await _database(settings), await examine_port(settings)]
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    # SQLite would make a file wherever a wrong path leads.
+    if settings.database_url.startswith("sqlite:") and not sqlite_path(settings.database_url).exists():
+        return [wrong("database", f"There is no file {sqlite_path(settings.database_url)}. Make it with `muster migrate`.")]
+    try:
+        async with open_database(settings.database_url, pool_size=CONNECTIONS) as database:
+            return [fine("database", "It can be opened."), *await _inside(database, settings)]
+    except Unavailable as error:
+        return [wrong("database", error.message)]
+
+
+async def _inside(database: Database, settings: Settings) -> list[Finding]:
+    schema = await examine_schema(database)
+    found = [schema]
+    if database.path:
+        found += await examine_sqlite(database, database.path)
+    else:
+        found += [*await examine_postgresql(database, settings), await examine_skew(database)]
+    if schema.level is Level.OK:
+        found += [*await examine_clock(database, settings), await examine_bus(database, settings)]
+    return found

@@ -1,0 +1,77 @@
+"""What the database tells about the deployment: its schema, its clock, and whether somebody works on bulk actions."""
+
+from datetime import UTC, datetime
+
+from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.settings import Settings
+from models.database import Database
+from models.errors import DatabaseInUse, SchemaOutdated, SchemaTooNew
+from models.fields import to_microseconds
+from models.leadership import LEADER_LOCK
+from models.locks import alone_on
+from models.migrate import known_migrations, require_current_schema
+from resolvers.membership.clock import READ
+
+TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
+LEADERS = """
+    SELECT count(*) AS leaders FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :key
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+WAITING = "SELECT count(*) AS waiting FROM bulk_actions WHERE state IN ('QUEUED', 'RUNNING') AND worked_at < :since"
+MOST_SKEW = 1.0  # seconds
+MOST_PATIENCE = 60.0  # seconds that a bulk action may wait for its next chunk
+
+
+def _now() -> int:
+    return to_microseconds(datetime.now(UTC))
+
+
+async def examine_schema(database: Database) -> Finding:
+    """Whether the tables are those of this program."""
+    try:
+        await require_current_schema(database)
+    except (SchemaOutdated, SchemaTooNew) as error:
+        return wrong("schema", error.message)
+    return fine("schema", f"All {len(known_migrations())} migrations are applied.")
+
+
+async def examine_skew(database: Database) -> Finding:
+    """Whether this machine and the database agree on the time."""
+    began = _now()
+    there = (await database.row(TIME))["now"]
+    skew = (there - (began + _now()) / 2) / 1e6
+    if abs(skew) > MOST_SKEW:
+        return wrong("time", f"The database's clock is {skew:+.1f} seconds off this machine's: let both follow NTP.")
+    return fine("time", f"This machine and the database agree within {max(abs(skew), 0.001):.3f} seconds.")
+
+
+async def examine_clock(database: Database, settings: Settings) -> list[Finding]:
+    """Whether a server lets time pass, and works on what there is to do."""
+    if not await _is_led(database, settings):
+        return [doubtful("clock", "No server runs, so time stands still: start one with `muster serve`. It will make up for the pause.")]
+    return [await _lag(database, settings), await _bulk(database)]
+
+
+async def _is_led(database: Database, settings: Settings) -> bool:
+    if database.engine == "postgresql":
+        return bool((await database.row(LEADERS, key=LEADER_LOCK))["leaders"])
+    try:
+        with alone_on(settings.database_url):
+            return False
+    except DatabaseInUse:
+        return True
+
+
+async def _lag(database: Database, settings: Settings) -> Finding:
+    rows = await database.rows(READ)
+    lag = (_now() - rows[0]["settled"]) / 1e6 if rows else 0.0
+    if lag > settings.ready_clock_lag_seconds:
+        return wrong("clock", f"A server leads, and its clock is {lag:.0f} seconds behind: see its log for what keeps it.")
+    return fine("clock", f"A server leads, and its clock is {max(lag, 0):.1f} seconds behind.")
+
+
+async def _bulk(database: Database) -> Finding:
+    waiting = (await database.row(WAITING, since=_now() - round(MOST_PATIENCE * 1e6)))["waiting"]
+    if waiting:
+        return doubtful("bulk actions", f"{waiting} have not moved for a minute: see the servers' logs for `bulk action failed`.")
+    return fine("bulk actions", "None is stuck.")

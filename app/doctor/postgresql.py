@@ -1,0 +1,55 @@
+"""How a PostgreSQL server is set up, as far as Muster depends on it."""
+
+from collections.abc import Iterator
+
+from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.settings import PREFIX, Settings
+from models.database import Database, Row
+
+ABOUT = """
+    SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,
+           current_setting('default_transaction_isolation') AS isolation, current_setting('fsync') AS fsync,
+           current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS connections,
+           pg_is_in_recovery()::int AS is_replica, current_setting('default_transaction_read_only') AS read_only,
+           (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT LIKE 'muster%') AS others
+"""
+OLDEST = 14
+BESIDE_THE_POOL = 2  # connections of each process: one hears hints, one holds the lead
+ISOLATION = "read committed"
+
+
+async def examine_postgresql(database: Database, settings: Settings) -> list[Finding]:
+    """Look at what the server says of itself."""
+    about = await database.row(ABOUT)
+    return [_version(about), _connections(about, settings), *_defaults(about)]
+
+
+def _version(about: Row) -> Finding:
+    version = about["version"]
+    if version < OLDEST:
+        return wrong("PostgreSQL", f"Version {version} is too old: use {OLDEST} or newer.")
+    return fine("PostgreSQL", f"Version {version}.")
+
+
+def _connections(about: Row, settings: Settings) -> Finding:
+    most, others = about["connections"], about["others"]
+    needed = settings.workers * (settings.pool_size + BESIDE_THE_POOL)
+    said = f"{settings.workers} x ({settings.pool_size} + {BESIDE_THE_POOL}) = {needed} connections of {most}, {others} taken by others."
+    if needed + others > most:
+        return wrong("connections", f"{said} Lower {PREFIX}POOL_SIZE or {PREFIX}WORKERS, or raise max_connections.")
+    if needed * 2 + others > most:
+        return doubtful(
+            "connections", f"{said} Two such servers at once, as when one replaces the other, do not fit: raise max_connections."
+        )
+    return fine("connections", said)
+
+
+def _defaults(about: Row) -> Iterator[Finding]:
+    if about["encoding"] != "UTF8":
+        yield wrong("encoding", f"The database holds texts in {about['encoding']}: make one with ENCODING 'UTF8'.")
+    if about["is_replica"] or about["read_only"] == "on":
+        yield wrong("writing", f"The server takes no writes: point {PREFIX}DATABASE_URL to the primary.")
+    if about["isolation"] != ISOLATION:
+        yield wrong("isolation", f"Transactions are {about['isolation']} by default: set default_transaction_isolation to '{ISOLATION}'.")
+    if about["fsync"] != "on":
+        yield doubtful("durability", "fsync is off: a crash of the machine may destroy the database. Switch it on.")

@@ -1,0 +1,74 @@
+"""What a server needs besides its database: a bus that carries hints, and a port to answer at."""
+
+import asyncio
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.serving import PortTaken, claim_port
+from app.settings import PREFIX, Settings
+from models.database import Database
+from models.errors import Unavailable
+from subscriptions.bus.postgres import postgres_line
+from subscriptions.bus.redis import channel_of, redis_line
+from subscriptions.bus.remote import Open
+from subscriptions.bus.words import gap
+
+ANSWER_SECONDS = 5.0
+SPEAKER = "doctor"
+READY, NOT_READY = 200, 503
+
+
+async def examine_bus(database: Database, settings: Settings) -> Finding:
+    """Whether what is said on the bus is heard."""
+    if settings.bus_url:
+        host = urlsplit(settings.bus_url).hostname or "its socket"
+        return await _heard(redis_line(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")
+    if database.engine == "sqlite":
+        return fine("bus", "One process needs none.")
+    return await _heard(postgres_line(settings.database_url), "PostgreSQL")
+
+
+async def _heard(open_line: Open, carrier: str) -> Finding:
+    echo = asyncio.Event()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), open_line(lambda _: echo.set()) as line:
+            listening = asyncio.create_task(line.until_lost())
+            try:
+                await line.say(gap(SPEAKER))
+                await echo.wait()
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+    # Whatever goes wrong, in whichever driver: changes then cross processes with a delay.
+    except Exception as error:
+        reason = str(error) or "no answer in time"
+        return wrong("bus", f"{carrier} carries no hints: {reason}. Check {PREFIX}BUS_URL, and that no pooler is in between.")
+    return fine("bus", f"{carrier} carries hints.")
+
+
+async def examine_port(settings: Settings) -> Finding:
+    """Whether the port is free, or answered by a server that is ready."""
+    try:
+        claim_port(settings).close()
+    except PortTaken:
+        return await asyncio.to_thread(_answering, settings)
+    except Unavailable as error:
+        return wrong("port", error.message)
+    return fine("port", f"Port {settings.port} of {settings.host} is free.")
+
+
+def _answering(settings: Settings) -> Finding:
+    with closing(HTTPConnection(settings.host, settings.port, timeout=ANSWER_SECONDS)) as connection:
+        try:
+            connection.request("GET", "/readyz")
+            status = connection.getresponse().status
+        except (OSError, HTTPException):
+            status = 0
+    place = f"Port {settings.port} of {settings.host}"
+    if status == READY:
+        return fine("port", f"{place} is answered by a server that is ready.")
+    if status == NOT_READY:
+        return wrong("port", f"{place} is answered by a server that is not ready: its /readyz says why.")
+    return doubtful("port", f"{place} is taken by another program: stop it, or choose another port with {PREFIX}PORT.")

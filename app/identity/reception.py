@@ -1,0 +1,17 @@
+"""Who stands at the door: somebody with an access token, or with a JWT of the identity provider."""
+
+import re
+
+from app.identity.provider import Provider
+from resolvers.context import Context, Services
+from resolvers.sign_in import authenticate, sign_in
+
+_JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
+
+
+async def receive(services: Services, provider: Provider | None, authorization: str | None) -> Context:
+    """The context of whoever this `Authorization` header signs in; else `Unauthenticated`."""
+    found = _JWT.fullmatch((authorization or "").strip()) if provider else None
+    if provider and found:
+        return await sign_in(services, await provider.identify(found[1]))
+    return await authenticate(services, authorization)

@@ -1,0 +1,1 @@
+"""How much is taken from every allowance in the current minute: by this process alone, or by all that share a Redis or Valkey server."""

@@ -1,0 +1,61 @@
+"""Who may come in how often: requests by address before anybody is signed in, and points by token after that."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from limits import RateLimitItemPerMinute
+
+from app.rates.rates import Rates, open_rates
+from app.settings import Settings
+from models.database import Database
+from models.errors import RateLimited, Unauthenticated
+from resolvers.allowance import Allowance
+from resolvers.context import Caller
+from subscriptions.bus.redis import channel_of
+
+
+class Admission:
+    """The limits of one deployment; a limit of 0 is none."""
+
+    def __init__(self, rates: Rates, *, requests: int, points: int, failures: int = 0) -> None:
+        self.rates = rates
+        self._requests = RateLimitItemPerMinute(requests, namespace="requests") if requests else None
+        self._failures = RateLimitItemPerMinute(failures, namespace="failures") if failures else None
+        self._points = RateLimitItemPerMinute(points, namespace="points") if points else None
+
+    async def enter(self, address: str) -> None:
+        """Count a request from this address; raises `RateLimited` if there were too many."""
+        if self._requests:
+            await self.rates.take(self._requests, address)
+
+    @asynccontextmanager
+    async def attempt(self, address: str) -> AsyncIterator[None]:
+        """Let somebody at this address sign in, and count it if they fail; raises `RateLimited` if that has happened too often."""
+        if self._failures is None:
+            yield
+            return
+        self.rates.require(self._failures, address)
+        try:
+            yield
+        except Unauthenticated:
+            with suppress(RateLimited):  # the next attempt is told
+                await self.rates.take(self._failures, address)
+            raise
+
+    def allowance(self, caller: Caller) -> Allowance | None:
+        """What this caller's operations are paid from; None if nothing is limited."""
+        return self.rates.allowance(self._points, payer_of(caller)) if self._points else None
+
+
+def payer_of(caller: Caller) -> str:
+    """Whose allowance it is: the token's, or the user's who is signed in without one."""
+    return f"token:{caller.token_id}" if caller.token_id else f"user:{caller.user_id}"
+
+
+@asynccontextmanager
+async def open_admission(settings: Settings, database: Database) -> AsyncIterator[Admission]:
+    """The limits as the settings say, counted together by all processes that share the database and the bus's server."""
+    name = f"{await channel_of(database)}:rates" if settings.bus_url else ""
+    async with open_rates(settings.bus_url, name) as rates:
+        limits = {"requests": settings.rate_limit_requests, "points": settings.rate_limit_points}
+        yield Admission(rates, **limits, failures=settings.rate_limit_failures)

@@ -1,0 +1,50 @@
+"""What is read when somebody asks: how many are connected, how far things lag behind, and what the database says."""
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from app.health.readings import Readings
+from models.database import Pool
+from subscriptions.hub import Hub
+
+NOTHING = 0.0
+
+
+class Gauges:
+    """Values of the moment; those of the database are the same in every process of a deployment."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"muster_{name}", meaning, labels, registry=registry)
+
+        self.sockets = gauge("open_sockets", "Open WebSockets.")
+        self.event_streams = gauge("open_event_streams", "Open event streams.")
+        self.subscriptions = gauge("subscriptions", "Subscriptions that are running.")
+        self._watchers = gauge("watchers", "Watchers that the hub keeps up to date.")
+        self._hub_lag = gauge("hub_lag_seconds", "For how long a hint has waited for the hub to look.")
+        self._pool = gauge("database_connections", "Connections of the pool, in use and idle.", "state")
+        self._pool_size = gauge("database_connections_limit", "Most connections that the pool may have.")
+        self._database_up = gauge("database_up", "Whether the database answered in time.")
+        self._clock_lag = gauge("clock_lag_seconds", "How far settled membership is behind this machine's time.")
+        self._bulk = gauge("bulk_actions", "Bulk actions, by state.", "state")
+        self._bulk_contacts = gauge("bulk_contacts", "Contacts of the bulk actions that are not finished, by progress.", "progress")
+
+    def follow(self, hub: Hub) -> None:
+        """Ask this hub whenever its watchers or its lag are wanted."""
+        self._watchers.set_function(lambda: hub.watchers)
+        self._hub_lag.set_function(hub.lag)
+
+    def show_pool(self, pool: Pool) -> None:
+        """How the pool stands."""
+        self._pool.labels("used").set(pool.used)
+        self._pool.labels("idle").set(pool.idle)
+        self._pool_size.set(pool.most)
+
+    def show(self, readings: Readings | None) -> None:
+        """What the database said; None if it said nothing, and then what it said before does not count any longer."""
+        self._database_up.set(readings is not None)
+        self._clock_lag.set(readings.clock_lag if readings else float("nan"))
+        self._bulk.clear()
+        for state, count in (readings.bulk_states if readings else {}).items():
+            self._bulk.labels(state).set(count)
+        self._bulk_contacts.labels("done").set(readings.bulk_done if readings else NOTHING)
+        self._bulk_contacts.labels("left").set(readings.bulk_left if readings else NOTHING)

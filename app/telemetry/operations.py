@@ -1,0 +1,61 @@
+"""Noticing operations: how long each took, what went wrong, and whose it was."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, nullcontext
+from time import perf_counter
+
+from structlog.contextvars import bind_contextvars
+
+from app.graphql.operations import Answers
+from app.graphql.wire import Answer, Asked, Context
+from app.telemetry.document import REFUSED, Sketch, Sketches
+from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
+
+NAME = re.compile(r"[_A-Za-z]\w{0,79}", re.ASCII)
+SUBSCRIPTION = "subscription"
+BOUND = ("account", "user", "operation")  # what the lines of a request say, once it is known
+
+
+class Observer:
+    """Lets answers pass, and notes what can be learnt from them."""
+
+    def __init__(self, metrics: Metrics, tracing: Tracing | None) -> None:
+        self._metrics = metrics
+        self._tracing = tracing
+        self._sketches = Sketches()
+
+    def __call__(self, request: Asked, context: Context, answers: Answers) -> Answers:
+        """The same answers; from now on the lines that are logged for this request say whose it is."""
+        bind_contextvars(account=context.caller.account_id, user=context.caller.user_id)
+        if request.operation_name and NAME.fullmatch(request.operation_name):
+            bind_contextvars(operation=request.operation_name)
+        return self._pass(request, answers)
+
+    async def _pass(self, request: Asked, answers: Answers) -> AsyncGenerator[Answer, None]:
+        async with aclosing(answers) as source:
+            first, sketch = await self._first(request, source)
+            if first is None:
+                return
+            with self._metrics.gauges.subscriptions.track_inprogress() if sketch.kind == SUBSCRIPTION else nullcontext():
+                yield first
+                async for answer in source:
+                    self._note(answer)
+                    yield answer
+
+    async def _first(self, request: Asked, source: Answers) -> tuple[Answer | None, Sketch]:
+        began = perf_counter()
+        with self._tracing.operation() if self._tracing else nullcontext() as span:
+            answer = await anext(source, None)
+            sketch = REFUSED if answer is None or answer.errors is not None else self._sketches.of(request)
+            if span:
+                span.update_name(" ".join(sketch))
+        self._metrics.executed(sketch, perf_counter() - began)
+        if answer:
+            self._note(answer)
+        return answer, sketch
+
+    def _note(self, answer: Answer) -> None:
+        for code in answer.codes:
+            self._metrics.failed(code)

@@ -1,0 +1,130 @@
+"""Signing in: from an access token, or from what an identity provider vouches for, to the caller; and when that ends."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Literal
+
+from models import Role
+from models.database import Row
+from models.errors import Unauthenticated
+from models.fields import from_microseconds, to_microseconds
+from models.people import SCOPES_BY_ROLE, scopes_read
+from models.text import fold
+from resolvers.context import Caller, Context, Services
+from resolvers.scope import Scope
+
+LAST_USE_GRAIN = timedelta(minutes=1)  # finer would make every read a write
+_CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
+
+_FIND = """
+SELECT token.id, token.account_id, token.user_id, token.hash, token.scopes, token.expires_at, token.last_used_at, users.role
+FROM access_tokens AS token JOIN users ON users.id = token.user_id
+WHERE token.hash = :hash
+"""
+_MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE id = :id"
+_TOKENS = """
+SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at, users.role
+FROM access_tokens AS token JOIN users ON users.id = token.user_id
+WHERE token.id = ANY(:ids)
+"""
+_KNOWN_BY = {
+    "email": "SELECT id, account_id, role FROM users WHERE email_folded = :name ORDER BY id",
+    "subject": "SELECT id, account_id, role FROM users WHERE subject = :name ORDER BY id",
+}
+_ROLES = "SELECT id, account_id, role FROM users WHERE id = ANY(:ids)"
+
+
+async def authenticate(services: Services, authorization: str | None) -> Context:
+    """The context of the user whose valid token this `Authorization` header carries; else `Unauthenticated`."""
+    token = await _find(services, authorization or "")
+    await _mark_used(services, token)
+    return context_of(services, _caller(token))
+
+
+def context_of(services: Services, caller: Caller) -> Context:
+    """A fresh context in which to act for a caller."""
+    return Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
+
+
+async def _find(services: Services, authorization: str) -> Row:
+    credentials = _CREDENTIALS.fullmatch(authorization.strip())
+    if not credentials:
+        raise Unauthenticated
+    hashed = hash_of(credentials[1])
+    for token in await services.database.rows(_FIND, hash=hashed):
+        # How long the index takes says something about hashes, of which nobody can choose one. What decides says nothing.
+        if compare_digest(token["hash"], hashed) and not _is_over(token["expires_at"], services.wall_clock()):
+            return token
+    raise Unauthenticated
+
+
+def _is_over(expires_at: int | None, now: datetime) -> bool:
+    return expires_at is not None and expires_at <= to_microseconds(now)
+
+
+def _caller(token: Row) -> Caller:
+    """The caller whom a token signs in: it allows what its scopes and its user's role both allow."""
+    role, expires_at = Role(token["role"]), token["expires_at"]
+    scopes = scopes_read(token["scopes"]) & SCOPES_BY_ROLE[role]
+    expiry = None if expires_at is None else from_microseconds(expires_at)
+    return Caller(token["account_id"], token["user_id"], role, token["id"], scopes=scopes, expires_at=expiry)
+
+
+async def _mark_used(services: Services, token: Row) -> None:
+    now = services.wall_clock()
+    last = token["last_used_at"]
+    if last is None or last <= to_microseconds(now - LAST_USE_GRAIN):
+        await services.database.rows(_MARK_USED, now=to_microseconds(now), id=token["id"])
+
+
+def hash_of(secret: str) -> str:
+    """The form in which a token's secret is stored and found again."""
+    return sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an identity provider vouches for, until when, and in which account if it says so."""
+
+    known_by: Literal["email", "subject"]
+    name: str
+    expires_at: datetime
+    account_id: int | None = None
+
+
+async def sign_in(services: Services, identity: Identity) -> Context:
+    """The context of the one user who is meant; else `Unauthenticated`, which says why nobody is."""
+    name = fold(identity.name) if identity.known_by == "email" else identity.name
+    users = await services.database.rows(_KNOWN_BY[identity.known_by], name=name)
+    meant = [user for user in users if identity.account_id in (None, user["account_id"])]
+    if not meant:
+        raise Unauthenticated("You have signed in, but not as a user of this API. Ask an admin of the account to add you.")
+    if len(meant) > 1:
+        raise Unauthenticated("You are a user of several accounts, and your token does not say of which. Use an access token.")
+    (user,) = meant
+    return context_of(services, Caller(user["account_id"], user["id"], Role(user["role"]), 0, expires_at=identity.expires_at))
+
+
+async def lapsed(services: Services, callers: Collection[Caller]) -> set[Caller]:
+    """Which of these callers nobody is any more: their sign-in has expired, was revoked, or allows something else now."""
+    now = services.wall_clock()
+    over = {caller for caller in callers if caller.expires_at and caller.expires_at <= now}
+    return over | set(callers) - await _present(services, set(callers) - over)
+
+
+async def _present(services: Services, callers: set[Caller]) -> set[Caller]:
+    with_token = {caller for caller in callers if caller.token_id}
+    tokens = await services.database.rows(_TOKENS, ids=sorted({caller.token_id for caller in with_token})) if with_token else []
+    return {_caller(token) for token in tokens} | await _with_their_roles(services, callers - with_token)
+
+
+async def _with_their_roles(services: Services, callers: set[Caller]) -> set[Caller]:
+    if not callers:
+        return set()
+    users = await services.database.rows(_ROLES, ids=sorted({caller.user_id for caller in callers}))
+    roles = {(user["account_id"], user["id"]): user["role"] for user in users}
+    return {caller for caller in callers if roles.get((caller.account_id, caller.user_id)) == caller.role}

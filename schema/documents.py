@@ -1,0 +1,152 @@
+"""The check that every document passes before it runs: bounded, valid, clear about what to run, and paid for."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar
+
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+
+from models.errors import BadInput, MusterError, TooCostly
+from resolvers.allowance import Allowance
+from schema.cost import Tariff
+from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded, without_cause
+from schema.limits import DocumentLimits
+from schema.weight import weight_rule
+
+SEVERAL_OPERATIONS = "The document has several operations: name the one to run in `operationName`."
+ABORTED = "Validation aborted."  # graphql-core's last word on what nests too deeply or compares too much
+TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
+MOST_REMEMBERED = 128  # documents; with the next bound it keeps the memory of their trees to some tens of megabytes
+LONGEST_REMEMBERED = 4_096  # characters
+CHARACTERS = 10  # of a refused document that cost a point
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class DocumentCheck:
+    """Makes the schema extension that checks each document; give the instance to the schema's `extensions`.
+
+    Documents found valid are remembered, so that a repeated one is neither parsed, validated nor priced again. If it
+    `tells_cost`, every answer says what it cost.
+    """
+
+    def __init__(self, limits: DocumentLimits, *, tells_cost: bool = False) -> None:
+        self.limits = limits
+        self.tells_cost = tells_cost
+        self.weight_rule = weight_rule(limits)
+        self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._tariffs: OrderedDict[tuple[str, str | None], Tariff] = OrderedDict()
+
+    def __call__(self) -> SchemaExtension:
+        """A fresh extension for one operation."""
+        return _CheckOperation(self)
+
+    def recall(self, query: str) -> DocumentNode | None:
+        """The parsed document of a query that was found valid lately."""
+        if query in self._valid:
+            self._valid.move_to_end(query)
+        return self._valid.get(query)
+
+    def remember(self, query: str, document: DocumentNode) -> None:
+        """Keep a valid document, and let go of the one unused for longest when there are too many."""
+        _keep(self._valid, query, document, length=len(query))
+
+    def tariff(self, schema: GraphQLSchema, document: DocumentNode, query: str, operation_name: str | None) -> Tariff:
+        """What one operation of a valid document costs."""
+        key = query, operation_name
+        known = self._tariffs.get(key)
+        if known is None:
+            known = Tariff(schema, self.limits, document, operation_name)
+            _keep(self._tariffs, key, known, length=len(query))
+        else:
+            self._tariffs.move_to_end(key)
+        return known
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V, *, length: int) -> None:
+    if length <= LONGEST_REMEMBERED:
+        kept[key] = value
+    if len(kept) > MOST_REMEMBERED:
+        kept.popitem(last=False)
+
+
+class _CheckOperation(SchemaExtension):
+    """Checks the document of one operation: its length, its weight, its validity, that it says which operation to run, and its cost."""
+
+    def __init__(self, check: DocumentCheck) -> None:
+        super().__init__()
+        self._check = check
+
+    def on_parse(self) -> Iterator[None]:
+        operation = self.execution_context
+        operation.parse_options["max_tokens"] = self._check.limits.tokens
+        operation.graphql_document = self._check.recall(operation.query or "")
+        yield
+
+    async def on_validate(self) -> AsyncIterator[None]:
+        operation = self.execution_context
+        document = operation.graphql_document
+        if document is not None:  # always so here: an unparsable document is answered before
+            errors = self._errors(document) or self._ambiguity(document)
+            operation.pre_execution_errors = await self._paid(document, errors)
+        yield
+
+    async def _paid(self, document: DocumentNode, errors: list[GraphQLError]) -> list[GraphQLError]:
+        """The errors, to which a lack of points is added; reading what is then refused was work too, and is paid by its length."""
+        operation = self.execution_context
+        allowance: Allowance | None = operation.context.allowance
+        try:
+            cost = len(operation.query or "") // CHARACTERS if errors else self._cost(document)
+            if allowance:
+                await allowance.spend(max(1, cost))
+        except MusterError as error:
+            return [GraphQLError(error.message, original_error=error)]
+        return errors
+
+    def _cost(self, document: DocumentNode) -> int:
+        operation = self.execution_context
+        tariff = self._check.tariff(operation.schema._schema, document, operation.query or "", operation._provided_operation_name)
+        try:
+            cost, limit = tariff.cost(operation.variables or {}), self._check.limits.cost
+        except RecursionError:
+            raise BadInput(TOO_COMPLEX) from None
+        if cost > limit:
+            raise TooCostly(cost, limit)
+        if self._check.tells_cost:
+            operation.extensions_results["cost"] = {"requested": cost, "limit": limit}
+        return cost
+
+    def _errors(self, document: DocumentNode) -> list[GraphQLError]:
+        query = self.execution_context.query or ""
+        if self._check.recall(query) is document:
+            return []
+        errors = self._validate(document, [self._check.weight_rule])
+        errors = errors or self._validate(document, [*self.execution_context.validation_rules, MaybeNullValidationRule])
+        if not errors:
+            self._check.remember(query, document)
+        return errors
+
+    def _validate(self, document: DocumentNode, rules: list[type[ASTValidationRule]]) -> list[GraphQLError]:
+        schema: Any = self.execution_context.schema._schema
+        # One less, because an error that says so is added when there are more.
+        errors = validate(schema, document, rules, max_errors=MOST_ERRORS - 1, hide_suggestions=True)
+        return [_invalid(error) for error in errors]
+
+    def _ambiguity(self, document: DocumentNode) -> list[GraphQLError]:
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        if len(operations) == 1 or self.execution_context._provided_operation_name is not None:
+            return []
+        return [GraphQLError(SEVERAL_OPERATIONS, operations, extensions={"code": BAD_USER_INPUT})]
+
+
+def _invalid(error: GraphQLError) -> GraphQLError:
+    """A validation error with its code, and with a scalar's own words only if they were written for clients."""
+    if error.message == ABORTED:
+        return coded(error, VALIDATION_FAILED, TOO_COMPLEX)
+    cause = error.original_error
+    if cause is None or isinstance(cause, MusterError | GraphQLError):
+        return coded(error, VALIDATION_FAILED)
+    return coded(error, VALIDATION_FAILED, without_cause(error.message, cause))

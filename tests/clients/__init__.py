@@ -1,0 +1,1 @@
+"""Clients by others, run unchanged against a real server: `make clients`."""

@@ -1,0 +1,162 @@
+"""The law of sweeps: contacts that changed alike may be judged together or one by one, and nobody can tell which it was."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from models import ChangeCause, RecordType
+from models.database import Database
+from models.fields import to_microseconds
+from resolvers.bulk.tagging import TagChange
+from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.parse import parse
+from resolvers.criteria.predicate import compile_predicate
+from resolvers.criteria.time import Now
+from resolvers.criteria.tree import Tree
+from resolvers.membership.alike import JointJudgement, candidates
+from resolvers.membership.change import Change
+from resolvers.membership.evaluate import Flips
+from resolvers.membership.index import AccountDefinitions
+from resolvers.membership.known import KnownTags, remaining
+from resolvers.membership.now import read_clock
+from resolvers.membership.settle import settle
+from resolvers.membership.sift import Sieve, sift
+from tests import criteria_world as world
+from tests.effort import examples
+from tests.support import DrivenClock, new_account, running_services
+from tests.test_membership_law import CRITERIA, FIELDS, TAGS, World
+
+PEOPLE = 30
+cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=10, max_size=20)
+thorough = settings(
+    max_examples=examples(15),
+    phases=[Phase.generate],  # each example is a whole database: shrinking one takes longer than reading the document it fails on
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+Judge = Callable[[Change, AccountDefinitions], Awaitable[object]]
+Members = set[tuple[int, int]]
+
+MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :account"
+
+
+@pytest.fixture
+async def prepared(database: Database) -> Database:
+    await world.prepare(database)
+    return database
+
+
+def read(document: dict[str, Any], zone: ZoneInfo) -> Tree:
+    accepted = parse(document, world.vocabulary(zone, with_gone=True), CriteriaLimits())
+    return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
+
+
+def tags_known(people: list[Any]) -> KnownTags:
+    """All tags that everybody carries, and all others that nobody does."""
+    carried = [frozenset(facts.tags) for facts in people]
+    every = frozenset(range(1, 20))
+    return KnownTags(frozenset.intersection(*carried), every - frozenset.union(*carried))
+
+
+@thorough
+@given(seed=st.integers(0, 2**32), cases=cases, alike=st.integers(1, 6))
+async def test_a_sieve_keeps_the_records_for_which_the_predicate_holds(
+    prepared: Database, seed: int, cases: list[tuple[dict[str, Any], tuple[datetime, ZoneInfo]]], alike: int
+) -> None:
+    people = world.contacts(seed, PEOPLE)
+    await world.store(prepared, people)
+    for number, (document, (moment, zone)) in enumerate(cases):
+        tree, now = read(document, zone), Now(to_microseconds(moment), zone)
+        first = number % PEOPLE
+        chosen = [world.facts(person) for person in people[first : first + alike]]
+        records: list[Any] = chosen if tree.record_type is RecordType.CONTACT else [a for person in chosen for a in person.appointments]
+        sieve = Sieve(prepared, tree.record_type, [record.id for record in records], now)
+        expected = {record.id for record in records if compile_predicate(tree)(record, now)}
+        assert set((await sift(sieve, {1: tree}))[1]) == expected, document
+        left = remaining(tree.root, tags_known(chosen))
+        assert await answered(sieve, tree, left) == expected, document
+
+
+async def answered(sieve: Sieve, tree: Tree, left: Any) -> set[int]:
+    if isinstance(left, bool):
+        return set(sieve.ids) if left else set()
+    rest = Tree(tree.account_id, tree.record_type, left, tree.document)
+    return set((await sift(sieve, {1: rest}))[1])
+
+
+class Undone(Exception):
+    """Ends a transaction that was only tried."""
+
+
+@asynccontextmanager
+async def tried(database: Database) -> AsyncIterator[None]:
+    try:
+        async with database.transaction():
+            yield
+            raise Undone
+    except Undone:
+        pass
+
+
+async def together(change: Change, definitions: AccountDefinitions) -> Flips:
+    flips = Flips()
+    for sweep in change.sweeps:
+        judgement = JointJudgement(change, definitions, sweep, await read_clock(change.database, definitions))
+        flips = flips.with_those_of(await judgement.judge(candidates(sweep, definitions)))
+    return flips
+
+
+async def one_by_one(change: Change, definitions: AccountDefinitions) -> None:
+    for sweep in change.sweeps:
+        for contact_id in sweep.contact_ids:
+            change.touch(contact_id, *sweep.mentions)
+    change.sweeps.clear()
+    await settle(change, definitions)
+
+
+async def members_after(account: World, tags: TagChange, judge: Judge) -> Members:
+    """The members of all groups after every other contact's tags have been changed, which is then taken back."""
+    services, account_id = account.context.services, account.context.caller.account_id
+    found: Members = set()
+    contacts = [contact.id for contact in await account.context.scope.contacts.order_by("id")][::2]
+    async with tried(services.database):
+        change = Change(services.database, account_id, None, ChangeCause.BULK_ACTION, account.clock())
+        await change.lock_contacts(contacts)
+        await tags.carry_out(change, contacts)
+        await judge(change, await services.definitions.current(services.database, account_id))
+        found = {(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)}
+    return found
+
+
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    people=st.lists(st.tuples(FIELDS, st.lists(st.sampled_from(TAGS), max_size=2, unique=True), st.booleans()), min_size=1, max_size=6),
+    criteria=st.lists(CRITERIA, min_size=1, max_size=6),
+    nested=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["memberOfAny", "memberOfNone"])), max_size=3),
+    sides=st.tuples(*[st.integers(0, 2)] * len(TAGS)).filter(any),
+)
+async def test_judging_together_and_one_by_one_lead_to_the_same_members(
+    *, database: Database, people: list[Any], criteria: list[Any], nested: list[Any], sides: tuple[int, ...]
+) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        account = World(await new_account(services), DrivenClock())
+        await account.ensure_tags()
+        for number, (fields, tags, appointed) in enumerate(people):
+            await account.run("create_contact", fields, tags)
+            if appointed:
+                await account.run("create_appointment", number, {"title": "Call", "starts_at": number})
+        for each in criteria:
+            await account.run("create_group", each)
+        for number, operator in nested:
+            await account.run("nest_group", number, operator)
+        ids = [tag.id for tag in await account.context.scope.tags.order_by("id")]
+        add, remove = (tuple(tag for tag, side in zip(ids, sides, strict=True) if side == wanted) for wanted in (1, 2))
+        change = TagChange(add, remove)
+        assert await members_after(account, change, together) == await members_after(account, change, one_by_one)

@@ -1,0 +1,53 @@
+"""The size of chunks follows from how long they take, within bounds; and one write may hold more than its sweep."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import ChangeCause
+from models.database import Database
+from models.fields import to_microseconds
+from models.ids import to_global_id
+from resolvers.bulk.pace import FIRST, STEEPEST, Pace
+from resolvers.bulk.tagging import TagChange
+from resolvers.contacts import create_contact
+from resolvers.criteria.mentions import Mention
+from resolvers.groups import create_group
+from resolvers.membership.change import Change
+from resolvers.membership.verify import verify
+from resolvers.tags import create_tag
+from resolvers.write import write
+from tests.support import DrivenClock, new_account, running_services
+
+MOVE = "UPDATE contacts SET country = 'Peru', country_folded = 'peru', updated_at = :at WHERE id = :id"
+
+
+@given(most=st.integers(1, 100_000), chunks=st.integers(1, 5))
+def test_chunks_that_take_no_time_grow_step_by_step_up_to_the_bound(most: int, chunks: int) -> None:
+    pace = Pace(most)
+    for _ in range(chunks):
+        before = pace.size
+        with pace.timed():
+            pass
+        assert before <= pace.size <= min(before * STEEPEST, most)
+    assert Pace(most).size == min(FIRST, most)
+
+
+async def test_a_contact_that_was_changed_in_another_way_too_is_judged_by_all_of_it(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        context = await new_account(services)
+        tag = await create_tag(context, name="Client")
+        client = {"tags": {"containsAny": [{"id": to_global_id("Tag", tag.id)}]}}
+        for criteria in (client, {"all": [client, {"country": {"equals": ["Peru"]}}]}, {"tags": {"isEmpty": True}}):
+            await create_group(context, name="Group", criteria={"contacts": criteria})
+        contacts = [(await create_contact(context, fields={"country": "Chile"})).id for _ in range(3)]
+
+        async def work(change: Change) -> None:
+            await change.lock_contacts(contacts)
+            await database.rows(MOVE, id=contacts[1], at=to_microseconds(change.at))
+            change.touch(contacts[1], Mention("contact", "country_folded"))
+            await TagChange((tag.id,), ()).carry_out(change, contacts)
+
+        await write(context, ChangeCause.BULK_ACTION, work)
+        counts = [group.member_count for group in await context.scope.groups.order_by("id")]
+        assert counts == [3, 1, 0]
+        assert await verify(database, services.definitions, context.caller.account_id) == []
