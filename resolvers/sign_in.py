@@ -21,9 +21,8 @@ LAST_USE_GRAIN = timedelta(minutes=1)  # finer would make every read a write
 _CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
 
 _FIND = """
-SELECT token.id, token.account_id, token.user_id, token.hash, token.scopes, token.expires_at, token.last_used_at, users.role
-FROM access_tokens AS token JOIN users ON users.id = token.user_id
-WHERE token.hash = :hash
+SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
+FROM access_tokens WHERE hash = :hash
 """
 _MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE id = :id"
 _TOKENS = """
