@@ -9,6 +9,7 @@ every contact that joined the largest group. With `--beside` every contact is ta
 
 import argparse
 import asyncio
+import multiprocessing
 import random
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -121,12 +122,25 @@ async def stage(engine: Engine, contacts: int) -> AsyncIterator[Stage]:
     """A new database with so many contacts."""
     with temporary_server(engine) as server:
         async with new_database(server) as url:
-            await load(url, batches(contacts))
+            _load_apart(url, contacts)
             async with raw_writer(url) as writer, open_database(url) as database:
                 await start(database, wall_clock())
                 hub = Hub(database, LocalBus())
                 async with hub.running():
                     yield Stage(Services(database, hub, Definitions(CriteriaLimits()), wall_clock), writer, contacts)
+
+
+def _load_apart(url: str, contacts: int) -> None:
+    # What loading leaves of this process's memory would be used again, and hide what comes to be needed.
+    loading = multiprocessing.get_context("spawn").Process(target=_load, args=(url, contacts))
+    loading.start()
+    loading.join()
+    if loading.exitcode:
+        raise SystemExit("the contacts could not be loaded")
+
+
+def _load(url: str, contacts: int) -> None:
+    asyncio.run(load(url, batches(contacts)))
 
 
 async def compare(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,10 @@ from bench.write_world import AT, World
 from models.database import connection_arguments, sqlite_path
 
 POOL = 10  # connections, as many as a server has
-PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 10000", "foreign_keys = ON")
+PRAGMAS = (
+    "journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 10000", "foreign_keys = ON",
+    "cache_size = -16384", "journal_size_limit = 67108864", "wal_autocheckpoint = 8192",
+)  # fmt: skip
 
 TOUCH = "UPDATE contacts SET updated_at = $1 WHERE id = $2"
 TAG = "INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id) VALUES ($1, $2, $3, $4, $5)"

@@ -4,8 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
+from models.database import Rows
 from models.fields import to_microseconds
 from models.records import CONTACT_TEXTS
+from models.statement import Engine
 from resolvers.custom_values import VALUE_COLUMNS, Cells
 from resolvers.membership.change import Change
 
@@ -39,9 +43,14 @@ INSERT = """
 UPDATE = "UPDATE contacts SET {settings} FROM ROWS(:contacts AS given(id bigint, {columns})) WHERE contacts.id = given.id"
 DELETE = "DELETE FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
 
+# Lists by contact: SQLite takes them apart in half the time that a row for each entry takes.
+SPREAD: Mapping[Engine, str] = {
+    "sqlite": "json_each(:lists) AS contact, json_each(contact.value) AS entry",
+    "postgresql": "json_each(CAST(:lists AS json)) AS contact, json_array_elements_text(contact.value) AS entry(value)",
+}
 INSERT_TERMS = """
-    INSERT INTO search_terms (account_id, contact_id, term) SELECT account_id, contact_id, term
-    FROM ROWS(:terms AS given(account_id bigint, contact_id bigint, term text)) WHERE true ON CONFLICT DO NOTHING
+    INSERT INTO search_terms (account_id, contact_id, term)
+    SELECT CAST(:account AS bigint), CAST(contact.key AS bigint), entry.value FROM {spread} WHERE true ON CONFLICT DO NOTHING
 """
 DELETE_TERMS = """
     DELETE FROM search_terms WHERE (contact_id, term) IN
@@ -64,9 +73,8 @@ DELETE_VALUES = """
 
 INSERT_TAGGINGS = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
-    SELECT account_id, contact_id, tag_id, tagged_at, tagged_by_id
-    FROM ROWS(:taggings AS given(account_id bigint, contact_id bigint, tag_id bigint, tagged_at bigint, tagged_by_id bigint))
-    WHERE true ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
+    SELECT CAST(:account AS bigint), CAST(contact.key AS bigint), CAST(entry.value AS bigint), CAST(:at AS bigint), CAST(:actor AS bigint)
+    FROM {spread} WHERE true ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
 """
 
 
@@ -121,11 +129,21 @@ async def delete_contacts(change: Change, contact_ids: Sequence[int]) -> None:
 async def replace_terms(change: Change, gone: Iterable[tuple[int, str]], added: Iterable[tuple[int, str]]) -> None:
     """Remove search terms of contacts and add others."""
     removed = [{"contact_id": contact_id, "term": term} for contact_id, term in gone]
-    given = [{"account_id": change.account_id, "contact_id": contact_id, "term": term} for contact_id, term in added]
     if removed:
         await change.database.rows(DELETE_TERMS, terms=removed)
-    if given:
-        await change.database.rows(INSERT_TERMS, terms=given)
+    await _spread(change, INSERT_TERMS, added)
+
+
+async def _spread(change: Change, statement: str, pairs: Iterable[tuple[int, int | str]], **values: Any) -> Rows:
+    """Run a statement with entries of contacts, if there are any."""
+    lists: defaultdict[int, list[int | str]] = defaultdict(list)
+    for contact_id, entry in pairs:
+        lists[contact_id].append(entry)
+    if not lists:
+        return []
+    given = orjson.dumps(lists, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = statement.format(spread=SPREAD[change.database.engine])
+    return await change.database.rows(text, account=change.account_id, lists=given, **values)
 
 
 async def read_values(change: Change, contact_ids: Iterable[int], field_ids: Iterable[int]) -> dict[Pair, list[Cells]]:
@@ -152,7 +170,5 @@ async def replace_values(change: Change, values: Mapping[Pair, Sequence[Cells]],
 
 async def insert_taggings(change: Change, pairs: Iterable[Pair]) -> list[Pair]:
     """Tag contacts, and return the pairs of contact and tag that are new."""
-    said = {"account_id": change.account_id, "tagged_at": to_microseconds(change.at), "tagged_by_id": change.actor_id}
-    given = [{**said, "contact_id": contact_id, "tag_id": tag_id} for contact_id, tag_id in sorted(pairs)]
-    rows = await change.database.rows(INSERT_TAGGINGS, taggings=given) if given else []
+    rows = await _spread(change, INSERT_TAGGINGS, sorted(pairs), at=to_microseconds(change.at), actor=change.actor_id)
     return [(row["contact_id"], row["tag_id"]) for row in rows]

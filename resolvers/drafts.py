@@ -1,10 +1,10 @@
 """From rows as clients send them to drafts of contacts: every value checked, everything they refer to looked up at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import CustomField
 from models.errors import Problem, ProblemCode, Refused
@@ -60,8 +60,7 @@ class Aim(Enum):
     UPSERT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One contact as a client describes it; `path` leads to it in the client's input.
 
     An UPDATE names the contact by `contact_id`; an UPSERT may do so too, else it finds it by e-mail address, and creates it
@@ -90,7 +89,7 @@ def check_row(row: Row) -> Row:
     """The row with its fields checked, which need not wait for the transaction that will write it."""
     draft = Draft(row)
     _set_values(draft)
-    return replace(row, checked=Checked(draft.cells, draft.problems))
+    return row._replace(checked=Checked(draft.cells, draft.problems))
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from resolvers.put import PutResult, put_contacts
 from resolvers.write import write
 
 MOST_ROWS = 1000  # of one call: they are written in one transaction, whose locks others wait for
-CHUNK = 500
+CHUNK = MOST_ROWS  # rows of a file: half as many take a tenth more time
 
 
 async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]) -> PutResult:
@@ -31,13 +31,7 @@ def _read(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
 
 
 async def _import_all(context: Context, rows: Sequence[Row], change: Change) -> PutResult:
-    results = [await put_contacts(context, change, rows[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
-    total = PutResult(
-        contact_ids=[contact_id for result in results for contact_id in result.contact_ids],
-        created=sum(result.created for result in results),
-        updated=sum(result.updated for result in results),
-        problems=[problems for result in results for problems in result.problems],
-    )
+    total = await put_contacts(context, change, rows)
     total.raise_any()
     return total
 

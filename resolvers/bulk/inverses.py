@@ -48,7 +48,7 @@ async def keep(change: Change, action_id: int, position: int, outcome: Outcome) 
     )
 
 
-async def take(change: Change, action_id: int) -> Kept | None:
+async def use_up(change: Change, action_id: int) -> Kept | None:
     """What undoes the first chunk that has not been undone yet; it can be taken once."""
     for row in await change.database.rows(TAKE, action=action_id):
         return Kept(row["position"], row["contacts"], orjson.loads(zlib.decompress(row["inverse"])))

@@ -11,9 +11,10 @@ import orjson
 from models import ChangeCause, Group, RecordType
 from models.database import Database
 from models.errors import ProblemCode, refuse
+from resolvers.bulk.chunks import Ahead, Chunk, Place, look_ahead, take
 from resolvers.bulk.outcome import BulkChange
 from resolvers.bulk.pace import Pace
-from resolvers.bulk.targets import Target, still_there
+from resolvers.bulk.targets import Target
 from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.membership.fence import share
@@ -66,34 +67,33 @@ async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, message, "input", "dryRun")
     tally, pace, position, is_last = _Tally(), Pace(context.services.bulk_chunk), 0, False
     while not is_last:
-        reached = await target.after(context, position, pace.size)
-        is_last = len(reached) < pace.size
+        ahead = await look_ahead(context, Place(target, position, pace.size))
         with pace.timed():
-            await _rehearse_next(context, _Rehearsal(target, read, reached), tally)
-        position = reached[-1] if reached else position
+            chunk = await _rehearse_next(context, _Rehearsal(read, ahead), tally)
+        position, is_last = chunk.position, chunk.is_last
     return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
 
 
 @dataclass(frozen=True, slots=True)
 class _Rehearsal:
-    target: Target
     read: Read
-    reached: Sequence[int]
+    ahead: Ahead
 
 
-async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> None:
+async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Chunk:
     services, account_id = context.services, context.caller.account_id
     async with _rolled_back(services.database):
         await share(services.database, account_id)
         change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
         bulk_change = await rehearsal.read(change)
-        present = await still_there(context, change, rehearsal.target, rehearsal.reached)
-        watch = await _Watch.of(change, present)
-        tally.total += len(rehearsal.reached)
-        tally.changed += (await bulk_change.carry_out(change, present)).changed if present else 0
+        chunk = await take(context, change, rehearsal.ahead)
+        watch = await _Watch.of(change, chunk.present)
+        tally.total += len(chunk.reached)
+        tally.changed += (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
         grown = await settle(change, await services.definitions.current(services.database, account_id))
         await watch.count(change, grown, tally)
     context.forget()
+    return chunk
 
 
 class _RolledBack(Exception):

@@ -23,7 +23,7 @@ Contacts = dict[int, list[int]]  # by tag
 EXISTING = "SELECT id FROM tags WHERE account_id = :account AND id = ANY(:tags)"
 # What is being added has no statistics yet: PostgreSQL is to find it by contact, and by nothing else.
 LACKING = """
-    SELECT id FROM contacts WHERE id = ANY(:contacts)
+    SELECT id FROM contacts WHERE account_id = :account AND id = ANY(:contacts)
     AND NOT EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id + 0 = :tag)
     AND EXISTS (SELECT 1 FROM tags WHERE account_id = :account AND id = :tag)
 """

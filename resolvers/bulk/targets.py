@@ -2,26 +2,26 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
-from resolvers.bulk.locks import lock
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
+from resolvers.criteria.lists import Way, choice, ways
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
-from resolvers.criteria.query import criteria_query
 from resolvers.identify import id_of, unknown
-from resolvers.membership.change import Change
 from resolvers.membership.numbers import Within, numbers_of
+from resolvers.selection import Criterion, Selection
 from resolvers.where import now, readable_tree
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
+SHORTEST = 10  # times as many ids as contacts are wanted: to go through fewer seldom finds enough
 PATH = ("input", "target")
 
 EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
@@ -37,7 +37,7 @@ class Target(Protocol):
         """How many there are now."""
 
     async def after(self, context: Context, position: int, most: int) -> list[int]:
-        """The next ones above this id, ascending, at most so many."""
+        """The next ones above this id, ascending, at most so many; some that were named may be gone."""
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those of these contacts that are in the set now, ascending."""
@@ -106,7 +106,7 @@ class Matching:
     """The contacts for which criteria hold, as they were understood when they were asked first."""
 
     criteria: Document
-    _condition: Q | None = None
+    _criterion: Criterion | None = None
 
     def document(self) -> Document:
         """The form in which it is stored."""
@@ -114,32 +114,40 @@ class Matching:
 
     async def total(self, context: Context) -> int:
         """For how many they hold."""
-        return await (await self._contacts(context)).count()
+        return await (await self._selection(context)).all.count()
 
     async def after(self, context: Context, position: int, most: int) -> list[int]:
-        """The next ones."""
-        following = (await self._contacts(context)).filter(id__gt=position).order_by("id").limit(most)
-        return await numbers_of(context.services.database, following, "id")
+        """The next ones, in the way that is shortest."""
+        database = context.services.database
+        following = await self._selection(context, position)
+        found: list[int] = []
+        async with aclosing(ways(database, choice(*await self._asked(context)))) as each_way:
+            async for way in each_way:
+                if _may_suffice(way, most):
+                    found = await numbers_of(database, following.found(way).order_by("id").limit(most), "id")
+                if len(found) == most:
+                    break
+        return found
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those for which they hold."""
-        found = (await self._contacts(context)).filter(Within("id", contact_ids))
+        found = (await self._selection(context)).all.filter(Within("id", contact_ids))
         return sorted(await numbers_of(context.services.database, found, "id"))
 
-    async def _contacts(self, context: Context) -> QuerySet[Contact]:
-        if self._condition is None:
+    async def _selection(self, context: Context, position: int = 0) -> Selection[Contact]:
+        return Selection(context.scope.contacts.filter(id__gt=position), await self._asked(context))
+
+    async def _asked(self, context: Context) -> Criterion:
+        if self._criterion is None:
             # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
             vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [self.criteria])
             tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
-            self._condition = criteria_query(tree, await now(context, vocabulary))
-        return context.scope.contacts.filter(self._condition)
+            self._criterion = Criterion(context.services.database, tree, await now(context, vocabulary))
+        return self._criterion
 
 
-async def still_there(context: Context, change: Change, target: Target, reached: Sequence[int]) -> Sequence[int]:
-    """Lock the contacts that were reached, and look who is still in the set: they may have been changed before they were locked."""
-    locked = sorted(await lock(change, reached))
-    await change.database.plan_for_values()
-    return await target.among(context, locked) if locked else []
+def _may_suffice(way: Way, most: int) -> bool:
+    return way.ids is None or way.ids >= SHORTEST * most
 
 
 def stored_target(document: Document) -> Target:

@@ -5,7 +5,7 @@ goes on from the last chunk that was completed: nobody waits for a lease to run 
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ from models.database import UNREACHABLE, Database
 from models.errors import Conflict, MusterError
 from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
-from resolvers.bulk.inverses import keep, take
+from resolvers.bulk.chunks import Ahead, Place, look_ahead, take
+from resolvers.bulk.inverses import keep, use_up
 from resolvers.bulk.outcome import Outcome
 from resolvers.bulk.pace import Pace
-from resolvers.bulk.targets import Target, still_there, stored_target
+from resolvers.bulk.targets import stored_target
 from resolvers.context import Caller, Context, Services
 from resolvers.membership.change import Change
 from resolvers.scope import Scope
@@ -45,14 +46,6 @@ FAIL = """
     error = CAST(:reason AS text) || ' Stopped after ' || processed || ' of ' || total || ' contacts.'
     WHERE id = :id AND state IN ('QUEUED', 'RUNNING')
 """
-
-
-class Chunk(NamedTuple):
-    """The next contacts of a target."""
-
-    target: Target
-    reached: Sequence[int]
-    is_last: bool
 
 
 class Step(NamedTuple):
@@ -89,12 +82,10 @@ def _skipping(database: Database) -> str:
 async def _carry_on(context: Context, action: Action, pace: Pace) -> None:
     action_id = action["id"]
     try:
-        # Found before anything is locked: it is looked at again once it is.
-        target = stored_target(orjson.loads(action["target"]))
-        reached = [] if action["undoes_id"] else await target.after(context, action["position"], pace.size)
-        chunk = Chunk(target, reached, is_last=len(reached) < pace.size)
+        place = Place(stored_target(orjson.loads(action["target"])), action["position"], pace.size)
+        ahead = Ahead(place, []) if action["undoes_id"] else await look_ahead(context, place)
         with pace.timed():
-            await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, chunk))
+            await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, ahead))
     except UNREACHABLE:
         raise
     except Conflict:
@@ -117,11 +108,11 @@ def _now(context: Context) -> int:
     return to_microseconds(context.services.wall_clock())
 
 
-async def _next_chunk(context: Context, action: Action, chunk: Chunk, change: Change) -> None:
+async def _next_chunk(context: Context, action: Action, ahead: Ahead, change: Change) -> None:
     action_id = action["id"]
     # Nobody, if another process has been faster.
     for _ in await change.database.rows(LOCK + _skipping(change.database), id=action_id, position=action["position"]):
-        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, chunk))
+        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, ahead))
         at = to_microseconds(change.at)
         await change.database.rows(
             ADVANCE,
@@ -136,19 +127,18 @@ async def _next_chunk(context: Context, action: Action, chunk: Chunk, change: Ch
         )
 
 
-async def _change_chunk(context: Context, change: Change, action: Action, chunk: Chunk) -> Step:
-    present = await still_there(context, change, chunk.target, chunk.reached)
-    position = chunk.reached[-1] if chunk.reached else action["position"]
+async def _change_chunk(context: Context, change: Change, action: Action, ahead: Ahead) -> Step:
+    chunk = await take(context, change, ahead)
     outcome = Outcome(0)
-    if present:
-        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, present)
+    if chunk.present:
+        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, chunk.present)
     if outcome.changed:
-        await keep(change, action["id"], position, outcome)
-    return Step(position, len(chunk.reached), outcome, chunk.is_last)
+        await keep(change, action["id"], chunk.position, outcome)
+    return Step(chunk.position, len(chunk.reached), outcome, chunk.is_last)
 
 
 async def _undo_chunk(change: Change, action: Action) -> Step:
-    kept = await take(change, action["undoes_id"])
+    kept = await use_up(change, action["undoes_id"])
     if kept is None:
         return Step(action["position"], 0, Outcome(0), is_last=True)
     outcome = await stored_change(orjson.loads(action["change"])).revert(change, kept.inverse)

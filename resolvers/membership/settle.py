@@ -14,6 +14,7 @@ from resolvers.membership.facts import FactsReader, needs_of
 from resolvers.membership.index import AccountDefinitions, Definition
 from resolvers.membership.log import append, carry_out, record
 from resolvers.membership.matching import Places
+from resolvers.membership.newcomers import sweep_newcomers
 from resolvers.membership.now import read_clock
 from resolvers.membership.rebuild import rebuild
 from resolvers.membership.suspects import concerned, find_suspects, foresee
@@ -46,6 +47,7 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
 
     Raises `Outdated` instead if the account has other definitions than these.
     """
+    sweep_newcomers(change, definitions)
     swept = await _judge_sweeps(change, definitions) if change.sweeps else None
     contact_ids = concerned(change, Places(definitions.shelves))
     if contact_ids:
