@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from models import Group
 from models.database import Database
 from models.ids import to_global_id
@@ -52,6 +54,7 @@ async def test_other_accounts_keep_their_epochs(database: Database) -> None:
         assert (await Group.get(id=group.id)).epoch == epoch
 
 
+@pytest.mark.only("sqlite")  # what it does is tested above, on both engines
 async def test_the_command_reaches_every_account(url: str) -> None:
     for name in ("Acme", "Bolt"):
         assert (await run(url, "account", "create", name, "--owner-email", f"{name}@example.com")).code == 0
