@@ -1,16 +1,14 @@
 """The input types of criteria: the same shape that the Criteria scalar has when a group is read back."""
 
-import datetime
 from decimal import Decimal
 
 import strawberry
 from strawberry import ID, UNSET
 
 from models import AppointmentStatus
-from resolvers.criteria.time import NamedDay
+from schema.moments import Day, DayRange, Moment, Offset
 
 strawberry.enum(AppointmentStatus)
-strawberry.enum(NamedDay)
 
 
 @strawberry.input(one_of=True)
@@ -19,43 +17,6 @@ class TagRef:
 
     id: ID | None = UNSET
     name: str | None = UNSET
-
-
-@strawberry.input
-class Offset:
-    """A distance in time."""
-
-    months: int = 0
-    weeks: int = 0
-    days: int = 0
-    hours: int = 0
-    minutes: int = 0
-
-
-@strawberry.input(one_of=True)
-class Day:
-    """A calendar day."""
-
-    date: datetime.date | None = UNSET
-    named: NamedDay | None = UNSET
-    today: Offset | None = UNSET
-
-
-@strawberry.input
-class DayRange:
-    """Days from one to another."""
-
-    from_: Day = strawberry.field(name="from")
-    to: Day
-
-
-@strawberry.input(one_of=True)
-class Moment:
-    """An instant."""
-
-    at: datetime.datetime | None = UNSET
-    now: Offset | None = UNSET
-    day: Day | None = UNSET
 
 
 @strawberry.input
