@@ -14,6 +14,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 
+from models.asyncpg_client import transaction_of
 from models.errors import DatabaseUnreachable, Unavailable
 from models.sqlite_client import run_in_turn
 from models.statement import Engine, asked_together, prepare
@@ -63,10 +64,13 @@ class Database:
         return self.context.connections.get(CONNECTION)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Commit what happens inside, or none of it; a nested one is a savepoint."""
+    async def transaction(self, first: str = "") -> AsyncIterator[None]:
+        """Commit what happens inside, or none of it; a nested one is a savepoint.
+
+        `first` is a statement without parameters and without an answer, which on PostgreSQL begins with the transaction.
+        """
         with self.observe("transaction"):
-            async with self.connection._in_transaction():
+            async with transaction_of(self.connection, first) if self.engine == "postgresql" else self.connection._in_transaction():
                 yield
 
     async def rows(self, text: str, **values: Any) -> Rows:

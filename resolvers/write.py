@@ -15,7 +15,7 @@ from models import ChangeCause
 from models.errors import Conflict
 from resolvers.context import Context, Services
 from resolvers.membership.change import Change
-from resolvers.membership.fence import share, take
+from resolvers.membership.fence import shared, taken
 from resolvers.membership.index import AccountDefinitions
 from resolvers.membership.settle import Outdated, settle
 
@@ -59,8 +59,7 @@ async def _won(context: Context, cause: ChangeCause, work: Work[T], *, redefines
 
 async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
     services, account_id = context.services, context.caller.account_id
-    async with services.database.transaction():
-        await (take if redefines else share)(services.database, account_id)
+    async with (taken if redefines else shared)(services.database, account_id):
         change = Change(services.database, account_id, context.caller.user_id or None, cause, services.wall_clock())
         result = await work(change)
         definitions = await _redefined(services, change) if redefines else services.definitions.known(account_id)

@@ -18,7 +18,7 @@ from subscriptions.bells import Peal, Ringable
 from subscriptions.bus import Bus
 from subscriptions.contacts import Contacts
 from subscriptions.cursor import Cursor
-from subscriptions.log import Head, entries_after, heads
+from subscriptions.log import Head, Seen, entries_after, look
 from subscriptions.messages import Step, step_of
 
 RING = 256  # entries kept for each watched group
@@ -34,6 +34,11 @@ class Channel:
     gone: bool = False
     ring: deque[Step] = field(default_factory=lambda: deque(maxlen=RING))
     bells: dict[Ringable, None] = field(default_factory=dict)  # those who have waited longest are woken first
+
+    @property
+    def end(self) -> Cursor | None:
+        """Where the log ends as far as this process knows."""
+        return Cursor(self.group_id, self.head.epoch, self.head.position) if self.head else None
 
     def after(self, at: Cursor) -> Step | None:
         """The step that follows, if the ring holds it; else the log must be asked."""
@@ -147,7 +152,8 @@ class Hub:
     async def _look_at(self, group_ids: set[int]) -> Exception | None:
         try:
             with self.database.observe("look"):
-                found = await heads(self.database, group_ids) if group_ids else {}
+                known = {group_id: end for group_id in group_ids if (end := self._channels[group_id].end)}
+                found = await look(self.database, group_ids, known) if group_ids else {}
                 for group_id in group_ids:
                     if channel := self._channels.get(group_id):
                         await self._advance(channel, found.get(group_id))
@@ -160,29 +166,30 @@ class Hub:
             return error
         return None
 
-    async def _advance(self, channel: Channel, head: Head | None) -> None:
+    async def _advance(self, channel: Channel, seen: Seen | None) -> None:
         known = channel.head
-        if head is None:
+        if seen is None:
             changed, channel.gone = not channel.gone, True
-        elif known is None or known.epoch != head.epoch:
-            changed, channel.head = True, head
+        elif known is None or known.epoch != seen.head.epoch:
+            changed, channel.head = True, seen.head
             channel.ring.clear()
-        elif head == known or head.position < known.position:
+        elif seen.head == known or seen.head.position < known.position:
             changed = False
         else:
-            await self._extend(channel, known.position, head)
-            changed, channel.head = True, head
+            await self._extend(channel, known.position, seen)
+            changed, channel.head = True, seen.head
         if changed:
             self._peal.ring(channel.bells)
 
-    async def _extend(self, channel: Channel, position: int, head: Head) -> None:
+    async def _extend(self, channel: Channel, position: int, seen: Seen) -> None:
+        head, entries = seen
         steps: list[Step] = []
         while position < head.position and head.position - position <= RING:
-            entries = await entries_after(self.database, channel.group_id, head.epoch, position)
+            entries = entries or await entries_after(self.database, channel.group_id, head.epoch, position)
             if not entries or entries[0].position != position + 1:
                 break
             steps += [step_of(head, entry) for entry in entries if entry.position <= head.position]
-            position = steps[-1].cursor.position
+            position, entries = steps[-1].cursor.position, []
         if position < head.position:
             channel.ring.clear()  # it holds no gaps: who needs what is missing asks the log
         else:

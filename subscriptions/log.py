@@ -1,29 +1,38 @@
 """Reading the log of joins and leaves, the only source of what watchers are told."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 
 from models import ChangeCause, EventKind, RecordType
 from models.audience import Audience, read_audience
-from models.database import Database
+from models.database import Database, Row
 from models.fields import from_microseconds
+from subscriptions.cursor import Cursor
 
 PAGE = 64  # entries read at once: with 500 ids each, at most some 300 kB
+GLANCE = 4  # entries read along with a group's head: mostly there is one, and what is longer is read by pages
 
 HEADS = """
     SELECT id, account_id, record_type, epoch, position, version, member_count, view, owner_id
     FROM groups WHERE id = ANY(:ids)
 """
 OLDEST = "SELECT min(position) AS oldest FROM group_events WHERE group_id = :group_id AND epoch = :epoch"
-ENTRIES = """
-    SELECT position, kind, from_version, to_version, member_count, cause, joined, "left", occurred_at
-    FROM group_events
+ENTRY = 'position, kind, from_version, to_version, member_count, cause, joined, "left", occurred_at'
+ENTRIES = f"""
+    SELECT {ENTRY} FROM group_events
     WHERE group_id = :group_id AND epoch = :epoch AND position > :position
     ORDER BY position LIMIT :page
-"""
+"""  # noqa: S608  # a statement of our own
+# A range of positions rather than an order and a limit, which would have the database look for the order first.
+NEWS = f"""
+    SELECT group_id, {ENTRY} FROM ROWS(:known AS known(known_id bigint, known_epoch text, known_position bigint)) JOIN group_events
+    ON group_id = known_id AND epoch = known_epoch AND position > known_position AND position <= known_position + :glance
+"""  # noqa: S608  # a statement of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +65,35 @@ class Entry:
     occurred_at: datetime
 
 
-async def heads(database: Database, group_ids: Iterable[int]) -> dict[int, Head]:
-    """The heads of those of these groups that exist."""
-    rows = await database.rows(HEADS, ids=sorted(group_ids))
-    return {
-        row["id"]: Head(
-            group_id=row["id"],
-            account_id=row["account_id"],
-            record_type=RecordType(row["record_type"]),
-            epoch=row["epoch"],
-            position=row["position"],
-            version=row["version"],
-            member_count=row["member_count"],
-            audience=read_audience(row["view"]),
-            owner_id=row["owner_id"],
-        )
-        for row in rows
-    }
+class Seen(NamedTuple):
+    """What a look at a group found: where its log ends, and the first entries after where one knew it to end."""
+
+    head: Head
+    news: list[Entry]
+
+
+async def look(database: Database, group_ids: set[int], known: Mapping[int, Cursor]) -> dict[int, Seen]:
+    """Those of these groups that exist, with what is new in the logs of those whose ends are known."""
+    ends = [{"known_id": group_id, "known_epoch": cursor.epoch, "known_position": cursor.position} for group_id, cursor in known.items()]
+    heads, entries = await database.answers(HEADS, NEWS, ids=sorted(group_ids), known=ends, glance=GLANCE)
+    news: defaultdict[int, list[Entry]] = defaultdict(list)
+    for row in sorted(entries, key=lambda row: row["position"]):
+        news[row["group_id"]].append(_entry(row))
+    return {row["id"]: Seen(_head(row), news[row["id"]]) for row in heads}
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        group_id=row["id"],
+        account_id=row["account_id"],
+        record_type=RecordType(row["record_type"]),
+        epoch=row["epoch"],
+        position=row["position"],
+        version=row["version"],
+        member_count=row["member_count"],
+        audience=read_audience(row["view"]),
+        owner_id=row["owner_id"],
+    )
 
 
 async def oldest_position(database: Database, head: Head) -> int:
@@ -84,17 +105,18 @@ async def oldest_position(database: Database, head: Head) -> int:
 async def entries_after(database: Database, group_id: int, epoch: str, position: int) -> list[Entry]:
     """The next entries of a group's log, at most a page of them."""
     rows = await database.rows(ENTRIES, group_id=group_id, epoch=epoch, position=position, page=PAGE)
-    return [
-        Entry(
-            position=row["position"],
-            kind=EventKind(row["kind"]),
-            from_version=row["from_version"],
-            to_version=row["to_version"],
-            member_count=row["member_count"],
-            cause=ChangeCause(row["cause"]),
-            joined=tuple(orjson.loads(row["joined"])),
-            left=tuple(orjson.loads(row["left"])),
-            occurred_at=from_microseconds(row["occurred_at"]),
-        )
-        for row in rows
-    ]
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        position=row["position"],
+        kind=EventKind(row["kind"]),
+        from_version=row["from_version"],
+        to_version=row["to_version"],
+        member_count=row["member_count"],
+        cause=ChangeCause(row["cause"]),
+        joined=tuple(orjson.loads(row["joined"])),
+        left=tuple(orjson.loads(row["left"])),
+        occurred_at=from_microseconds(row["occurred_at"]),
+    )

@@ -24,19 +24,20 @@ WAITING = """
 
 async def overtake(url: str, first: Coroutine[Any, Any, object], second: Coroutine[Any, Any, object]) -> None:
     """Let `second` go as far as it can while `first` has decided and cannot commit; then let both end."""
-    async with asyncio.timeout(DEADLINE), _connected(url) as connection:
+    async with asyncio.timeout(DEADLINE), connected(url) as connection:
         async with connection.transaction():
             await connection.execute(LOCK_LOG)
             deciding = asyncio.create_task(first)
-            await _until_waiting(connection, 1, deciding)
+            await until_waiting(connection, 1, deciding)
             assert not deciding.done(), "the first write had nothing to log"
             following = asyncio.create_task(second)
-            await _until_waiting(connection, 2, following)
+            await until_waiting(connection, 2, following)
         await asyncio.gather(deciding, following)
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Any]:
+async def connected(url: str) -> AsyncIterator[Any]:
+    """A connection outside the pool."""
     connection = await asyncpg.connect(**connection_arguments(url))  # type: ignore[no-untyped-call]  # asyncpg has no types
     try:
         yield connection
@@ -44,6 +45,7 @@ async def _connected(url: str) -> AsyncIterator[Any]:
         await connection.close()
 
 
-async def _until_waiting(connection: Any, count: int, task: "asyncio.Task[object]") -> None:
+async def until_waiting(connection: Any, count: int, task: "asyncio.Task[Any]") -> None:
+    """Return once so many sessions of this database wait for a lock, or the task is done."""
     while not task.done() and await connection.fetchval(WAITING) < count:
         pass

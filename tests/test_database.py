@@ -8,9 +8,11 @@ from tortoise.exceptions import IntegrityError
 
 from models.database import Database, open_database
 from models.errors import DatabaseUnreachable
-from resolvers.membership.fence import share
+from resolvers.membership.fence import SPACE, TAKE, shared
+from tests.holding import connected, until_waiting
 
 DEADLINE = 20.0
+FENCES = "SELECT objid FROM pg_locks WHERE locktype = 'advisory'"
 
 
 async def hold(database: Database, ready: asyncio.Event) -> None:
@@ -49,6 +51,47 @@ async def test_a_cancelled_transaction_is_rolled_back(database: Database) -> Non
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert await database.rows("SELECT id FROM clock") == []
+
+
+@pytest.mark.only("postgresql")
+async def test_a_write_that_is_cancelled_while_it_waits_for_the_fence_leaves_nothing_behind(url: str) -> None:
+    async with asyncio.timeout(DEADLINE), open_database(url, pool_size=1) as database, connected(url) as other:
+        async with other.transaction():
+            await other.execute(TAKE.format(space=SPACE, key=1))
+            task = asyncio.create_task(enter(database))
+            await until_waiting(other, 1, task)
+            task.cancel()
+            assert isinstance(*await asyncio.gather(task, return_exceptions=True), asyncio.CancelledError)
+        async with database.transaction():  # on its only connection
+            assert await database.rows(FENCES) == []
+        await enter(database)
+
+
+async def enter(database: Database) -> None:
+    async with shared(database, 1):
+        assert len(await database.rows(FENCES)) == 1
+
+
+async def insert(database: Database, number: int) -> None:
+    await database.rows("INSERT INTO clock (id, now, settled) VALUES (:id, 0, 0)", id=number)
+
+
+async def insert_and_fail(database: Database) -> None:
+    async with database.transaction():
+        await insert(database, 2)
+        async with database.transaction():
+            await insert(database, 3)
+        await insert(database, 3)
+
+
+async def test_an_inner_transaction_that_fails_takes_only_its_own_work_along(database: Database) -> None:
+    async with database.transaction():
+        await insert(database, 1)
+        with pytest.raises(IntegrityError):
+            await insert_and_fail(database)
+        async with database.transaction():
+            await insert(database, 4)
+    assert await database.rows("SELECT id FROM clock ORDER BY id") == [{"id": 1}, {"id": 4}]
 
 
 @pytest.mark.only("sqlite")
@@ -92,8 +135,7 @@ async def test_how_a_transaction_plans_is_its_own_affair(url: str) -> None:
     shown = "SELECT current_setting('plan_cache_mode') AS mode"
     async with open_database(url, pool_size=1) as database:
         before = await database.row(shown)
-        async with database.transaction():
-            await share(database, 1)
+        async with shared(database, 1):
             assert await database.row(shown) == {"mode": "force_generic_plan"}
             await database.plan_for_values()
             assert await database.row(shown) == {"mode": "force_custom_plan"}

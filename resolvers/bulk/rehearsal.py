@@ -17,7 +17,7 @@ from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import Target
 from resolvers.context import Context
 from resolvers.membership.change import Change
-from resolvers.membership.fence import share
+from resolvers.membership.fence import shared
 from resolvers.membership.settle import settle
 
 MOST_REHEARSED = 100_000  # contacts: the client waits for the answer
@@ -82,8 +82,7 @@ class _Rehearsal:
 
 async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Chunk:
     services, account_id = context.services, context.caller.account_id
-    async with _rolled_back(services.database):
-        await share(services.database, account_id)
+    async with _rolled_back(services.database, account_id):
         change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
         bulk_change = await rehearsal.read(change)
         chunk = await take(context, change, rehearsal.ahead)
@@ -101,9 +100,9 @@ class _RolledBack(Exception):
 
 
 @asynccontextmanager
-async def _rolled_back(database: Database) -> AsyncIterator[None]:
+async def _rolled_back(database: Database, account_id: int) -> AsyncIterator[None]:
     try:
-        async with database.transaction():
+        async with shared(database, account_id):
             yield
             raise _RolledBack
     except _RolledBack:

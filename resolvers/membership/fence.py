@@ -4,13 +4,16 @@ On PostgreSQL it is an advisory lock of the transaction; on SQLite the write loc
 from its beginning, is fence enough.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from models.database import Database
 
 SPACE = 7_267_002
 
 # A write looks rows up by key: to plan that anew each time takes longer than to do it. For criteria, it is the other way round.
-SHARE = "SELECT pg_advisory_xact_lock_shared(:space, :key), set_config('plan_cache_mode', 'force_generic_plan', true)"
-TAKE = "SELECT pg_advisory_xact_lock(:space, :key)"
+SHARE = "SELECT pg_advisory_xact_lock_shared({space}, {key}), set_config('plan_cache_mode', 'force_generic_plan', true)"
+TAKE = "SELECT pg_advisory_xact_lock({space}, {key})"
 KEPT = """
     SELECT DISTINCT CAST(objid AS bigint) AS key FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
     WHERE locktype = 'advisory' AND classid = CAST(:space AS oid) AND objsubid = 2 AND granted AND datname = current_database()
@@ -18,16 +21,18 @@ KEPT = """
 """
 
 
-async def share(database: Database, account_id: int) -> None:
-    """Hold off changes of the account's definitions until the transaction ends."""
-    if database.engine == "postgresql":
-        await database.rows(SHARE, space=SPACE, key=_key(account_id))
+@asynccontextmanager
+async def shared(database: Database, account_id: int) -> AsyncIterator[None]:
+    """A transaction that holds off changes of the account's definitions until it ends."""
+    async with database.transaction(_for(SHARE, account_id)):
+        yield
 
 
-async def take(database: Database, account_id: int) -> None:
-    """Wait for the account's writers to finish, and hold off new ones until the transaction ends."""
-    if database.engine == "postgresql":
-        await database.rows(TAKE, space=SPACE, key=_key(account_id))
+@asynccontextmanager
+async def taken(database: Database, account_id: int) -> AsyncIterator[None]:
+    """A transaction that begins when the account's writers have finished, and holds off new ones until it ends."""
+    async with database.transaction(_for(TAKE, account_id)):
+        yield
 
 
 async def wait_for_writers(database: Database) -> None:
@@ -36,10 +41,10 @@ async def wait_for_writers(database: Database) -> None:
         async with database.transaction():
             return
     for row in await database.rows(KEPT, space=SPACE):
-        async with database.transaction():
-            await database.rows(TAKE, space=SPACE, key=row["key"])
+        async with taken(database, row["key"]):
+            pass
 
 
-def _key(account_id: int) -> int:
+def _for(lock: str, account_id: int) -> str:
     # Advisory keys are 32-bit in this form; accounts that collide merely wait for each other.
-    return account_id % 2**31
+    return lock.format(space=SPACE, key=account_id % 2**31)
