@@ -20,7 +20,8 @@ ADVANCE = """
     UPDATE groups SET position = groups.position + step.entries, version = groups.version + step.flips,
                       member_count = groups.member_count + step.growth
     FROM ROWS(:steps AS step(id bigint, entries bigint, flips bigint, growth bigint)) {locked}
-    WHERE groups.id = step.id RETURNING groups.id AS id, epoch, position, version, member_count
+    WHERE groups.id = step.id
+    RETURNING groups.id AS id, groups.account_id AS account_id, members_id, replaces_id, epoch, position, version, member_count
 """
 LOG = """
     INSERT INTO group_events (account_id, group_id, epoch, position, kind, from_version, to_version, member_count,
@@ -33,15 +34,18 @@ LOG = """
 # Who is a member already when a next membership is made stays one since then.
 JOIN = """
     INSERT INTO group_members (account_id, set_id, record_id, joined_at)
-    SELECT groups.account_id, groups.members_id, member.record_id, coalesce(stays.joined_at, CAST(:at AS bigint))
-    FROM ROWS(:joined AS member(group_id bigint, record_id bigint)) JOIN groups ON groups.id = member.group_id
-    LEFT JOIN groups AS present ON present.id = groups.replaces_id
-    LEFT JOIN group_members AS stays ON stays.set_id = present.members_id AND stays.record_id = member.record_id
+    SELECT own.account_id, own.members_id, member.record_id, coalesce((
+        SELECT stays.joined_at FROM groups AS present JOIN group_members AS stays ON stays.set_id = present.members_id
+        WHERE present.id = own.replaces_id AND stays.record_id = member.record_id
+    ), CAST(:at AS bigint))
+    FROM ROWS(:joined AS member(group_id bigint, record_id bigint)) JOIN {heads} AS own ON own.id = member.group_id
 """
 LEAVE = """
     DELETE FROM group_members WHERE (set_id, record_id) IN
-    (SELECT members_id, record_id FROM ROWS(:left AS member(group_id bigint, record_id bigint)) JOIN groups ON groups.id = group_id)
+    (SELECT members_id, record_id FROM ROWS(:left AS member(group_id bigint, record_id bigint)) JOIN {heads} AS own ON own.id = group_id)
 """
+# What is not carried out along with the log looks the groups up.
+JOIN_LATER, LEAVE_LATER = JOIN.format(heads="groups"), LEAVE.format(heads="groups")
 # Ascending order keeps concurrent writers from waiting for each other in a circle.
 LOCKED = "JOIN (SELECT id FROM groups WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE) AS locked ON locked.id = step.id"
 HEADS = f"WITH head AS ({ADVANCE.format(locked=LOCKED)}), logged AS ({LOG.format(heads='head')})"
@@ -50,8 +54,10 @@ RECORD: Mapping[Engine, tuple[str, ...]] = {
     "postgresql": (f"{HEADS} SELECT id FROM head",),  # noqa: S608  # statements of our own
 }
 APPEND: Mapping[Engine, tuple[str, ...]] = {
-    "sqlite": (*RECORD["sqlite"], JOIN, LEAVE),
-    "postgresql": (f"{HEADS}, came AS ({JOIN}), gone AS ({LEAVE}) SELECT id FROM head",),  # noqa: S608  # statements of our own
+    "sqlite": (*RECORD["sqlite"], JOIN_LATER, LEAVE_LATER),
+    "postgresql": (
+        f"{HEADS}, came AS ({JOIN.format(heads='head')}), gone AS ({LEAVE.format(heads='head')}) SELECT id FROM head",  # noqa: S608  # ours
+    ),
 }
 
 Pairs = list[dict[str, int]]  # of group and record
@@ -132,9 +138,9 @@ async def _record(
 
 async def _carry_out(change: Change, joined: Pairs, left: Pairs) -> None:
     for chunk in _chunks(joined):
-        await change.database.rows(JOIN, joined=chunk, at=to_microseconds(change.at))
+        await change.database.rows(JOIN_LATER, joined=chunk, at=to_microseconds(change.at))
     for chunk in _chunks(left):
-        await change.database.rows(LEAVE, left=chunk)
+        await change.database.rows(LEAVE_LATER, left=chunk)
 
 
 def _batches(joined: list[int], left: list[int]) -> Iterator[tuple[list[int], list[int]]]:
