@@ -7,10 +7,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models import Account, Role, TokenScope, User
+from models import Account, ChangeCause, Role, TokenScope, User
 from models.errors import BadInput, ProblemCode, refuse
+from models.ids import to_global_id
 from models.text import fold
+from resolvers import accounts, users
+from resolvers.clock import system_context
 from resolvers.context import Caller, Context, Services
+from resolvers.membership.change import Change
 from resolvers.rules import Problems, email, required_text, time_zone
 from resolvers.scope import Scope
 from resolvers.tokens import create_access_token
@@ -42,7 +46,17 @@ async def create_account(services: Services, new: NewAccount) -> Context:
         if await accounts_named(name):
             raise refuse(ProblemCode.TAKEN, f"There is an account named {name} already. Choose another name.", "NAME")
         account = await Account.create(name=name.strip(), timezone=timezone, **now)
-        return as_user(services, await User.create(account_id=account.id, **person, **now))
+        owner = await User.create(account_id=account.id, **person, **now)
+        await _record(services, account, owner)
+    return as_user(services, owner)
+
+
+async def _record(services: Services, account: Account, owner: User) -> None:
+    """Begin the account's audit log; nobody in the account did what is in it so far."""
+    context = system_context(services, account.id)
+    change = Change(services.database, account.id, None, ChangeCause.RECORD_CREATED, services.wall_clock())
+    await accounts.record_created(context, change, account)
+    await users.record_created(context, change, owner)
 
 
 def as_user(services: Services, user: User) -> Context:
@@ -94,10 +108,11 @@ async def user_with_email(email: str, account: str | None) -> User:
 
 
 async def create_token(context: Context, name: str, *, expires: str | None = None, scopes: Sequence[TokenScope] | None = None) -> str:
-    """Hand out a token for the context's user and return its secret, which cannot be read again."""
+    """Hand out a token for the context's user, in nobody's name, and return its secret, which cannot be read again."""
     account = await context.scope.account.get()
     expires_at = expires and expiry(expires, ZoneInfo(account.timezone), context.services.wall_clock())
-    _, secret = await create_access_token(context, name=name, expires_at=expires_at or None, scopes=scopes)
+    operator, user_id = system_context(context.services, account.id), to_global_id("User", context.caller.user_id)
+    _, secret = await create_access_token(operator, name=name, user_id=user_id, expires_at=expires_at or None, scopes=scopes)
     return secret
 
 

@@ -211,8 +211,8 @@ def verify(
 def doctor() -> None:
     """Look over the deployment and say what is wrong with it.
 
-    Settings, database, schema, clock, bus and port are looked at, and what is not as it should be is told with its
-    remedy. The exit code is 1 if anything failed. Nothing is changed.
+    Settings, database, schema, clock, bus, identity provider and port are looked at, and what is not as it should be is
+    told with its remedy. The exit code is 1 if anything failed. Nothing is changed.
     """
     raise typer.Exit(0 if check_up() else FAILED)
 

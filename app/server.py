@@ -45,6 +45,7 @@ class Server:
         )
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
+        routed.router.redirect_slashes = False  # it would lead to http:// behind a proxy that speaks TLS, and tokens with it
         self.application: ASGIApp = ObservedRequests(routed, telemetry.metrics, telemetry.tracing, access_log=settings.access_log)
 
     @property
@@ -101,7 +102,9 @@ class Server:
 
 def _document_limits(settings: Settings) -> DocumentLimits:
     return DocumentLimits(
+        characters=settings.query_max_characters,
         tokens=settings.query_max_tokens,
+        values=settings.query_max_values,
         depth=settings.query_max_depth,
         aliases=settings.query_max_aliases,
         cost=settings.query_max_cost,
@@ -118,6 +121,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         ping_seconds=settings.websocket_ping_seconds,
         send_seconds=settings.send_deadline_seconds,
         connections=settings.max_sockets,
+        connections_of_one=settings.max_sockets_per_user,
         operations=settings.max_operations_per_socket,
         running=settings.max_running_operations,
         origins=settings.allowed_origins,

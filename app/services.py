@@ -26,7 +26,8 @@ def wall_clock() -> datetime:
 @asynccontextmanager
 async def open_services(settings: Settings, clock: WallClock = wall_clock, *, observe: Observe = unobserved) -> AsyncIterator[Services]:
     """The services of this process on a database with the current schema; raises `Unavailable` with what to do about it."""
-    async with open_database(settings.database_url, pool_size=settings.pool_size, observe=observe) as database:
+    url, size = settings.database_url, settings.pool_size
+    async with open_database(url, pool_size=size, synchronous=settings.sqlite_synchronous, observe=observe) as database:
         await require_current_schema(database)
         await start(database, clock())
         hub = Hub(database, await _bus(settings, database))

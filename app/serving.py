@@ -1,11 +1,13 @@
 """Serving with uvicorn, in one process or several: the port, the signals, and streams that end when the server stops."""
 
 import errno
+import gc
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 
 import uvicorn
@@ -89,7 +91,7 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         interface="asgi3",
         lifespan="on",
         loop="uvloop",
-        http=HttpLine,
+        http=partial(HttpLine, patience=settings.send_deadline_seconds),  # type: ignore[arg-type]  # it is only called
         ws=Line,
         ws_max_size=settings.websocket_max_message_bytes,
         ws_ping_interval=None,  # app.graphql pings, and notices who does not answer
@@ -146,6 +148,7 @@ def application() -> ASGIApp:
     settings = load_settings()
     configure_logging(settings)
     server = Server(settings)
+    gc.freeze()  # what is there now stays: to look through it for garbage would hold up everybody for a tenth of a second
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

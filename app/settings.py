@@ -140,8 +140,11 @@ class Settings(BaseSettings):
     )
     websocket_init_timeout_seconds: float = Field(default=5, ge=0.01, le=60, description="time a new WebSocket has to authenticate")
     websocket_ping_seconds: float = Field(default=20, ge=0.01, le=600, description="time between pings on a WebSocket")
-    send_deadline_seconds: float = Field(default=30, ge=0.01, le=600, description="time a client has to take a message before it is closed")
+    send_deadline_seconds: float = Field(
+        default=30, ge=0.01, le=600, description="time a client has to take a message, or to send a request, before it is closed"
+    )
     max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets and event streams open at once in one process")
+    max_sockets_per_user: int = Field(default=9_000, ge=1, le=1_000_000, description="of these, those of one user")
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
     max_running_operations: int = Field(
         default=200, ge=1, le=100_000, description="queries and mutations running at once in one process; more are answered 503"
@@ -151,6 +154,9 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
     ready_clock_lag_seconds: float = Field(default=60, ge=1, le=86_400, description="lag of the logical clock that servers are ready with")
 
+    sqlite_synchronous: Annotated[Literal["normal", "full"], BeforeValidator(_lower)] = Field(
+        default="normal", description="full: SQLite waits for the disk at each commit; normal: a power failure may undo the last ones"
+    )
     pool_size: int = Field(default=10, ge=2, le=500, description="PostgreSQL connections of one process")
     clock_interval_seconds: float = Field(default=0.5, ge=0.01, le=60, description="time between two steps of the logical clock")
     build_online_above: int = Field(
@@ -167,7 +173,9 @@ class Settings(BaseSettings):
     criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="size of one value in a condition")
     page_size_default: int = Field(default=50, ge=1, le=1_000, description="nodes on a page when neither first nor last is given")
     page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")
-    query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="length of a GraphQL document")
+    query_max_characters: int = Field(default=65_536, ge=1_000, le=10_000_000, description="length of a GraphQL document")
+    query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="words and signs of a GraphQL document")
+    query_max_values: int = Field(default=40_000, ge=1_000, le=10_000_000, description="values in the variables of a GraphQL operation")
     query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
     query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
     query_max_cost: int = Field(default=250_000, ge=1_000, le=100_000_000, description="points that a GraphQL operation may cost")

@@ -21,6 +21,7 @@ from app.commands.exports import ExportOrder, export_file
 from app.commands.imports import Order, import_file
 from app.importing.plan import Wishes
 from bench.import_world import account_with_groups, write_people
+from bench.raw_writes import PRAGMAS
 from bench.servers import new_database, temporary_server
 from bench.table import table
 from models.database import sqlite_path
@@ -28,7 +29,6 @@ from resolvers.imports import CHUNK
 
 # The tables that an import fills, with what tells the contact; entries of the log, which are few, are taken as they are counted.
 WRITTEN = {"contacts": "id", "search_terms": "contact_id", "taggings": "contact_id", "group_members": "record_id", "group_events": "id"}
-PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
 
 STORED = "SELECT * FROM {name} WHERE {contact} > ? AND {contact} <= ? ORDER BY id"
 FLOOR, FIRST, AGAIN, AS_CSV, AS_JSONL, FROM_JSONL = (

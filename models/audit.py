@@ -14,6 +14,7 @@ from models.people import Account, User
 class AuditAction(StrEnum):
     """What was done."""
 
+    ACCOUNT_CREATED = "ACCOUNT_CREATED"
     ACCOUNT_UPDATED = "ACCOUNT_UPDATED"
     USER_CREATED = "USER_CREATED"
     USER_UPDATED = "USER_UPDATED"

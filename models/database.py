@@ -32,7 +32,9 @@ SQLITE_BUSY_MILLISECONDS = 10_000
 SQLITE_CACHE_KIBIBYTES = 16_384  # the default of two megabytes is less than the pages of a few hundred scattered contacts
 SQLITE_CHECKPOINT_PAGES = 8_192  # 32 megabytes: by default every chunk of a bulk action would wait for the disk
 SQLITE_JOURNAL_BYTES = 2**26  # the ORM's 16 kB would have the file cut and grown again by every larger write
-PLAN_FOR_VALUES = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
+SQLITE_SYNCHRONOUS = "normal"  # the disk is not waited for at each commit: a power failure may undo the last ones, each as a whole
+PLAN_FOR_VALUES = "set_config('plan_cache_mode', 'force_custom_plan', true)"
+KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
@@ -96,8 +98,15 @@ class Database:
 
     async def plan_for_values(self) -> None:
         """Have what follows in this transaction planned for its values, as criteria need it; writes begin with plans that are kept."""
+        await self._plan(PLAN_FOR_VALUES)
+
+    async def keep_plans(self) -> None:
+        """Have what follows in this transaction planned once for all values, as writes are from their beginning."""
+        await self._plan(KEEP_PLANS)
+
+    async def _plan(self, how: str) -> None:
         if self.engine == "postgresql":
-            await self.rows(PLAN_FOR_VALUES)
+            await self.rows(f"SELECT {how}")
 
     def pool(self) -> Pool:
         """How the pool stands; SQLite has one connection, which all take turns with."""
@@ -113,13 +122,13 @@ class Database:
         return row
 
 
-def _sqlite_credentials(url: str) -> dict[str, Any]:
+def _sqlite_credentials(url: str, synchronous: str) -> dict[str, Any]:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; Muster needs 3.35 or newer.")
     return {
         "file_path": str(sqlite_path(url)),
         "journal_mode": "WAL",
-        "synchronous": "NORMAL",
+        "synchronous": synchronous,
         "busy_timeout": SQLITE_BUSY_MILLISECONDS,
         "foreign_keys": "ON",
         "cache_size": -SQLITE_CACHE_KIBIBYTES,
@@ -161,10 +170,10 @@ def sqlite_path(url: str) -> Path:
     return Path(unquote(url.removeprefix("sqlite:///")))
 
 
-def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
+def configuration(url: str, pool_size: int = 10, synchronous: str = SQLITE_SYNCHRONOUS) -> dict[str, Any]:
     """What Tortoise needs to know for this URL."""
     if url.startswith("sqlite:///"):
-        connection = {"engine": "models.sqlite_client", "credentials": _sqlite_credentials(url)}
+        connection = {"engine": "models.sqlite_client", "credentials": _sqlite_credentials(url, synchronous)}
     elif url.startswith("postgresql://"):
         connection = {"engine": "models.asyncpg_client", "credentials": _postgresql_credentials(url, pool_size)}
     else:
@@ -174,12 +183,14 @@ def configuration(url: str, pool_size: int = 10) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 10, observe: Observe = unobserved) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, pool_size: int = 10, synchronous: str = SQLITE_SYNCHRONOUS, observe: Observe = unobserved
+) -> AsyncIterator[Database]:
     """Connect, and close everything at the end; raises `DatabaseUnreachable` with what to check."""
     context = TortoiseContext()
     path = sqlite_path(url) if url.startswith("sqlite:") else None
     async with context:
-        await context.init(config=configuration(url, pool_size), _enable_global_fallback=True)
+        await context.init(config=configuration(url, pool_size, synchronous), _enable_global_fallback=True)
         database = Database("sqlite" if path else "postgresql", path, context, observe=observe)
         try:
             if path:

@@ -12,6 +12,8 @@ _SURROGATE = re.compile(f"[{chr(FIRST_SURROGATE)}-{chr(LAST_SURROGATE)}]")
 
 def fold(text: str) -> str:
     """Text as comparisons see it: trimmed of Unicode white space, NFC-normalised, then case-folded (Unicode 3.13, toCasefold)."""
+    if text.isascii():  # most of it is, and then there is nothing to compose, and folding is lowering
+        return text.strip().lower()
     return unicodedata.normalize("NFC", text.strip()).casefold()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from models import Account, AuditAction, ChangeCause
 from models.ids import to_global_id
 from resolvers.access import require_admin
-from resolvers.audit_log import Audited, record
+from resolvers.audit_log import Audited, Values, record
 from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.rules import Problems, required_text, time_zone
@@ -39,17 +39,21 @@ async def update_account(context: Context, changes: Mapping[str, Any]) -> Accoun
         if assigned.get("timezone") not in (None, before.timezone):
             change.redefine(*await context.services.definitions.zoned(change.database, change.account_id))
         after = await account(context)
-        await record(context, change, _updated(before, after))
+        await record(context, change, _audited(AuditAction.ACCOUNT_UPDATED, before, after))
         return after
 
     return await write(context, ChangeCause.GROUP_EDITED, work, redefines="timezone" in assigned)
 
 
-def _updated(before: Account, after: Account) -> Audited:
-    return Audited(
-        action=AuditAction.ACCOUNT_UPDATED,
-        subject=to_global_id("Account", after.id),
-        name=after.name,
-        before={name: getattr(before, name) for name in CHECKS},
-        after={name: getattr(after, name) for name in CHECKS},
-    )
+async def record_created(context: Context, change: Change, account: Account) -> None:
+    """Write down that an account was made."""
+    await record(context, change, _audited(AuditAction.ACCOUNT_CREATED, None, account))
+
+
+def _audited(action: AuditAction, before: Account | None, after: Account) -> Audited:
+    past = None if before is None else _values(before)
+    return Audited(action=action, subject=to_global_id("Account", after.id), name=after.name, before=past, after=_values(after))
+
+
+def _values(account: Account) -> Values:
+    return {name: getattr(account, name) for name in CHECKS}

@@ -20,6 +20,8 @@ class Allowance:
 
     take: Callable[[int], Awaitable[None]]
     look: Callable[[], Awaitable[Standing]]
+    require: Callable[[], None]
+    """Raises `RateLimited` if nothing is known to remain, and takes nothing."""
     cost: int = 0
     """What the operation cost; 0 until it is paid."""
 

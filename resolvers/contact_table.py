@@ -1,13 +1,15 @@
 """Statements that read and write contacts and what belongs to them, each for any number of contacts at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import orjson
 
 from models.database import Rows
 from models.fields import to_microseconds
+from models.insertion import insert_rows
 from models.records import CONTACT_TEXTS
 from models.statement import Engine
 from resolvers.custom_values import VALUE_COLUMNS, Cells
@@ -36,10 +38,6 @@ IDS_BY_EMAIL = """
     AND email_folded IN (SELECT email FROM ROWS(:emails AS wanted(email text)))
 """
 READ = f"SELECT id, {COLUMNS} FROM contacts WHERE account_id = :account AND id = ANY(:ids)"  # noqa: S608  # columns of ours
-INSERT = """
-    INSERT INTO contacts (account_id, {names}) SELECT account_id, {names}
-    FROM ROWS(:contacts AS given(ordinal int, account_id bigint, {columns})) ORDER BY ordinal RETURNING id
-"""
 UPDATE = "UPDATE contacts SET {settings} FROM ROWS(:contacts AS given(id bigint, {columns})) WHERE contacts.id = given.id"
 DELETE = "DELETE FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
 
@@ -74,8 +72,9 @@ DELETE_VALUES = """
 INSERT_TAGGINGS = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
     SELECT CAST(:account AS bigint), CAST(contact.key AS bigint), CAST(entry.value AS bigint), CAST(:at AS bigint), CAST(:actor AS bigint)
-    FROM {spread} WHERE true ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
+    FROM {spread} WHERE true
 """
+INSERT_MISSING_TAGGINGS = f"{INSERT_TAGGINGS} ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id"
 
 
 async def ids_by_email(change: Change, emails: Iterable[str]) -> list[int]:
@@ -97,15 +96,11 @@ async def insert_contacts(change: Change, contacts: Sequence[Mapping[str, Stored
     """Add contacts with these stored values and return their ids in the same order."""
     if not contacts:
         return []
-    # Columns that nobody fills are left out: on SQLite, reading their nulls costs as much as storing the others.
+    # Columns that nobody fills are left out: their nulls cost as much as the values of the others.
     names = [name for name in TYPES if any(contact[name] is not None for contact in contacts)]
-    given = [
-        {name: contact[name] for name in names} | {"ordinal": ordinal, "account_id": change.account_id}
-        for ordinal, contact in enumerate(contacts)
-    ]
-    statement = INSERT.format(names=", ".join(names), columns=_typed(names))
-    # Ids are given out in the order in which rows are inserted; the order in which they are returned is not promised.
-    return sorted(row["id"] for row in await change.database.rows(statement, contacts=given))
+    columns = {"account_id": "bigint"} | {name: TYPES[name] for name in names}
+    values_of = itemgetter(*names)  # the times are always among them: of a single name it would make no tuple
+    return await insert_rows(change.database, "contacts", columns, [(change.account_id, *values_of(contact)) for contact in contacts])
 
 
 def _typed(names: Iterable[str]) -> str:
@@ -126,19 +121,17 @@ async def delete_contacts(change: Change, contact_ids: Sequence[int]) -> None:
     await change.database.rows(DELETE, account=change.account_id, ids=contact_ids)
 
 
-async def replace_terms(change: Change, gone: Iterable[tuple[int, str]], added: Iterable[tuple[int, str]]) -> None:
+async def replace_terms(change: Change, gone: Mapping[int, Collection[str]], added: Mapping[int, Collection[str]]) -> None:
     """Remove search terms of contacts and add others."""
-    removed = [{"contact_id": contact_id, "term": term} for contact_id, term in gone]
+    removed = [{"contact_id": contact_id, "term": term} for contact_id, terms in gone.items() for term in terms]
     if removed:
         await change.database.rows(DELETE_TERMS, terms=removed)
     await _spread(change, INSERT_TERMS, added)
 
 
-async def _spread(change: Change, statement: str, pairs: Iterable[tuple[int, int | str]], **values: Any) -> Rows:
+async def _spread(change: Change, statement: str, entries: Mapping[int, Collection[int] | Collection[str]], **values: Any) -> Rows:
     """Run a statement with entries of contacts, if there are any."""
-    lists: defaultdict[int, list[int | str]] = defaultdict(list)
-    for contact_id, entry in pairs:
-        lists[contact_id].append(entry)
+    lists = {contact_id: list(entries[contact_id]) for contact_id in sorted(entries) if entries[contact_id]}
     if not lists:
         return []
     given = orjson.dumps(lists, option=orjson.OPT_NON_STR_KEYS).decode()
@@ -168,7 +161,17 @@ async def replace_values(change: Change, values: Mapping[Pair, Sequence[Cells]],
         await change.database.rows(INSERT_VALUES, given=given)
 
 
-async def insert_taggings(change: Change, pairs: Iterable[Pair]) -> list[Pair]:
+async def insert_taggings(change: Change, tag_ids: Mapping[int, Collection[int]]) -> list[Pair]:
     """Tag contacts, and return the pairs of contact and tag that are new."""
-    rows = await _spread(change, INSERT_TAGGINGS, sorted(pairs), at=to_microseconds(change.at), actor=change.actor_id)
+    rows = await _tag(change, INSERT_MISSING_TAGGINGS, tag_ids)
     return [(row["contact_id"], row["tag_id"]) for row in rows]
+
+
+async def insert_first_taggings(change: Change, tag_ids: Mapping[int, Collection[int]]) -> None:
+    """Tag contacts that carry no tag yet."""
+    await _tag(change, INSERT_TAGGINGS, tag_ids)
+
+
+async def _tag(change: Change, statement: str, tag_ids: Mapping[int, Collection[int]]) -> Rows:
+    entries = {contact_id: sorted(ids) for contact_id, ids in tag_ids.items()}
+    return await _spread(change, statement, entries, at=to_microseconds(change.at), actor=change.actor_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from models import CustomField
@@ -13,14 +13,17 @@ from models.ids import number_of
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
 from resolvers.context import Context
-from resolvers.custom_values import Cells, stored_values
+from resolvers.custom_values import Cells as CustomCells
+from resolvers.custom_values import stored_values
 from resolvers.membership.change import Change
 from resolvers.rules import Check, Problems, camel, day, decimal, email, instant, integer, text
-from resolvers.tag_refs import MOST_TAGS, TagRef, check_count, create_tags, find_tags, missing_names
+from resolvers.tag_refs import MOST_TAGS, KnownTags, TagRef, check_count, create_tags, find_tags, missing_names
 
 LONGEST_LINE = 500  # of an address or a web site
+MOST_REMEMBERED = 2_048  # texts of each field whose cells are kept, for in files of many contacts most of them come again
 
 Stored = str | int | None
+Cells = Mapping[str, Stored]
 
 TEXT_CHECKS: dict[str, Check] = {
     **dict.fromkeys(CONTACT_TEXTS, text),
@@ -35,20 +38,26 @@ VALUE_CHECKS: dict[str, tuple[Check, Callable[[Any], int]]] = {
     "last_activity_at": (instant, to_microseconds),
 }
 
+HARDLY_REPEATED = frozenset({"email", "phone", "address", "website"})
 
-def _text_cells(name: str, check: Check, value: Any) -> dict[str, Stored]:
+
+def _text_cells(name: str, check: Check, value: Any) -> Cells:
     given = check(value)
     return {name: given, f"{name}_folded": fold_or_none(given)}
 
 
-def _value_cells(name: str, check: Check, store: Callable[[Any], int], value: Any) -> dict[str, Stored]:
+def _value_cells(name: str, check: Check, store: Callable[[Any], int], value: Any) -> Cells:
     found = check(value)
     return {name: None if found is None else store(found)}
 
 
-_CELLS: dict[str, Callable[[Any], dict[str, Stored]]] = {
+_READ: Mapping[str, Callable[[Any], Cells]] = {
     **{name: partial(_text_cells, name, check) for name, check in TEXT_CHECKS.items()},
     **{name: partial(_value_cells, name, check, store) for name, (check, store) in VALUE_CHECKS.items()},
+}
+# The same for texts and for nothing: one that comes again is not checked again, unless it was refused.
+_READ_TEXT: Mapping[str, Callable[[str | None], Cells]] = {
+    name: read if name in HARDLY_REPEATED else lru_cache(maxsize=MOST_REMEMBERED)(read) for name, read in _READ.items()
 }
 
 
@@ -81,15 +90,21 @@ class Row(NamedTuple):
 class Checked:
     """What a row sets of the fields that need nothing looked up, and what is wrong with them."""
 
-    cells: Mapping[str, Stored]
+    cells: Cells
     problems: Sequence[Problem]
 
-
-def check_row(row: Row) -> Row:
-    """The row with its fields checked, which need not wait for the transaction that will write it."""
-    draft = Draft(row)
-    _set_values(draft)
-    return row._replace(checked=Checked(draft.cells, draft.problems))
+    @classmethod
+    def of(cls, fields: Mapping[str, Any], *path: str) -> "Checked":
+        """What these fields of the row under the path set, which can be found out before the transaction that will write it."""
+        cells: dict[str, Stored] = {}
+        problems: list[Problem] = []
+        for name, value in fields.items():
+            if read := (_READ_TEXT if value is None or isinstance(value, str) else _READ).get(name):
+                try:
+                    cells.update(read(value))
+                except Refused as refused:
+                    problems.extend(problem.under(*path, "fields", camel(name)) for problem in refused.problems)
+        return cls(cells, problems)
 
 
 @dataclass(slots=True)
@@ -98,7 +113,7 @@ class Draft:
 
     row: Row
     cells: dict[str, Stored] = field(default_factory=dict)
-    custom: dict[int, list[Cells]] = field(default_factory=dict)
+    custom: dict[int, list[CustomCells]] = field(default_factory=dict)
     tag_ids: set[int] = field(default_factory=set)
     problems: Problems = field(default_factory=Problems)
 
@@ -138,12 +153,8 @@ async def _look_up(context: Context, rows: Sequence[Row]) -> References:
 
 
 def _draft(row: Row, references: References) -> Draft:
-    draft = Draft(row)
-    if row.checked:
-        draft.cells.update(row.checked.cells)
-        draft.problems.extend(row.checked.problems)
-    else:
-        _set_values(draft)
+    checked = row.checked or Checked.of(row.fields, *row.path)
+    draft = Draft(row, dict(checked.cells), problems=Problems(checked.problems))
     if "custom_fields" in row.fields:
         _set_custom(draft, row.fields["custom_fields"], references.custom_fields)
     if "owner_id" in row.fields:
@@ -152,15 +163,6 @@ def _draft(row: Row, references: References) -> Draft:
     if row.aim is Aim.UPSERT and row.contact_id is None and draft.is_blank and not draft.problems:
         draft.problems.note(ProblemCode.BLANK, "The row says nothing about a contact. Fill in a field, or leave the row out.", *row.path)
     return draft
-
-
-def _set_values(draft: Draft) -> None:
-    for name, value in draft.row.fields.items():
-        if check := _CELLS.get(name):
-            try:
-                draft.cells.update(check(value))
-            except Refused as refused:
-                draft.problems.extend(problem.under(*draft.row.path, "fields", camel(name)) for problem in refused.problems)
 
 
 def _set_owner(draft: Draft, value: str | None, known: frozenset[int]) -> None:
@@ -186,16 +188,28 @@ def _set_custom(draft: Draft, values: Any, known: Mapping[str, CustomField]) -> 
 
 
 async def _find_tags(change: Change, drafts: Sequence[Draft]) -> None:
-    tagged = [draft for draft in drafts if draft.row.tags]
+    tagged = [draft for draft in drafts if draft.row.tags and not draft.problems]
     known = await find_tags(change, _refs(tagged))
-    missing: dict[str, str] = {}
+    lacking: list[Draft] = []
     for draft in tagged:
-        if draft.row.create_missing_tags and not draft.problems:
+        if (found := known.all_of(draft.row.tags)) is None:
+            lacking.append(draft)
+        else:
+            draft.tag_ids = found
+    if lacking:
+        await _make_up(change, lacking, known)
+
+
+async def _make_up(change: Change, drafts: Sequence[Draft], known: KnownTags) -> None:
+    """Create tags that these drafts name and that do not exist, or note them as problems."""
+    missing: dict[str, str] = {}
+    for draft in drafts:
+        if draft.row.create_missing_tags:
             missing |= missing_names(draft.row.tags, known, draft.problems, *draft.row.path, "tags")
     if missing:
         await create_tags(change, missing)
-        known = await find_tags(change, _refs(tagged))
-    for draft in tagged:
+        known = await find_tags(change, _refs(drafts))
+    for draft in drafts:
         if not draft.problems:
             draft.tag_ids = known.ids_of(draft.row.tags, draft.problems, *draft.row.path, "tags")
 

@@ -83,8 +83,17 @@ def digits_of(phone: str | None, international: str | None) -> set[str]:
     found: set[str] = set()
     if phone is not None:
         runs = _DIGITS.findall(phone)
-        found.update("".join(runs[start:]) for start in range(min(len(runs), MOST_RUNS)))
+        digits = "".join(runs)
+        for run in runs[:MOST_RUNS]:
+            found.add(digits)
+            digits = digits[len(run) :]
     if international is not None:
         digits = international.removeprefix("+")
-        found |= {digits, *(digits[length:] for length in CODE_LENGTHS if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE)}
+        found |= {digits, *(digits[length:] for length in _code_lengths(digits[: max(CODE_LENGTHS)]))}
     return found
+
+
+@lru_cache(maxsize=1000)
+def _code_lengths(beginning: str) -> tuple[int, ...]:
+    """How long the country's calling code can be with which these digits begin."""
+    return tuple(length for length in CODE_LENGTHS if int(beginning[:length]) in COUNTRY_CODE_TO_REGION_CODE)

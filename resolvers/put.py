@@ -11,6 +11,7 @@ from resolvers.contact_table import (
     TYPES,
     ids_by_email,
     insert_contacts,
+    insert_first_taggings,
     insert_taggings,
     read_locked,
     read_values,
@@ -50,11 +51,11 @@ class Target:
 
     def take(self, draft: Draft) -> None:
         """Let a draft have its way; where two are about the same contact, the later one wins."""
-        moved = any(name in draft.cells and draft.cells[name] != self.after[name] for name in ("phone", "country"))
+        before = self.after["phone"], self.after["country"]
         self.after |= draft.cells
         self.custom |= draft.custom
         self.tag_ids |= draft.tag_ids
-        if moved:
+        if (self.after["phone"], self.after["country"]) != before:
             self.after["phone_e164"] = e164(self.text("phone"), self.text("country"))
 
     def text(self, column: str) -> str | None:
@@ -119,7 +120,7 @@ class _Roll:
     """The contacts that are known while rows are matched to them, those that earlier rows will create included."""
 
     def __init__(self, at: int, known: Mapping[int, Mapping[str, Any]]) -> None:
-        self._at = at
+        self._blank: Mapping[str, Stored] = dict.fromkeys(TYPES) | {"created_at": at, "updated_at": at}
         self._by_id = {contact_id: Target(contact_id, row, dict(row)) for contact_id, row in known.items()}
         self._by_email = {target.after["email_folded"]: target for target in self._by_id.values()}
 
@@ -163,7 +164,7 @@ class _Roll:
             return self._by_id[draft.row.contact_id]
         if draft.row.aim is Aim.UPSERT and (known := self._by_id.get(draft.row.contact_id or 0) or holder):
             return known
-        return Target(0, None, dict.fromkeys(TYPES) | {"created_at": self._at, "updated_at": self._at})
+        return Target(0, None, dict(self._blank))
 
 
 async def _insert(change: Change, targets: Sequence[Target]) -> None:
@@ -191,22 +192,21 @@ def _compared(values: Iterable[Cells]) -> Values:
     return tuple(next((value for column in COMPARED if (value := cells[column]) is not None), False) for cells in values)
 
 
-async def _put_taggings(change: Change, targets: Iterable[Target]) -> None:
-    by_id = {target.id: target for target in targets}
-    pairs = ((target.id, tag_id) for target in by_id.values() for tag_id in target.tag_ids)
-    for contact_id, tag_id in await insert_taggings(change, pairs):
-        by_id[contact_id].changed[Mention("tag", tag_id)] = ()
+async def _put_taggings(change: Change, targets: Sequence[Target]) -> None:
+    known = {target.id: target for target in targets if target.before is not None}
+    await insert_first_taggings(change, {target.id: target.tag_ids for target in targets if target.before is None})
+    for contact_id, tag_id in await insert_taggings(change, {target.id: target.tag_ids for target in known.values()}):
+        known[contact_id].changed[Mention("tag", tag_id)] = ()
 
 
 async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
-    gone: list[tuple[int, str]] = []
-    added: list[tuple[int, str]] = []
+    gone: dict[int, set[str]] = {}
+    added: dict[int, set[str]] = {}
     for target in targets:
         if target.before is None or target.changed_columns() & set(SEARCHED):
-            before = terms_of(target.before) if target.before else frozenset()
+            before = terms_of(target.before) if target.before else set()
             after = terms_of(target.after)
-            gone += [(target.id, term) for term in before - after]
-            added += [(target.id, term) for term in after - before]
+            gone[target.id], added[target.id] = before - after, after - before
     await replace_terms(change, gone, added)
 
 

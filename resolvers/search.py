@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from tortoise.expressions import Q, Subquery
@@ -15,23 +17,34 @@ from resolvers.phones import digits_of
 from resolvers.scope import Scope
 
 MOST_WORDS = 10
+MOST_REMEMBERED = 4_096  # names that are kept apart, for most of them come again
 NAMES = ("first_name_folded", "last_name_folded", "company_folded")
 SEARCHED = (*NAMES, "email_folded", "phone", "phone_e164")
 
-_PUNCTUATION = re.compile(r"[\W_]+")
+_PART = re.compile(r"[^\W_]+")  # of a word: what is between punctuation
 _TELEPHONE = re.compile(r"[\d+()./-]+", re.ASCII)
 _NO_DIGIT = re.compile(r"\D+", re.ASCII)
 
 
-def terms_of(contact: Mapping[str, Any]) -> frozenset[str]:
-    """The terms by which a contact with these stored values is found."""
+def terms_of(contact: Mapping[str, Any]) -> set[str]:
+    """The terms by which a contact with these stored values is found; none with which another one begins, for that is found as well."""
     terms = digits_of(contact["phone"], contact["phone_e164"])
-    for word in " ".join(contact[name] or "" for name in NAMES).split():
-        terms |= {word, *_PUNCTUATION.split(word)}
+    for name in NAMES:
+        if named := contact[name]:
+            terms |= _words_in(named)
     if contact["email_folded"]:
         local, _, domain = contact["email_folded"].rpartition("@")
-        terms |= {contact["email_folded"], local, *_PUNCTUATION.split(local), domain, *domain.split(".")}
-    return frozenset(terms - {""})
+        terms.update((contact["email_folded"], domain), _PART.findall(local), domain.split("."))
+    terms.discard("")
+    # In order, a term comes right before the first of those that begin with it.
+    ordered = sorted(terms)
+    return terms.difference(term for term, following in pairwise(ordered) if following.startswith(term))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _words_in(name: str) -> frozenset[str]:
+    """The words of a name, and the parts of those with punctuation in them."""
+    return frozenset(part for word in name.split() for part in (word, *_PART.findall(word)))
 
 
 def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:

@@ -37,10 +37,15 @@ class KnownTags:
 
     def id_of(self, ref: TagRef) -> int | None:
         """The tag that is meant, if it exists."""
-        if name := _folded(ref):
-            return self.ids_by_name.get(name)
+        if (name := ref.get("name")) is not None:
+            return self.ids_by_name.get(fold(name))
         number = number_of(ref.get("id") or "", "Tag")
         return number if number in self.ids else None
+
+    def all_of(self, refs: Iterable[TagRef]) -> set[int] | None:
+        """The tags that are meant, if all of them exist."""
+        found = {self.id_of(ref) for ref in refs}
+        return None if None in found else {tag_id for tag_id in found if tag_id is not None}
 
     def ids_of(self, refs: Sequence[TagRef], problems: Problems, *path: str) -> set[int]:
         """The tags that are meant; those that do not exist are noted as problems."""
@@ -49,11 +54,6 @@ class KnownTags:
             if tag_id is None:
                 problems.note(ProblemCode.NOT_FOUND, f"There is no tag {_written(ref)}. Create it first.", *path, str(index), *ref)
         return {tag_id for tag_id in found if tag_id is not None}
-
-
-def _folded(ref: TagRef) -> str | None:
-    name = ref.get("name")
-    return fold(name) if name is not None and storable(name) else None
 
 
 def _written(ref: TagRef) -> str:
@@ -68,9 +68,9 @@ async def find_tags(change: Change, refs: Iterable[TagRef]) -> KnownTags:
 
 def named(refs: Collection[TagRef]) -> dict[str, list[int] | list[str]]:
     """What `FIND` needs to know of these tags."""
-    numbers = {number_of(ref["id"], "Tag") for ref in refs if ref.get("id") is not None}
-    names = {name for ref in refs if (name := _folded(ref))}
-    return {"tag_ids": sorted(number for number in numbers if number is not None), "tag_names": sorted(names)}
+    ids, names = ({said for ref in refs if (said := ref.get(by)) is not None} for by in ("id", "name"))
+    numbers = {number for said in ids if (number := number_of(said, "Tag")) is not None}
+    return {"tag_ids": sorted(numbers), "tag_names": sorted({fold(name) for name in names if storable(name)} - {""})}
 
 
 def known_tags(rows: Collection[Row]) -> KnownTags:

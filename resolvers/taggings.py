@@ -21,10 +21,11 @@ MOST_CONTACTS = 1000  # of one call: they are locked until it ends
 PATH = ("input", "tags")
 Statements = tuple[str, str]  # one that moves `updated_at` where a tagging is about to change, one that changes taggings
 
+# SQLite would rather go through all tags of the account than look for the few that are named, but for `+ 0`.
 ADD = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
     SELECT contacts.account_id, contacts.id, tags.id, CAST(:at AS bigint), CAST(:actor AS bigint) FROM contacts CROSS JOIN tags
-    WHERE contacts.account_id = :account AND contacts.id = ANY(:contacts) AND tags.account_id = :account AND tags.id = ANY(:tags)
+    WHERE contacts.account_id = :account AND contacts.id = ANY(:contacts) AND tags.account_id + 0 = :account AND tags.id = ANY(:tags)
     ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
 """
 REMOVE = """

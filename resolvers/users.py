@@ -55,10 +55,15 @@ async def create_user(context: Context, *, name: str, email: str, role: Role, su
         created = await User.create(
             **given, role=role, account_id=change.account_id, email_folded=fold(email), created_at=change.at, updated_at=change.at
         )
-        await record(context, change, _audited(AuditAction.USER_CREATED, created, after=_values(created)))
+        await record_created(context, change, created)
         return created
 
     return await write(context, ChangeCause.RECORD_CHANGED, work)
+
+
+async def record_created(context: Context, change: Change, user: User) -> None:
+    """Write down that a user was added."""
+    await record(context, change, _audited(AuditAction.USER_CREATED, user, after=_values(user)))
 
 
 def _required_email(value: str) -> str | None:

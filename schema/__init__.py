@@ -8,6 +8,7 @@ from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
 from schema.limits import DocumentLimits
 from schema.mutation import Mutation
+from schema.naming import Naming
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.subscription import Subscription
@@ -21,7 +22,7 @@ def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
         mutation=Mutation,
         subscription=Subscription,
         types=[Account],  # reached through interfaces only
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=Naming()),
         extensions=[DocumentCheck(limits or DocumentLimits(), tells_cost=True)],
     )
     describe(schema._schema)

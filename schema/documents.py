@@ -1,7 +1,7 @@
 """The check that every document passes before it runs: bounded, valid, clear about what to run, and paid for."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, TypeVar
 
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
@@ -17,6 +17,8 @@ from schema.weight import weight_rule
 
 SEVERAL_OPERATIONS = "The document has several operations: name the one to run in `operationName`."
 ABORTED = "Validation aborted."  # graphql-core's last word on what nests too deeply or compares too much
+TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
+TOO_MANY = "The variables hold more than {most} values: spread them over several requests."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
 MOST_REMEMBERED = 128  # documents; with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
@@ -66,6 +68,17 @@ class DocumentCheck:
         return known
 
 
+def holds_more(value: object, most: int) -> bool:
+    """Whether a JSON value consists of more than so many values; found out in a fraction of the time that it takes to understand them."""
+    unread, found = [value], 0
+    while unread and found <= most:
+        part = unread.pop()
+        below: Collection[object] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        unread.extend(below)
+        found += len(below)
+    return found > most
+
+
 def _keep(kept: OrderedDict[K, V], key: K, value: V, *, length: int) -> None:
     if length <= LONGEST_REMEMBERED:
         kept[key] = value
@@ -80,11 +93,25 @@ class _CheckOperation(SchemaExtension):
         super().__init__()
         self._check = check
 
-    def on_parse(self) -> Iterator[None]:
+    async def on_parse(self) -> AsyncIterator[None]:
         operation = self.execution_context
         operation.parse_options["max_tokens"] = self._check.limits.tokens
         operation.graphql_document = self._check.recall(operation.query or "")
+        if operation.graphql_document is None:
+            self._require_readable()
+        if holds_more(operation.variables, most := self._check.limits.values):
+            raise BadInput(TOO_MANY.format(most=most))
         yield
+        if operation.graphql_document is None:
+            await self._spend(self._length())
+
+    def _require_readable(self) -> None:
+        """Do not begin to read what is too long, or what its sender can no longer pay for."""
+        found, most = len(self.execution_context.query or ""), self._check.limits.characters
+        if found > most:
+            raise BadInput(TOO_LONG.format(found=found, most=most))
+        if allowance := self._allowance:
+            allowance.require()
 
     async def on_validate(self) -> AsyncIterator[None]:
         operation = self.execution_context
@@ -96,15 +123,24 @@ class _CheckOperation(SchemaExtension):
 
     async def _paid(self, document: DocumentNode, errors: list[GraphQLError]) -> list[GraphQLError]:
         """The errors, to which a lack of points is added; reading what is then refused was work too, and is paid by its length."""
-        operation = self.execution_context
-        allowance: Allowance | None = operation.context.allowance
         try:
-            cost = len(operation.query or "") // CHARACTERS if errors else self._cost(document)
-            if allowance:
-                await allowance.spend(max(1, cost))
+            await self._spend(self._length() if errors else self._cost(document))
         except MusterError as error:
             return [GraphQLError(error.message, original_error=error)]
         return errors
+
+    async def _spend(self, cost: int) -> None:
+        if allowance := self._allowance:
+            await allowance.spend(max(1, cost))
+
+    @property
+    def _allowance(self) -> Allowance | None:
+        allowance: Allowance | None = self.execution_context.context.allowance
+        return allowance
+
+    def _length(self) -> int:
+        """What a document costs that is refused."""
+        return len(self.execution_context.query or "") // CHARACTERS
 
     def _cost(self, document: DocumentNode) -> int:
         operation = self.execution_context

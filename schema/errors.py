@@ -13,6 +13,8 @@ from models.database import UNREACHABLE
 from models.errors import BadInput, MusterError, Refused, Unavailable
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
+MOST_PROBLEMS = 1_000  # of an input that the caller can mend: one for each row of a file
+LONGEST_MESSAGE = 1_000  # characters; messages repeat values that clients sent, which may be as long as a request
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
@@ -69,7 +71,7 @@ def publish(error: GraphQLError) -> GraphQLError:
 def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQLError:
     """The same error with a code, and without GraphQL's suggestions or any trace of its cause."""
     return GraphQLError(
-        SUGGESTION.sub("", error.message) if message is None else message,
+        _shortened(SUGGESTION.sub("", error.message) if message is None else message),
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
@@ -78,9 +80,15 @@ def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQL
     )
 
 
+def _shortened(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
+
+
 def _with_problems(error: GraphQLError, refused: Refused) -> GraphQLError:
     """The error of a query, which has no `userErrors`, with what the caller can mend."""
-    problems = [{"code": problem.code.value, "message": problem.message, "path": [*problem.path]} for problem in refused.problems]
+    problems = [
+        {"code": problem.code.value, "message": problem.message, "path": [*problem.path]} for problem in refused.problems[:MOST_PROBLEMS]
+    ]
     error.extensions = {**(error.extensions or {}), "problems": problems}
     return error
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 class DocumentLimits:
     """Bounds on one document: on its text, and on its operations with all fragments expanded."""
 
+    characters: int = 65_536
+    """Of the text, comments and all; to read so many takes a tenth of a second, in which nobody else is served."""
     tokens: int = 5_000
+    values: int = 40_000
+    """In its variables, lists and objects too. A full import has no more; to understand so many takes a second or two."""
     depth: int = 15
     aliases: int = 50
     fields: int = 500

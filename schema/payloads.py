@@ -17,6 +17,7 @@ from resolvers.segment_fields import of_custom
 from resolvers.taggings import TagResult
 from schema.builder import SegmentField
 from schema.bulk import BulkAction, BulkPreview
+from schema.errors import MOST_PROBLEMS
 from schema.fields import Info
 from schema.types import AccessToken, Account, Appointment, Contact, Group, Tag, User
 
@@ -49,7 +50,7 @@ class UserErrors(FieldExtension):
             return await next_(source, info, **kwargs)
         except Refused as refused:
             payload: Any = info.return_type
-            return payload(user_errors=refused.problems)
+            return payload(user_errors=refused.problems[:MOST_PROBLEMS])
 
 
 @strawberry.type

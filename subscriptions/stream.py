@@ -44,7 +44,7 @@ class Stream:
             await self.hub.look(self._channel)
             head = self._channel.head
             if self._channel.gone or head is None or not self.viewer.may_view(head):
-                raise NotFound("No such group.")
+                raise NotFound("There is no such group.")
             if first := await self._begin(head):
                 yield first
             self._quiet.set()

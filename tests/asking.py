@@ -10,7 +10,9 @@ from schema import build_schema
 from schema.errors import MusterSchema
 from schema.limits import DocumentLimits
 
-ROOMY = DocumentLimits(tokens=1_000_000, depth=1_000, aliases=1_000, fields=1_000_000, comparisons=1_000_000_000)
+ROOMY = DocumentLimits(
+    characters=100_000_000, tokens=1_000_000, values=100_000_000, depth=1_000, aliases=1_000, fields=1_000_000, comparisons=1_000_000_000
+)
 
 
 @cache

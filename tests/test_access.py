@@ -1,6 +1,6 @@
 """Signing in, what roles allow, and finding things by id."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models import AccessToken, Role
 from models.database import Database
-from models.errors import BadInput, Forbidden, ProblemCode, Refused, Unauthenticated
+from models.errors import BadInput, Forbidden, Unauthenticated
 from models.ids import to_global_id
 from resolvers.access import ROLES, outranks, require_admin, require_editor
 from resolvers.context import Caller, Context, Services
@@ -17,40 +17,7 @@ from resolvers.nodes import node, nodes
 from resolvers.sign_in import authenticate, lapsed
 from resolvers.tokens import create_access_token, revoke_access_token
 from resolvers.users import update_user
-from tests.support import DrivenClock, new_account, new_user, running_services
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
-
-
-async def with_role(owner: Context, role: Role) -> Context:
-    return await new_user(owner.services, owner.caller.account_id, role)
-
-
-def user_id(context: Context) -> str:
-    return to_global_id("User", context.caller.user_id)
-
-
-def token_id(token: AccessToken) -> str:
-    return to_global_id("AccessToken", token.id)
-
-
-def problems(raised: pytest.ExceptionInfo[Refused]) -> list[tuple[ProblemCode, tuple[str, ...]]]:
-    return [(problem.code, problem.path) for problem in raised.value.problems]
-
+from tests.support import DrivenClock, new_account, token_id, user_id, with_role
 
 # ---------------------------------------------------------------- signing in
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from models import ChangeCause, RecordType
 from models.database import Database
 from models.fields import to_microseconds
+from resolvers.bulk.editing import FieldChange
+from resolvers.bulk.outcome import BulkChange, Document
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.criteria.parse import parse
@@ -30,7 +32,7 @@ from resolvers.membership.sift import Sieve, sift
 from tests import criteria_world as world
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services
-from tests.test_membership_law import CRITERIA, FIELDS, TAGS, World
+from tests.test_membership_law import COUNTRIES, CRITERIA, FIELDS, HOURS, TAGS, World
 
 PEOPLE = 30
 cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=10, max_size=20)
@@ -41,6 +43,14 @@ thorough = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+CELLS = st.fixed_dictionaries(
+    {},
+    optional={
+        "country": st.sampled_from(COUNTRIES),
+        "company": st.sampled_from(["a_b", None]),
+        "last_activity_at": st.none() | HOURS.map(lambda hours: to_microseconds(DrivenClock()() + timedelta(hours=hours))),
+    },
+).filter(bool)
 Judge = Callable[[Change, AccountDefinitions], Awaitable[object]]
 Members = set[tuple[int, int]]
 
@@ -121,15 +131,15 @@ async def one_by_one(change: Change, definitions: AccountDefinitions) -> None:
     await settle(change, definitions)
 
 
-async def members_after(account: World, tags: TagChange, judge: Judge) -> Members:
-    """The members of all groups after every other contact's tags have been changed, which is then taken back."""
+async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -> Members:
+    """The members of all groups after every other contact has been changed, which is then taken back."""
     services, account_id = account.context.services, account.context.caller.account_id
     found: Members = set()
     contacts = [contact.id for contact in await account.context.scope.contacts.order_by("id")][::2]
     async with tried(services.database):
         change = Change(services.database, account_id, None, ChangeCause.BULK_ACTION, account.clock())
         await change.lock_contacts(contacts)
-        await tags.carry_out(change, contacts)
+        await bulk_change.carry_out(change, contacts)
         await judge(change, await services.definitions.current(services.database, account_id))
         found = {(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)}
     return found
@@ -141,9 +151,10 @@ async def members_after(account: World, tags: TagChange, judge: Judge) -> Member
     criteria=st.lists(CRITERIA, min_size=1, max_size=6),
     nested=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["memberOfAny", "memberOfNone"])), max_size=3),
     sides=st.tuples(*[st.integers(0, 2)] * len(TAGS)).filter(any),
+    cells=CELLS,
 )
 async def test_judging_together_and_one_by_one_lead_to_the_same_members(
-    *, database: Database, people: list[Any], criteria: list[Any], nested: list[Any], sides: tuple[int, ...]
+    *, database: Database, people: list[Any], criteria: list[Any], nested: list[Any], sides: tuple[int, ...], cells: Document
 ) -> None:
     async with running_services(database, DrivenClock()) as services:
         account = World(await new_account(services), DrivenClock())
@@ -158,5 +169,6 @@ async def test_judging_together_and_one_by_one_lead_to_the_same_members(
             await account.run("nest_group", number, operator)
         ids = [tag.id for tag in await account.context.scope.tags.order_by("id")]
         add, remove = (tuple(tag for tag, side in zip(ids, sides, strict=True) if side == wanted) for wanted in (1, 2))
-        change = TagChange(add, remove)
-        assert await members_after(account, change, together) == await members_after(account, change, one_by_one)
+        changes: list[BulkChange] = [TagChange(add, remove), FieldChange(cells, {})]
+        for change in changes:
+            assert await members_after(account, change, together) == await members_after(account, change, one_by_one)

@@ -1,6 +1,5 @@
 """Appointments: meetings with a contact, found by criteria, and gone with their contact."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from tortoise.models import Model
 
 from models import Appointment, AppointmentStatus, Contact, Role
-from models.database import Database
 from models.errors import Forbidden, NotFound, Refused
 from models.ids import to_global_id
 from resolvers.appointments import (
@@ -22,20 +20,9 @@ from resolvers.appointments import (
 from resolvers.contacts import create_contact
 from resolvers.context import Context
 from resolvers.paging import PageArguments
-from tests.support import NOON, DrivenClock, new_account, new_user, running_services
+from tests.support import NOON, DrivenClock, new_account, new_user
 
 CALL = {"title": "Call Äpfel", "starts_at": NOON}
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def context(database: Database, clock: DrivenClock) -> AsyncIterator[Context]:
-    async with running_services(database, clock) as services:
-        yield await new_account(services)
 
 
 @pytest.fixture

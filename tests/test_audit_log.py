@@ -1,7 +1,7 @@
 """The audit log: there is an entry if and only if something was changed, and nobody learns from it what they may not know."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,22 +35,6 @@ query ($where: AuditFilter, $first: Int, $after: String) {
   }
 }
 """
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
 
 
 async def log(context: Context, **where: Any) -> list[AuditEntry]:

@@ -53,11 +53,6 @@ TAGGED: dict[str, Any] = {"where": {"tags": {"containsAny": [{"name": "VIP"}]}}}
 
 
 @pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
 async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
     async with running_services(database, clock) as running:
         yield replace(running, bulk_chunk=2)

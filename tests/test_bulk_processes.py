@@ -6,7 +6,7 @@ from typing import Any
 
 from gql import GraphQLRequest
 
-from tests.processes import DEADLINE, Server, muster, new_token, serving
+from tests.processes import DEADLINE, Server, new_token, serving, verify
 
 CONTACTS = 1_500
 IMPORT = "mutation ($rows: [UpsertContactInput!]!) { importContacts(input: {rows: $rows}) { created userErrors { message } } }"
@@ -65,4 +65,4 @@ async def test_a_server_that_is_killed_at_work_leaves_no_bulk_action_undone_and_
         assert await outcome(server, token, undo) == done
         counts = await server.ask(token, COUNTS, group=group)
         assert counts == {"tag": {"contactCount": 0}, "group": {"memberCount": 0, "version": 2 * CONTACTS}}
-    await muster(url, "verify")
+    await verify(url)

@@ -240,6 +240,7 @@ def test_a_bus_that_is_named_otherwise_is_refused(bad: str) -> None:
         Settings(bus_url=bad)
 
 
+@pytest.mark.only("sqlite")  # it never comes as far as the database
 async def test_the_name_of_a_bus_is_never_repeated(url: str) -> None:
     ran = await run(url, "serve", bus_url="redis://:secret@host:x")
     assert ran.code == 1

@@ -100,16 +100,17 @@ async def test_a_burst_of_changes_is_told_as_joins_and_leaves_in_turn(database: 
         context = await account_with_tags(services)
         clients = await new_group(context, CLIENTS)
         contact = await create_contact(context, fields={})
+        await tag(context, contact)
         changes = watch(context, contact)
-        told: list[ContactGroupChange] = []
+        told = [await anext(changes)]
 
         async def listen() -> None:
             told.extend([change async for change in changes])
 
         listening = asyncio.create_task(listen())
         for _ in range(5):
-            await tag(context, contact)
             await untag(context, contact)
+            await tag(context, contact)
         await delete_contact(context, id_of(contact))
         await listening
         assert [facts(change) for change in told] == [(clients, n % 2 == 0) for n in range(len(told))]

@@ -1,6 +1,6 @@
 """What operations cost: as many points as their answers may hold values, found out in one pass and before anything runs."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from typing import Any
@@ -21,14 +21,12 @@ from graphql import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.database import Database
 from resolvers.allowance import Allowance
 from resolvers.context import Context
 from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, Pricing, Tariff
 from schema.documents import CHARACTERS
 from schema.limits import DocumentLimits
 from tests.asking import answer, ask, schema
-from tests.support import DrivenClock, new_account, running_services
 
 LIMITS = DocumentLimits(page=2, largest_page=7)
 
@@ -220,12 +218,6 @@ def test_each_selection_is_visited_once_however_often_its_fragment_is_spread(lev
 # ---------------------------------------------------------------- the real schema
 
 
-@pytest.fixture
-async def owner(database: Database) -> AsyncIterator[Context]:
-    async with running_services(database, DrivenClock()) as services:
-        yield await new_account(services)
-
-
 PAGE = """
 query ($first: Int) {
   contacts(first: $first) {
@@ -287,6 +279,9 @@ class Purse:
     async def look(self) -> Any:
         raise AssertionError("nobody asked")
 
+    def require(self) -> None:
+        """There is always enough."""
+
 
 @pytest.mark.parametrize(
     ("query", "paid"),
@@ -294,6 +289,7 @@ class Purse:
         ("{ viewer { role } }", 2),
         ("{ __typename }", 1),
         ("{ nothing }" + " " * 989, 1_000 // CHARACTERS),
+        ("{ nothing" + " " * 991, 1_000 // CHARACTERS),
         ("{ contacts(first: 250) { nodes { groups(first: 250) { nodes { members { nodes { id } } } } } } }", None),
     ],
 )
@@ -301,7 +297,7 @@ async def test_an_operation_is_paid_once_before_it_runs_and_a_refused_document_b
     owner: Context, query: str, paid: int | None
 ) -> None:
     purse = Purse()
-    owner.allowance = Allowance(purse.take, purse.look)
+    owner.allowance = Allowance(purse.take, purse.look, purse.require)
     await answer(owner, query)
     assert purse.paid == ([] if paid is None else [paid])
 

@@ -1,33 +1,20 @@
 """Custom fields: their rules, the values of each type, and what becomes of groups that use a deleted one."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from models import Contact, CustomField, FieldType, Role
-from models.database import Database
 from models.errors import Forbidden, Refused
 from models.ids import to_global_id
 from resolvers.contacts import create_contact, custom_fields_of, update_contact
 from resolvers.context import Context
 from resolvers.fields import create_custom_field, custom_fields, delete_custom_field, update_custom_field
 from resolvers.groups import create_group
-from tests.support import NOON, DrivenClock, new_account, new_user, running_services
+from tests.support import NOON, DrivenClock, new_account, new_user
 
 CHOICES = ["Gold", "Straße"]
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def context(database: Database, clock: DrivenClock) -> AsyncIterator[Context]:
-    async with running_services(database, clock) as services:
-        yield await new_account(services)
 
 
 def _problems(refused: Refused) -> list[tuple[str, str]]:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 from tortoise.exceptions import IntegrityError
 
+from app.services import open_services
+from app.settings import Settings
 from models.database import Database, open_database
 from models.errors import DatabaseUnreachable
 from resolvers.membership.fence import SPACE, TAKE, shared
 from tests.holding import connected, until_waiting
 
 DEADLINE = 20.0
-FENCES = "SELECT objid FROM pg_locks WHERE locktype = 'advisory'"
+FENCES = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
 async def hold(database: Database, ready: asyncio.Event) -> None:
@@ -140,3 +142,11 @@ async def test_how_a_transaction_plans_is_its_own_affair(url: str) -> None:
             await database.plan_for_values()
             assert await database.row(shown) == {"mode": "force_custom_plan"}
         assert await database.row(shown) == before
+
+
+@pytest.mark.only("sqlite")
+@pytest.mark.parametrize(("chosen", "level"), [("normal", 1), ("full", 2)])
+async def test_sqlite_waits_for_the_disk_at_each_commit_if_it_is_told_to(url: str, chosen: str, level: int) -> None:
+    settings = Settings.model_validate({"database_url": url, "sqlite_synchronous": chosen})
+    async with open_services(settings) as services, services.database.transaction():
+        assert await services.database.row("PRAGMA synchronous") == {"synchronous": level}

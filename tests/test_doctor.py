@@ -11,7 +11,8 @@ from app.doctor.checkup import examine
 from app.doctor.finding import Level
 from app.settings import Settings
 from models.database import open_database
-from tests.processes import DEADLINE, free_port, serving
+from tests.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for
+from tests.processes import DEADLINE, Server, free_port
 from tests.programs import run
 
 FAILED = 1
@@ -30,19 +31,19 @@ async def spoil(url: str, statement: str) -> None:
 
 async def test_a_new_deployment_is_well_but_for_the_server_that_does_not_run_yet(url: str) -> None:
     findings = await found(url)
-    levels = {what: level for what, (level, _) in findings.items() if what not in ("rights", "room", "connections")}
+    levels = {what: level for what, (level, _) in findings.items() if what not in ("rights", "room", "connections", "durability")}
     assert levels.pop("clock") is Level.WARN
     assert set(levels.values()) == {Level.OK}
     assert "muster serve" in findings["clock"][1]
 
 
-async def test_a_running_server_is_seen_by_its_lead_and_at_its_port(url: str) -> None:
-    async with serving(url) as server, asyncio.timeout(DEADLINE):
-        findings = await found(url, port=server.port)
+async def test_a_running_server_is_seen_by_its_lead_and_at_its_port(standing: Server) -> None:
+    async with asyncio.timeout(DEADLINE):
+        findings = await found(standing.database_url, port=standing.port)
         while findings["clock"][0] is Level.WARN:  # it takes the lead when it has begun to answer
-            findings = await found(url, port=server.port)
+            findings = await found(standing.database_url, port=standing.port)
     assert findings["clock"][1].startswith("A server leads")
-    assert findings["port"] == (Level.OK, f"Port {server.port} of 127.0.0.1 is answered by a server that is ready.")
+    assert findings["port"] == (Level.OK, f"Port {standing.port} of 127.0.0.1 is answered by a server that is ready.")
     assert findings["bulk actions"][0] is Level.OK
 
 
@@ -65,6 +66,35 @@ async def test_a_bus_that_carries_nothing_is_found(url: str) -> None:
     assert level is Level.FAIL
     assert "MUSTER_BUS_URL" in said
     assert "secret" not in said
+
+
+async def keys_of(url: str, keys_url: str) -> tuple[Level, str]:
+    return (await found(url, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_keys_url=keys_url))["identity provider"]
+
+
+async def test_the_keys_of_an_identity_provider_are_looked_at(url: str) -> None:
+    assert "identity provider" not in await found(url)
+    async with identity_provider(key_for("ES256")) as provider:
+        assert await keys_of(url, provider.url) == (Level.OK, "127.0.0.1 publishes keys that verify signatures.")
+        provider.keys = []
+        level, said = await keys_of(url, provider.url)
+        assert (level, "none that verifies signatures" in said) == (Level.FAIL, True)
+        provider.status = "404 Not Found"
+        level, said = await keys_of(url, provider.url)
+        assert (level, "has the status 404" in said, "MUSTER_JWT_KEYS_URL" in said) == (Level.FAIL, True, True)
+
+
+@pytest.mark.parametrize(("document", "reason"), [("{}", "it is not a JWK Set"), ("<html>", "its answer is not JSON")])
+async def test_what_is_no_key_set_is_told(url: str, document: str, reason: str) -> None:
+    async with identity_provider() as provider:
+        provider.document = document
+        level, said = await keys_of(url, provider.url)
+    assert (level, reason in said) == (Level.FAIL, True)
+
+
+async def test_an_identity_provider_that_is_not_there_is_told(url: str) -> None:
+    level, said = await keys_of(url, f"http://127.0.0.1:{free_port()}/keys")
+    assert (level, "urlopen" in said, "Connection refused" in said) == (Level.FAIL, False, True)
 
 
 @pytest.mark.only("postgresql")
@@ -100,6 +130,7 @@ async def test_a_file_that_everybody_may_read_is_doubtful_and_a_missing_one_is_w
     assert not (tmp_path / "missing.db").exists()
 
 
+@pytest.mark.only("sqlite")  # what is found is tested above, on both engines
 async def test_the_exit_code_says_whether_anything_failed(url: str) -> None:
     assert (await run(url, "doctor", port=str(free_port()))).code == 0
     ran = await run("postgresql://nobody@127.0.0.1:1/nothing", "doctor", port=str(free_port()))

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionResult
 from structlog.testing import capture_logs
 
 from schema.documents import MOST_REMEMBERED, DocumentCheck
+from schema.errors import LONGEST_MESSAGE
 from schema.limits import DocumentLimits
 from schema.weight import Scales, Weight
 from tests.serving import DEADLINE, Context, Probe, small_schema
@@ -77,6 +78,7 @@ async def test_fragments_that_double_at_every_level_are_refused_at_once(levels: 
         ("{ a: hello b: hello c: hello }", DocumentLimits(aliases=2), "has 3 aliases, and at most 2"),
         ("{ item { name } hello }", DocumentLimits(fields=2), "selects 3 fields, and at most 2"),
         ("{ hello }", DocumentLimits(tokens=2), "more than 2 tokens"),
+        ("{ hello } # comment", DocumentLimits(characters=18), "has 19 characters, and at most 18"),
     ],
 )
 async def test_each_limit_is_told_with_what_was_found(query: str, limits: DocumentLimits, said: str) -> None:
@@ -87,6 +89,15 @@ async def test_each_limit_is_told_with_what_was_found(query: str, limits: Docume
 @pytest.mark.parametrize("options", [{}, {"specified_by_url": True, "input_value_deprecation": True, "schema_description": True}])
 async def test_introspection_is_within_the_limits(options: dict[str, bool]) -> None:
     assert await told(get_introspection_query(**options)) == []
+
+
+@pytest.mark.parametrize("value", [[0] * 10, [[[[0] * 3] * 2]], {"a": {"b": [1, 2, {"c": [None] * 6}]}}])
+async def test_variables_may_hold_only_so_many_values(value: object) -> None:
+    query, variables = "query ($v: JSON!) { echo(value: $v) }", {"v": value}
+    assert await told(query, DocumentLimits(values=15), variables) == []
+    for _ in range(2):
+        ((code, message),) = await told(query, DocumentLimits(values=10), variables)
+        assert (code, "more than 10 values" in message) == ("BAD_USER_INPUT", True)
 
 
 async def test_introspection_may_not_nest_lists_for_ever() -> None:
@@ -199,6 +210,11 @@ async def test_no_name_is_suggested_for_a_variable() -> None:
 async def test_an_answer_names_at_most_twenty_errors(query: str, variables: dict[str, object]) -> None:
     errors = await told(query, variables=variables)
     assert len(errors) == 20
+
+
+async def test_a_long_value_is_not_repeated_in_full() -> None:
+    ((code, message),) = await told("query ($tree: Tree!) { grow(tree: $tree) }", variables={"tree": {"x" * 10**5: None}})
+    assert (code, len(message), message[-1]) == ("BAD_USER_INPUT", LONGEST_MESSAGE + 1, "…")
 
 
 async def test_an_argument_that_its_variable_leaves_null_is_bad_input() -> None:

@@ -22,6 +22,7 @@ from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits
 from tests.leaks import traces_in
 from tests.processes import DEADLINE, free_port, new_token, serving
+from tests.web import web_client
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "errors.md").read_text(encoding="utf-8")
@@ -80,7 +81,17 @@ def test_the_documented_limits_are_those_of_the_settings() -> None:
     assert {name.lower() for name in named} <= set(Settings.model_fields)
     fields = Settings.model_fields
     assert {fields["query_max_cost"].default, DocumentLimits().cost} == {250_000}
-    for name in ("query_max_tokens", "query_max_cost", "rate_limit_points", "rate_limit_requests", "rate_limit_failures", "max_sockets"):
+    for name in (
+        "query_max_characters",
+        "query_max_tokens",
+        "query_max_values",
+        "query_max_cost",
+        "rate_limit_points",
+        "rate_limit_requests",
+        "rate_limit_failures",
+        "max_sockets",
+        "max_sockets_per_user",
+    ):
         assert re.search(rf"\| {fields[name].default:,}( points)? \| `MUSTER_{name.upper()}`", page), name
 
 
@@ -157,7 +168,7 @@ async def test_while_the_database_is_away_requests_are_answered_503_and_then_as_
     credentials = f"{there['user']}:{there['password'] or ''}"
     async with (
         serving(f"postgresql://{credentials}@127.0.0.1:{wire.port}/{there['database']}") as server,
-        httpx.AsyncClient(timeout=DEADLINE, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client,
+        web_client(headers={"Authorization": f"Bearer {token}"}) as client,
     ):
 
         async def ask() -> httpx.Response:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from app.graphql.accept import EVENTS, JSON
 from app.graphql.limits import TransportLimits
 from tests.serving import ADA, BOB, DEADLINE, Service, code_of, post, serve
+from tests.web import web_client
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ async def events(response: httpx.Response) -> AsyncIterator[tuple[str, object]]:
 async def stream(service: Service, query: str) -> list[tuple[str, object]]:
     headers = {"Authorization": ADA, "Accept": EVENTS}
     async with (
-        httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client,
+        web_client() as client,
         client.stream("POST", service.url, json={"query": query}, headers=headers) as response,
     ):
         assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -81,11 +82,20 @@ async def test_a_stream_beyond_the_limit_of_connections_is_told_to_try_again() -
         assert (await post(service, {"query": "{ hello }"})).status_code == 200
 
 
+async def test_a_stream_beyond_what_one_user_may_have_is_refused_and_leaves_nothing_behind() -> None:
+    async with serve(TransportLimits(connections=2, connections_of_one=1)) as service, service.socket() as peer:
+        await peer.sign_in()
+        for _ in range(3):
+            response = await post(service, {"query": "subscription { wait }"}, accept=EVENTS)
+            assert (response.status_code, code_of(response)) == (503, "UNAVAILABLE")
+            assert "one user" in response.text
+
+
 @pytest.mark.parametrize("end", ["token", "shutdown", "client"])
 async def test_a_stream_ends_with_its_token_its_server_or_its_client(service: Service, end: str) -> None:
     headers = {"Authorization": ADA, "Accept": EVENTS}
     async with (
-        httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client,
+        web_client() as client,
         client.stream("POST", service.url, json={"query": "subscription { wait }"}, headers=headers) as response,
     ):
         told = events(response)
@@ -108,7 +118,7 @@ async def test_a_quiet_stream_shows_signs_of_life() -> None:
     headers = {"Authorization": ADA, "Accept": EVENTS}
     async with (
         serve(TransportLimits(ping_seconds=0.01)) as service,
-        httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client,
+        web_client() as client,
         client.stream("POST", service.url, json={"query": "subscription { wait }"}, headers=headers) as response,
         asyncio.timeout(DEADLINE),
     ):

@@ -15,7 +15,7 @@ from models.errors import BadInput, NotFound
 from models.ids import to_global_id
 from resolvers.appointments import create_appointment
 from resolvers.contacts import create_contact
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.criteria.explain import ExplanationNode
 from resolvers.explaining import explain
 from resolvers.fields import create_custom_field
@@ -25,18 +25,6 @@ from tests import criteria_world as world
 from tests.asking import ask
 from tests.criteria_account import account, group_id, new_group, set_moment
 from tests.support import NOON, DrivenClock, new_account, new_user, running_services
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
-
 
 # ---------------------------------------------------------------- laws
 

@@ -20,6 +20,8 @@ from app.exchange import entries_of, joined, shielded, unshielded
 from app.exporting.formats import Format
 from app.importing.plan import Wishes
 from app.importing.run import Summary
+from app.services import open_services
+from app.settings import Settings
 from models import FieldType, Role, User
 from models.database import Database
 from models.errors import BadInput
@@ -32,7 +34,6 @@ from resolvers.exports import PART, contacts_matching, exported
 from resolvers.fields import create_custom_field
 from resolvers.groups import create_group
 from resolvers.imports import import_contacts
-from tests.processes import new_token
 from tests.programs import run
 from tests.support import DrivenClock, new_account, running_services
 
@@ -411,10 +412,9 @@ async def test_an_account_of_any_size_is_exported_in_the_same_memory(database: D
 
 @pytest.mark.only("sqlite")  # what it reads is tested above, on both engines
 async def test_the_program_writes_to_a_file_and_to_standard_output(url: str, tmp_path: Path) -> None:
-    await new_token(url, "Acme")
-    source, path = tmp_path / "people.csv", tmp_path / "out.jsonl"
-    source.write_text("email,first name\nann@example.com,Ann\n")
-    await run(url, "import", source)
+    async with open_services(Settings(database_url=url)) as services:
+        await create_contact(await new_account(services), fields={"email": "ann@example.com", "first_name": "Ann"})
+    path = tmp_path / "out.jsonl"
     ran = await run(url, "export", path)
     assert (ran.code, ran.output, ran.errors) == (0, "Exported 1 contact.\n", "")
     assert orjson.loads(path.read_bytes())["firstName"] == "Ann"

@@ -1,10 +1,8 @@
 """Python's gql against a real server: it reads the schema, checks operations against it, and runs them over HTTP and a WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from gql import Client, gql
 from gql.client import AsyncClientSession
@@ -12,7 +10,8 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
-from tests.processes import DEADLINE, Server, new_token, serving
+from tests.processes import DEADLINE, Server
+from tests.web import web_client
 
 CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { tag { id } } }"
 CREATE_CONTACT = "mutation ($tags: [TagRef!]) { createContact(input: {fields: {}, tags: $tags}) { contact { id } } }"
@@ -24,18 +23,12 @@ CLIENTS = {"contacts": {"tags": {"containsAny": [CLIENT]}}}
 
 
 @pytest.fixture
-async def server(url: str) -> AsyncIterator[Server]:
-    async with serving(url, heartbeat_seconds="0.1") as running:
-        yield running
-
-
-@pytest.fixture
-async def token(url: str) -> str:
-    return await new_token(url, "Acme")
+async def token(standing: Server) -> str:
+    return await standing.new_token()
 
 
 def over_http(server: Server, token: str) -> Client:
-    transport = HTTPXAsyncTransport(url=server.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    transport = HTTPXAsyncTransport(url=server.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, verify=False)
     return Client(transport=transport, fetch_schema_from_transport=True)
 
 
@@ -53,8 +46,8 @@ async def run(session: AsyncClientSession, query: str, **variables: Any) -> dict
 
 
 @pytest.mark.parametrize("connect", [over_http, over_socket])
-async def test_gql_reads_the_schema_writes_and_pages(server: Server, token: str, connect: Any) -> None:
-    async with connect(server, token) as session:
+async def test_gql_reads_the_schema_writes_and_pages(standing: Server, token: str, connect: Any) -> None:
+    async with connect(standing, token) as session:
         made = {(await run(session, CREATE_CONTACT))["createContact"]["contact"]["id"] for _ in range(5)}
         page: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
         found = list[str]()
@@ -67,8 +60,8 @@ async def test_gql_reads_the_schema_writes_and_pages(server: Server, token: str,
             await run(session, "{ nothing }")
 
 
-async def test_gql_is_told_of_members_who_join(server: Server, token: str) -> None:
-    async with over_http(server, token) as writer, over_socket(server, token) as watcher, asyncio.timeout(DEADLINE):
+async def test_gql_is_told_of_members_who_join(standing: Server, token: str) -> None:
+    async with over_http(standing, token) as writer, over_socket(standing, token) as watcher, asyncio.timeout(DEADLINE):
         await run(writer, CREATE_TAG, name="Client")
         group = (await run(writer, CREATE_GROUP, name="Clients", where=CLIENTS))["createGroup"]["group"]["id"]
         request = gql(CHANGES)
@@ -83,9 +76,9 @@ async def test_gql_is_told_of_members_who_join(server: Server, token: str) -> No
         await changes.aclose()
 
 
-async def test_the_server_does_not_say_what_it_is_made_of(server: Server, token: str) -> None:
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+async def test_the_server_does_not_say_what_it_is_made_of(standing: Server, token: str) -> None:
+    async with web_client() as client:
         for headers in ({}, {"Authorization": f"Bearer {token}"}):
-            response = await client.post(server.url, json={"query": "{ __typename }"}, headers=headers)
+            response = await client.post(standing.url, json={"query": "{ __typename }"}, headers=headers)
             assert "server" not in response.headers
             assert "x-powered-by" not in response.headers

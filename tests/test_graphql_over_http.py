@@ -10,7 +10,8 @@ import pytest
 from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON
 from app.graphql.limits import TransportLimits
 from app.graphql.requests import LONGEST_QUERY_STRING
-from tests.serving import ADA, DEADLINE, Service, code_of, post, serve
+from tests.serving import ADA, Service, code_of, post, serve
+from tests.web import web_client
 
 BOTH = [JSON, GRAPHQL_JSON]
 NAMED = "query Q($n: Int!) { double(number: $n) }"
@@ -25,7 +26,7 @@ async def service() -> AsyncIterator[Service]:
 async def send(service: Service, method: str, *, accept: str | None = JSON, **parameters: str) -> httpx.Response:
     """A request without a body."""
     headers = {"Authorization": ADA, **({"Accept": accept} if accept else {})}
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         return await client.request(method, f"{service.url}?{urlencode(parameters)}", headers=headers)
 
 
@@ -77,7 +78,7 @@ async def test_a_body_in_another_encoding_is_refused(service: Service) -> None:
 
 async def test_a_compressed_body_is_refused_with_what_would_be_taken(service: Service) -> None:
     headers = {"Authorization": ADA, "Content-Type": JSON, "Content-Encoding": "gzip"}
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         response = await client.post(service.url, content=b"{}", headers=headers)
     assert (response.status_code, code_of(response)) == (415, "BAD_USER_INPUT")
     assert response.headers["accept-encoding"] == "identity"
@@ -135,7 +136,7 @@ async def test_a_subscription_by_get_is_streamed_to_who_asks_for_events(service:
 
 
 async def test_a_get_without_a_token_is_refused(service: Service) -> None:
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         response = await client.get(service.url, params={"query": "{ hello }"})
     assert (response.status_code, code_of(response)) == (401, "UNAUTHENTICATED")
 

@@ -1,12 +1,10 @@
 """What a group tells of its criteria: as a sentence and in remarks, with the names of today, and read for many groups at once."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from models import FieldType, Role
-from models.database import Database
 from models.ids import to_global_id
 from resolvers.contacts import create_contact
 from resolvers.context import Context
@@ -15,16 +13,10 @@ from resolvers.groups import create_group, delete_group
 from resolvers.tags import create_tag, delete_tag
 from tests.asking import answer, ask
 from tests.criteria_account import group_id
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import new_user
 
 TOLD = "query ($id: ID!) { group(id: $id) { criteriaText memberCount diagnostics { code path message } } }"
 PAGE = "query ($first: Int!) { groups(first: $first) { nodes { name criteriaText diagnostics { code } } } }"
-
-
-@pytest.fixture
-async def owner(database: Database) -> AsyncIterator[Context]:
-    async with running_services(database, DrivenClock()) as services:
-        yield await new_account(services)
 
 
 async def told(context: Context, group: str) -> dict[str, Any]:

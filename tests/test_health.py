@@ -15,6 +15,7 @@ from resolvers.groups import create_group
 from subscriptions.bells import Bell
 from tests.processes import DEADLINE
 from tests.support import DrivenClock, new_account, running_services
+from tests.web import web_client
 
 NEWER = "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', '2099-01-01')"
 MONTH = 31 * 24
@@ -28,7 +29,7 @@ async def probed(url: str, clock: DrivenClock) -> AsyncIterator[tuple[httpx.Asyn
     async with (
         asyncio.timeout(DEADLINE),
         server.running(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(server.application), base_url="http://test") as client,
+        web_client(transport=httpx.ASGITransport(server.application), base_url="http://test") as client,
     ):
         yield client, server
 
@@ -93,3 +94,10 @@ async def test_the_hub_is_behind_for_as_long_as_it_cannot_read(database: Databas
             while services.hub.lag():  # noqa: ASYNC110
                 await asyncio.sleep(0)
         assert services.hub.watchers == 0
+
+
+async def test_nothing_but_its_addresses_is_answered_and_nobody_is_led_elsewhere(url: str) -> None:
+    async with probed(url, DrivenClock()) as (client, _server):
+        for path in ("/graphql/", "/", "/metrics", "/healthz/"):
+            response = await client.post(path, headers={"Authorization": "Bearer secret"})
+            assert (response.status_code, "location" in response.headers) == (404, False)

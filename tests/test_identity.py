@@ -18,7 +18,6 @@ from app.identity.provider import Expectations, Provider, open_provider
 from app.identity.reception import receive
 from app.settings import Settings
 from models import Role, User
-from models.database import Database
 from models.errors import Unauthenticated, Unavailable
 from models.ids import to_global_id
 from models.people import EVERY_SCOPE
@@ -27,27 +26,11 @@ from resolvers.sign_in import lapsed
 from resolvers.tokens import create_access_token
 from resolvers.users import update_user
 from tests.identity_provider import AUDIENCE, ISSUER, IdentityProvider, identity_provider, key_for, token
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import DrivenClock, new_account, new_user
 
 DEADLINE = 30.0
 EXPECTED = Expectations(ISSUER, AUDIENCE, leeway=timedelta(seconds=30))
 RSA = key_for("RS256")
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
 
 
 @pytest.fixture

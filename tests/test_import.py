@@ -226,25 +226,25 @@ async def test_the_file_of_bad_rows_can_be_mended_and_imported(database: Databas
 # ---------------------------------------------------------------- the program
 
 
+@pytest.mark.only("sqlite")  # what it imports is tested above, on both engines
 async def test_the_program_shows_the_mapping_and_ends_with_the_summary(url: str, tmp_path: Path) -> None:
     await new_token(url, "Acme")
     path = tmp_path / "people.csv"
     path.write_text("E-mail,Name,Section\nann@example.com,Ann,python\nbob@example.com,Bob,oldlibs\nbad,Bad,python\n")
     words = ("import", path, "--account", "acme", "--map", "Name=lastName", "--tag", "Debian", "--tag-column", "Section")
-    for summary in ("2 created, 0 updated, 0 unchanged", "0 created, 0 updated, 2 unchanged"):
-        ran = await run(url, *words)
-        assert (ran.code, ran.output) == (0, f"3 rows: {summary}, 1 bad (see {tmp_path}/people.errors.csv)\n")
-        assert [line.split()[1:4:2] for line in ran.errors.splitlines()[3:6]] == [
-            ["E-mail", "email"],
-            ["Name", "lastName"],
-            ["Section", "tags"],
-        ]
+    ran = await run(url, *words)
+    assert (ran.code, ran.output) == (0, f"3 rows: 2 created, 0 updated, 0 unchanged, 1 bad (see {tmp_path}/people.errors.csv)\n")
+    assert [line.split()[1:4:2] for line in ran.errors.splitlines()[3:6]] == [
+        ["E-mail", "email"],
+        ["Name", "lastName"],
+        ["Section", "tags"],
+    ]
 
 
 async def test_an_interrupted_import_keeps_whole_chunks_and_goes_on_when_run_again(url: str, tmp_path: Path, database: Database) -> None:
     async with running_services(database, DrivenClock()) as services:
         await new_account(services)
-    path, count = tmp_path / "people.csv", 20_000
+    path, count = tmp_path / "people.csv", 60_000
     path.write_text("email\n" + "".join(f"p{number}@example.com\n" for number in range(count)))
     process = await asyncio.create_subprocess_exec(
         *MUSTER, "import", str(path), env=environment(url), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE

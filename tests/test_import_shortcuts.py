@@ -1,5 +1,7 @@
 """What an import need not ask a library about comes to the same as if it had."""
 
+from typing import Any
+
 import phonenumbers
 import pytest
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, validate_email
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumberFormat
 
+from resolvers.drafts import Checked
 from resolvers.emails import is_ordinary_address
 from resolvers.phones import e164
 
@@ -52,3 +55,21 @@ def test_a_number_is_read_as_the_library_reads_it(phone: str, country: str | Non
         return
     possible = phonenumbers.is_possible_number(number)
     assert e164(phone, country) == (phonenumbers.format_number(number, PhoneNumberFormat.E164) if possible else None)
+
+
+# ---------------------------------------------------------------- values that come again
+
+VALUES = st.text(max_size=12) | st.integers() | st.booleans() | st.none() | st.floats() | st.lists(st.text(max_size=3), max_size=2)
+LIKELY = st.sampled_from(["7", 7, "7.0", 7.0, True, 1, "1", " Ann ", "ann", "2024-02-29", "2023-02-29", "2024-02-29T08:30:00Z", "x\0"])
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(["first_name", "country", "score", "spent", "birthday", "last_activity_at", "email"]), st.lists(VALUES | LIKELY))
+def test_what_a_value_becomes_does_not_depend_on_what_came_before(name: str, values: list[Any]) -> None:
+    alone = [checked(name, value) for value in values]
+    assert [checked(name, value) for value in reversed(values)] == alone[::-1]
+
+
+def checked(name: str, value: Any) -> tuple[Any, ...]:
+    found = Checked.of({name: value}, "input")
+    return dict(found.cells), [type(cell) for cell in found.cells.values()], list(found.problems)

@@ -1,18 +1,16 @@
 """Accounts do not know of each other: a walk through the whole schema with another account's token finds nothing."""
 
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-import pytest
 from graphql import GraphQLObjectType
 
 from models.database import Database
 from models.ids import to_global_id
 from resolvers.context import Context, Services
 from tests.asking import answer, ask, formatted, schema
-from tests.support import DrivenClock, new_account, running_services
+from tests.support import new_account
 from tests.walking import Guide, roots, variables
 
 NAMES = (("zebra", "moose"), ("Zebra@example.com", "Moose@example.com"))
@@ -64,12 +62,6 @@ mutation ($name: String!, $contact: ID!) {
   }
 }
 """
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
 
 
 async def furnish(context: Context, name: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from app.graphql.accept import EVENTS, JSON
 from app.middleware import COMPRESSED_FROM, middleware
 from app.settings import Settings
 from tests.serving import ADA, DEADLINE, Service, serve
+from tests.web import web_client
 
 SHOP = "https://shop.example"
 ECHO = "query ($v: JSON!) { echo(value: $v) }"
@@ -26,12 +27,12 @@ async def layered(*origins: str, **settings: bool) -> AsyncIterator[Service]:
 
 async def preflight(service: Service, origin: str, method: str = "POST", headers: str = "authorization,content-type") -> httpx.Response:
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         return await client.options(service.url, headers=asked)
 
 
 async def ask(service: Service, body: object, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         return await client.post(service.url, json=body, headers={"Authorization": ADA, **headers})
 
 
@@ -77,11 +78,20 @@ async def test_a_preflight_for_get_succeeds_where_queries_may_be_sent_so() -> No
     ("gzip, br", COMPRESSED_FROM, True),
     ("gzip, br", 10, False),
     ("identity", COMPRESSED_FROM, False),
+    ("", COMPRESSED_FROM, False),
+    ("gzip;q=0", COMPRESSED_FROM, False),
+    ("gzip;q=0, *", COMPRESSED_FROM, False),
+    ("gzip;q=0.5, identity", COMPRESSED_FROM, False),
+    ("gzip;q=0.5, *", COMPRESSED_FROM, False),
+    ("br, notgzip", COMPRESSED_FROM, False),
+    ("GZip ; Q=0.5, identity;q=0.5", COMPRESSED_FROM, True),
+    ("identity;q=0.5, *", COMPRESSED_FROM, True),
+    ("x-gzip", COMPRESSED_FROM, True),
 ])  # fmt: skip
 async def test_large_answers_are_compressed_for_those_who_take_it(encodings: str, size: int, *, compressed: bool) -> None:
     value = "é" * size
     headers = {"Authorization": ADA, "Accept-Encoding": encodings}
-    async with layered() as service, httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with layered() as service, web_client() as client:
         request = client.build_request("POST", service.url, json={"query": ECHO, "variables": {"v": value}}, headers=headers)
         response = await client.send(request, stream=True)
         raw = b"".join([piece async for piece in response.aiter_raw()])
@@ -95,7 +105,7 @@ async def test_streams_are_neither_compressed_nor_held_back() -> None:
     headers = {"Authorization": ADA, "Accept": EVENTS, "Accept-Encoding": "gzip", "Content-Type": JSON}
     async with (
         layered() as service,
-        httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client,
+        web_client() as client,
         client.stream("POST", service.url, json={"query": "subscription { wait }"}, headers=headers) as response,
         asyncio.timeout(DEADLINE),
     ):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from models import AccessToken, Group, GroupMember, migrations
+from models import AccessToken, Group, GroupMember, SearchTerm, migrations
 from models.database import APP, CONNECTION, MODULES, Database, open_database
 from models.errors import SchemaOutdated, SchemaTooNew
 from models.migrate import applied_migrations, known_migrations, migrate, require_current_schema
@@ -47,6 +47,12 @@ FIRST_ROWS = (
     "INSERT INTO access_tokens (account_id, user_id, name, hash, created_at) VALUES (1, 1, 'First', 'abc', 0)",
 )
 
+FIRST_CONTACTS = (
+    "INSERT INTO contacts (id, account_id, created_at, updated_at) VALUES (1, 1, 0, 0), (2, 1, 0, 0)",
+    """INSERT INTO search_terms (account_id, contact_id, term) VALUES (1, 1, 'ann@example.com'), (1, 1, 'ann'), (1, 1, 'example.com'),
+       (1, 1, 'example'), (1, 1, 'an'), (1, 1, 'anä'), (1, 1, 'anäx'), (1, 2, 'ann'), (1, 2, 'an_')""",
+)
+
 
 async def shape(database: Database) -> set[tuple[Any, ...]]:
     """Columns, indexes and foreign keys, by what they are and not by what they are called."""
@@ -74,6 +80,16 @@ async def test_rows_written_after_the_first_migration_survive_the_others(empty_u
         group = await Group.get(name="All")
         assert await GroupMember.filter(set_id=group.members_id).values("record_id") == [{"record_id": 1}]
         assert scopes_read((await AccessToken.get(name="First")).scopes) == EVERY_SCOPE
+
+
+async def test_search_terms_with_which_others_begin_are_gone_after_migrating(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        await _migrate_to(database, known_migrations()[0])
+        for statement in (FIRST_ROWS[0], *FIRST_CONTACTS):
+            await database.rows(statement)
+        await migrate(database)
+        found = await SearchTerm.all().order_by("id").values_list("contact_id", "term")
+        assert found == [(1, "ann@example.com"), (1, "example.com"), (1, "anäx"), (2, "ann"), (2, "an_")]
 
 
 async def _migrate_to(database: Database, name: str) -> None:

@@ -12,9 +12,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import DEADLINE, Server, free_port, muster, new_token, serving
+from tests.processes import DEADLINE, Server, free_port, new_token, serving, verify
 from tests.test_bulk_processes import CONTACTS, START, outcome, prepare
 from tests.test_cli import CREATE_GROUP, VIEWER, watching_by_socket, watching_by_stream
+from tests.web import web_client
 
 CREATE_CONTACT = 'mutation { createContact(input: {fields: {email: "ann@example.com"}}) { contact { id } } }'
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -24,7 +25,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 async def scrape(port: int) -> Samples:
-    async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as client:
+    async with web_client() as client:
         text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -38,7 +39,7 @@ def of(samples: Samples, name: str, **labels: str) -> float:
 
 
 async def status(server: Server, path: str) -> int:
-    async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as client:
+    async with web_client() as client:
         return (await client.get(server.url.replace("/graphql", path))).status_code
 
 
@@ -115,13 +116,14 @@ async def collecting(monitored: Collector) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.only("sqlite")  # its spans are made above the database
 async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: str) -> None:
     token, collector = await new_token(url, "Acme"), Collector()
     async with collecting(collector):
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}", "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
         async with serving(url, variables=endpoint, tracing="true") as server:
             headers = {"Authorization": f"Bearer {token}", "traceparent": f"00-{TRACE}-{PARENT}-01"}
-            async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=DEADLINE) as client:
+            async with web_client(headers=headers) as client:
                 assert (await client.post(server.url, json={"query": CREATE_CONTACT})).status_code == 200
             assert await server.stop() == 0
     spans = {span.name: span for span in collector.spans if span.trace_id.hex() == TRACE}
@@ -136,6 +138,7 @@ async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: st
 # ---------------------------------------------------------------- the end
 
 
+@pytest.mark.only("sqlite")  # it drains whatever the database
 async def test_a_server_that_drains_answers_and_says_that_it_is_not_ready(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, drain_seconds="600") as server:
@@ -152,6 +155,7 @@ async def test_a_server_that_drains_answers_and_says_that_it_is_not_ready(url: s
             assert socket.close_code == 1012
 
 
+@pytest.mark.only("postgresql")  # test_cli stops one with streams on SQLite, test_bulk_processes kills one at work
 async def test_a_bulk_action_that_a_stop_interrupts_goes_on_with_the_next_server(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url) as server:
@@ -161,4 +165,4 @@ async def test_a_bulk_action_that_a_stop_interrupts_goes_on_with_the_next_server
             assert await server.stop() == 0
     async with serving(url) as server:
         assert (await outcome(server, token, action))["processed"] == CONTACTS
-    await muster(url, "verify")
+    await verify(url)

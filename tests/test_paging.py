@@ -1,7 +1,6 @@
 """Connections: pages put together, forward or backward, are the whole list in order; arguments without sense are refused."""
 
 import base64
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Contact, Tag
-from models.database import Database
 from models.errors import BadInput
 from models.fields import to_microseconds
 from models.text import fold
@@ -19,19 +17,13 @@ from resolvers.context import Context, PageLimits
 from resolvers.keyset import Order, write_cursor
 from resolvers.paging import Page, PageArguments, page
 from resolvers.tags import tags
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support import NOON, new_account
 
 NAMES = st.sampled_from([None, "Ann", "ann", "Äpfel", "a", "b", "*", "'", "ß", "\U0001f600"])
 PEOPLE = st.lists(
     st.fixed_dictionaries({"last_name": NAMES, "score": st.sampled_from([None, -1, 0, 7]), "hours": st.sampled_from([None, 0, 1])}),
     max_size=12,
 )
-
-
-@pytest.fixture
-async def context(database: Database) -> AsyncIterator[Context]:
-    async with running_services(database, DrivenClock()) as services:
-        yield await new_account(services)
 
 
 async def _add(context: Context, people: list[dict[str, Any]]) -> list[Contact]:

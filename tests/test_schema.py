@@ -1,7 +1,6 @@
 """The schema: its printed form, its words, and what it answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import pytest
 
 from models import Role
-from models.database import Database
 from models.ids import to_global_id
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from schema.descriptions import describe, described
 from tests.asking import answer, ask, schema
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import new_user
 
 GOLDEN = Path(__file__).parents[1] / "schema" / "schema.graphql"
 
@@ -39,17 +37,6 @@ def test_descriptions_are_sentences() -> None:
 
 
 # ---------------------------------------------------------------- answers
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
 
 
 CREATE_GROUP = """

@@ -1,6 +1,5 @@
 """What access tokens may be used for: less than their users may do, never more."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Role, TokenScope
-from models.database import Database
 from models.errors import ProblemCode, Refused
 from models.ids import to_global_id
 from models.people import EVERY_SCOPE, SCOPES_BY_ROLE, Scopes, scopes_read, scopes_written
@@ -20,23 +18,12 @@ from resolvers.users import update_user
 from schema.mutation import Mutation
 from schema.needs import Needs
 from tests.asking import answer, schema
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import new_user
 from tests.walking import Guide, roots, variables
 
 READ, WRITE, ADMIN = TokenScope.READ, TokenScope.WRITE, TokenScope.ADMIN
 ADMINISTRATION = {"updateAccount", "createUser", "updateUser", "createAccessToken", "revokeAccessToken"}
 KINDS = ("Account", "User", "Tag", "AccessToken", "Contact", "Group", "Appointment", "BulkAction")
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
 
 
 def limited(context: Context, *scopes: TokenScope) -> Context:

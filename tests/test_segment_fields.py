@@ -1,29 +1,15 @@
 """The fields that a builder of criteria is told of: all that criteria take, each with the operators that it takes."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
 from models import FieldType, RecordType
-from models.database import Database
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.criteria.fields import CUSTOM_KINDS
 from resolvers.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
 from resolvers.segment_fields import segment_fields
 from tests.asking import ask, schema
-from tests.support import DrivenClock, new_account, running_services
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
+from tests.support import new_account
 
 
 def inputs(name: str) -> dict[str, GraphQLInputObjectType]:

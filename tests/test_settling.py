@@ -1,14 +1,12 @@
 """Settling looks at no more than a write can have flipped, and at all of that."""
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from models import FieldType, Group
-from models.database import Database
 from models.ids import to_global_id
 from resolvers.clock import step
 from resolvers.contacts import create_contact, update_contact
@@ -19,18 +17,7 @@ from resolvers.membership.clock import advance
 from resolvers.membership.verify import verify
 from resolvers.taggings import add_tags, remove_tags
 from resolvers.tags import create_tag
-from tests.support import NOON, DrivenClock, new_account, running_services
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def context(database: Database, clock: DrivenClock) -> AsyncIterator[Context]:
-    async with running_services(database, clock) as services:
-        yield await new_account(services)
+from tests.support import NOON, DrivenClock
 
 
 async def group_of(context: Context, criteria: dict[str, Any]) -> Group:

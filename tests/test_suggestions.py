@@ -1,7 +1,7 @@
 """Values that are suggested for conditions: the most frequent that begin so, each leading to as many records as it says."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,12 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Contact, CustomField, CustomValue, FieldType, RecordType, Role, Tagging
-from models.database import Database
 from models.ids import to_global_id
 from models.text import fold, fold_or_none
 from resolvers.appointments import create_appointment
 from resolvers.contacts import create_contact
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.criteria.fields import CUSTOM_KINDS
 from resolvers.fields import create_custom_field, update_custom_field
 from resolvers.frequent import Wanted
@@ -24,18 +23,7 @@ from resolvers.segment_fields import SegmentField, segment_fields
 from resolvers.suggestions import ValueCount, suggestions
 from resolvers.tags import create_tag
 from tests.asking import answer
-from tests.support import NOON, DrivenClock, new_account, new_user, running_services
-
-
-@pytest.fixture
-async def services(database: Database) -> AsyncIterator[Services]:
-    async with running_services(database, DrivenClock()) as running:
-        yield running
-
-
-@pytest.fixture
-async def owner(services: Services) -> Context:
-    return await new_account(services)
+from tests.support import NOON, new_account, new_user
 
 
 async def field(context: Context, key: str) -> SegmentField:

@@ -1,14 +1,12 @@
 """Tags and taggings: names apart from case, idempotent tagging by any number, and what becomes of groups that name a tag."""
 
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from models import Contact, Group, Role, Tag
-from models.database import Database
 from models.errors import Forbidden, NotFound, Refused
 from models.ids import to_global_id
 from resolvers.contacts import create_contact
@@ -18,18 +16,7 @@ from resolvers.paging import PageArguments
 from resolvers.tag_merge import renamed
 from resolvers.taggings import add_tags, remove_tags, taggings_of, tags_of
 from resolvers.tags import contact_count, contacts_of, create_tag, delete_tag, merge_tags, tag_by, tags, update_tag, used_by
-from tests.support import NOON, DrivenClock, new_account, new_user, running_services
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    return DrivenClock()
-
-
-@pytest.fixture
-async def context(database: Database, clock: DrivenClock) -> AsyncIterator[Context]:
-    async with running_services(database, clock) as services:
-        yield await new_account(services)
+from tests.support import NOON, DrivenClock, new_account, new_user
 
 
 def _tag_id(tag: Tag) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from gql import Client, gql
 from gql.transport.httpx import HTTPXAsyncTransport
@@ -16,6 +15,7 @@ from app.graphql.limits import TransportLimits
 from app.graphql.wire import asked
 from models.errors import BadInput
 from tests.serving import ADA, DEADLINE, Service, code_of, post, serve
+from tests.web import web_client
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -173,7 +173,7 @@ async def test_an_accept_header_that_nothing_satisfies_is_refused(service: Servi
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("query", ["{ hello }", "mutation { rename }"])
 async def test_only_post_is_served(service: Service, method: str, query: str) -> None:
-    async with httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with web_client() as client:
         response = await client.request(method, service.url, params={"query": query}, headers={"Authorization": ADA})
     assert (response.status_code, response.headers["allow"]) == (405, "OPTIONS, POST")
     assert code_of(response) == "BAD_USER_INPUT"
@@ -185,7 +185,7 @@ async def test_a_body_beyond_the_limit_is_refused(*, chunked: bool) -> None:
         for _ in range(20):
             yield b" " * 100
 
-    async with serve(TransportLimits(body_bytes=1_000)) as service, httpx.AsyncClient(timeout=DEADLINE, trust_env=False) as client:
+    async with serve(TransportLimits(body_bytes=1_000)) as service, web_client() as client:
         headers = {"Authorization": ADA, "Content-Type": JSON}
         response = await client.post(service.url, content=pieces() if chunked else b" " * 2_000, headers=headers)
         assert (response.status_code, code_of(response)) == (413, "BAD_USER_INPUT")

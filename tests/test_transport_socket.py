@@ -245,6 +245,22 @@ async def test_connections_beyond_the_limit_are_told_to_try_again() -> None:
             assert (await second.closed())[0] == 1013
 
 
+async def test_one_user_cannot_take_all_connections() -> None:
+    async with serve(TransportLimits(connections_of_one=1)) as service, service.socket() as first:
+        await first.sign_in()
+        for _ in range(2):  # to start an operation is to be looked at again
+            await first.subscribe("1", "{ hello }")
+            assert [(await first.receive())["type"] for _ in range(2)] == ["next", "complete"]
+        async with service.socket() as second, service.socket() as others:
+            await others.sign_in(BOB)
+            await second.send(type="connection_init", payload={"Authorization": ADA})
+            assert await second.closed() == (1013, "You have as many open connections as one user may have: close one first.")
+        await first.socket.close()
+        await service.until_tokens()
+        async with service.socket() as again:
+            await again.sign_in()
+
+
 @pytest.mark.parametrize("origin", [None, "http://127.0.0.1:{port}", "https://allowed.example", "HTTPS://Allowed.example:443"])
 async def test_pages_of_the_server_and_of_allowed_origins_may_connect(origin: str | None) -> None:
     async with (

@@ -1,12 +1,11 @@
 """A write costs what it touches: as many round trips for many groups as for one, and everything as large as it gets."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from models import Contact, Group
-from models.database import Database
 from models.ids import to_global_id
 from resolvers.context import Context
 from resolvers.groups import create_group
@@ -15,16 +14,9 @@ from resolvers.membership.settle import FEW
 from resolvers.membership.verify import verify
 from resolvers.taggings import add_tags, remove_tags
 from resolvers.tags import create_tag
-from tests.support import DrivenClock, new_account, running_services
 
 MANY = 1000  # contacts, as many as one call can name
 ROUND_TRIPS = 4  # of a write that flips groups, besides beginning and committing
-
-
-@pytest.fixture
-async def context(database: Database) -> AsyncIterator[Context]:
-    async with running_services(database, DrivenClock()) as services:
-        yield await new_account(services)
 
 
 async def people(context: Context, count: int) -> list[str]:

@@ -3,6 +3,7 @@
 from app.doctor.deployment import examine_clock, examine_schema, examine_skew
 from app.doctor.finding import Finding, Level, fine, wrong
 from app.doctor.postgresql import examine_postgresql
+from app.doctor.provider import examine_provider
 from app.doctor.sqlite import examine_sqlite
 from app.doctor.surroundings import examine_bus, examine_port
 from app.settings import Settings
@@ -14,7 +15,8 @@ CONNECTIONS = 2
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; what cannot be looked at because something else failed is left out."""
-    return [fine("settings", "Every setting has a usable value."), *await _database(settings), await examine_port(settings)]
+    well = fine("settings", "Every setting has a usable value.")
+    return [well, *await _database(settings), *await examine_provider(settings), await examine_port(settings)]
 
 
 async def _database(settings: Settings) -> list[Finding]:

@@ -22,7 +22,7 @@ class GraphQLApp:
     def __init__(
         self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, *, observe: ObserveAnswers = unobserved
     ) -> None:
-        self._connections = Connections(limits.connections)
+        self._connections = Connections(limits.connections, limits.connections_of_one)
         operations = Operations(schema, Turns(limits.running), observe)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = SocketEndpoint(operations, authenticate, limits, self._connections)

@@ -1,4 +1,4 @@
-"""Which media type to answer in, by what the client's Accept header prefers."""
+"""In which form to answer, by what the client's Accept headers prefer: the media type, and whether compressed."""
 
 from typing import NamedTuple
 
@@ -25,6 +25,14 @@ def preferred(accept: str | None) -> str | None:
     ranges = [_parse(part, position) for position, part in enumerate((accept or "*/*").split(","))]
     matches = {offered: match for offered in OFFERED if (match := _most_specific(offered, ranges)) and match.quality > 0}
     return max(matches, key=lambda offered: matches[offered].rank, default=None)
+
+
+def prefers_gzip(accept_encoding: str) -> bool:
+    """Whether the client takes gzip, and likes it no less than an answer as it is."""
+    qualities = {each.name: each.quality for each in (_parse(part, 0) for part in accept_encoding.split(","))}
+    others = qualities.get("*", 0.0)
+    gzip = qualities.get("gzip", qualities.get("x-gzip", others))
+    return gzip > 0 and gzip >= qualities.get("identity", others)
 
 
 def _most_specific(offered: str, ranges: list[_Range]) -> _Range | None:

@@ -1,6 +1,7 @@
 """The long-lived connections of this process, WebSockets and event streams alike: whose they are, and how to end them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Set
 from typing import Any, NamedTuple
 
@@ -26,11 +27,15 @@ SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
 class Connection:
     """One open connection: the callers whose operations run on it, once known, and a way to end it from elsewhere."""
 
-    def __init__(self, *callers: Caller) -> None:
-        self.callers = set(callers)
+    def __init__(self) -> None:
+        self.callers: set[Caller] = set()
         """One, unless what a sign-in allows has changed between two operations."""
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         """Done when somebody asks for the end; whoever serves the connection carries it out."""
+
+    def user_ids(self) -> set[int]:
+        """The users among the callers."""
+        return {caller.user_id for caller in self.callers}
 
     def end(self, ending: Ending) -> None:
         """Ask for the end; the first reason counts."""
@@ -39,26 +44,40 @@ class Connection:
 
 
 class Connections:
-    """All open connections, at most so many."""
+    """All open connections, at most so many, and of one user at most so many of them."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_of_one: int) -> None:
         self._most = most
+        self._most_of_one = most_of_one
         self._open: set[Connection] = set()
+        self._users: Counter[int] = Counter()
         self._closing = False
 
-    def open(self, *callers: Caller) -> Connection:
-        """A new connection; whoever opens it discards it."""
+    def open(self) -> Connection:
+        """A new connection; whoever opens it discards it, once."""
         if len(self._open) >= self._most:
             raise Unavailable("The server has as many open connections as it takes: try again later.")
-        connection = Connection(*callers)
+        connection = Connection()
         self._open.add(connection)
         if self._closing:
             connection.end(RESTARTING)
         return connection
 
+    def admit(self, connection: Connection, caller: Caller) -> None:
+        """Let a connection run on behalf of a caller, if that user has not too many; one that has ended is not counted any more."""
+        if connection in self._open and caller.user_id not in connection.user_ids():
+            if self._users[caller.user_id] >= self._most_of_one:
+                raise Unavailable("You have as many open connections as one user may have: close one first.")
+            self._users[caller.user_id] += 1
+        connection.callers.add(caller)
+
     def discard(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
-        self._open.discard(connection)
+        self._open.remove(connection)
+        for user_id in connection.user_ids():
+            self._users[user_id] -= 1
+            if not self._users[user_id]:
+                del self._users[user_id]
 
     def callers(self) -> set[Caller]:
         """Those on whose behalf open connections run."""

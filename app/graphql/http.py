@@ -17,7 +17,7 @@ from app.graphql.operations import Operations
 from app.graphql.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
 from app.graphql.wire import Answer, Asked, Authenticate, Context, encode
 from app.rates.addresses import address_of
-from models.errors import RateLimited, Unauthenticated
+from models.errors import RateLimited, Unauthenticated, Unavailable
 from schema.errors import as_graphql
 
 KINDS = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
@@ -67,7 +67,12 @@ class HttpEndpoint:
 
     async def _stream(self, wanted: Asked, context: Context, kinds: Kinds) -> EventStream:
         source = await self._operations.begin(wanted, context, kinds=kinds)
-        connection = self._connections.open(context.caller)
+        connection = self._connections.open()
+        try:
+            self._connections.admit(connection, context.caller)
+        except Unavailable:
+            self._connections.discard(connection)
+            raise
         return EventStream(source, self._connections, connection, limits=self._limits)
 
 

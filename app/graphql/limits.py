@@ -17,6 +17,8 @@ class TransportLimits:
     """Time that a client has to make room for a message."""
     connections: int = 10_000
     """WebSockets and event streams of this process together."""
+    connections_of_one: int = 9_000
+    """Those of one user: fewer than there may be, so that others find room."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
     running: int = 200

@@ -21,7 +21,7 @@ from app.graphql.plan import Plan, plan
 from app.graphql.sharing import SharedAnswers
 from app.graphql.turns import Turns
 from app.graphql.wire import Answer, Asked, Context, answer_of, encode, failure, refusal_of
-from models.errors import RateLimited
+from models.errors import MusterError, RateLimited
 from subscriptions.bells import Bell, Ringable
 from subscriptions.express import Express, Outcome, Tell
 from subscriptions.messages import Told
@@ -137,10 +137,13 @@ class Operations:
                 operation_name=request.operation_name,
                 allowed_operation_types=kinds,
             )
-            async with aclosing(results):
-                async for result in results:
-                    if isinstance(result, StrawberryResult):  # always: incremental delivery is not enabled
-                        yield answer_of(result.data, result.errors, result.extensions)
+            try:
+                async with aclosing(results):
+                    async for result in results:
+                        if isinstance(result, StrawberryResult):  # always: incremental delivery is not enabled
+                            yield answer_of(result.data, result.errors, result.extensions)
+            except MusterError as error:  # a document that is not even read
+                yield failure(error)
 
     async def _watch(self, watch: _Watch, tell: TellAnswer | None) -> Answers:
         sharers = self._sharers.setdefault(watch.shares_by(), Sharers())
@@ -190,7 +193,7 @@ class Operations:
         return found
 
     async def _valid_document(self, request: Asked, context: Context) -> DocumentNode | None:
-        """The parsed document, if the schema's own checks let the subscription in it run; raises `RateLimited`."""
+        """The parsed document, if the schema's own checks let the subscription in it run; raises what it need not be read for."""
         operation = self.schema._create_execution_context(
             request.query, SUBSCRIPTIONS, request.variables, context, operation_name=request.operation_name
         )

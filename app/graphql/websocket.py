@@ -140,7 +140,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
 
     async def _authenticate(self) -> Context:
         context = await self.view.authenticate(self.context, address_of(self.websocket.ws))
-        self.connection.callers.add(context.caller)
+        self.view.connections.admit(self.connection, context.caller)
         return context
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:

@@ -85,10 +85,13 @@ def _read(line: int, text: bytes) -> Record:
     if not isinstance(found, dict) or not isinstance(found.get(CUSTOM) or {}, dict):
         said = f"The value of {CUSTOM}" if isinstance(found, dict) else "The line"
         return Record(line, (), f"{said} is not a JSON object.", found)
-    return Record(line, (), source={key: value for key, value in found.items() if key not in ADDED})
+    for name in ADDED:
+        found.pop(name, None)
+    return Record(line, (), source=found)
 
 
 def _flat(found: Object) -> dict[str, Any]:
     """The object with each custom field in a column of its own."""
-    own = found.get(CUSTOM) or {}
-    return {key: value for key, value in found.items() if key != CUSTOM} | {custom_column(key): value for key, value in own.items()}
+    flat = dict(found)
+    own = flat.pop(CUSTOM, None) or {}
+    return flat | {custom_column(key): value for key, value in own.items()}

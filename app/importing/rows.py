@@ -1,9 +1,9 @@
 """From a record of the file to a row for the resolvers: each cell in the form that its field takes, and the tags."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,17 +15,20 @@ from models import FieldType
 from models.ids import number_of, to_global_id
 from models.records import CONTACT_TEXTS
 from models.text import fold
-from resolvers.drafts import Aim, Row
+from resolvers.drafts import Aim, Checked, Row
 from resolvers.tag_refs import TagRef
 
 TRUE = ("true", "yes", "y", "1", "x", "on")
 FALSE = ("false", "no", "n", "0", "off")
 MOST_TAGS = 10_000  # of one row: contacts come to have more tags than anybody would type, and are exported with them
+MOST_REMEMBERED = 2_048  # cells of tags that are kept apart, for most of them come again
+LONGEST_REMEMBERED = 200  # characters of such a cell
 
 _WRITTEN = {FieldType.TEXT, FieldType.LONG_TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.DROPDOWN}
 _WRITTEN |= {FieldType.COUNTRY, FieldType.STATE, FieldType.TIMEZONE}
 
 Read = Callable[[Any], Any]
+Readers = Sequence[tuple[int, str, Read]]  # by column: the key of its field, and how its cells are read
 
 
 class Place(NamedTuple):
@@ -44,13 +47,19 @@ class RowMaker:
 
     plan: Plan
     place: Place
-    readers: Sequence[tuple[int, Field, Read]]
+    readers: Readers
+    custom_readers: Readers
 
     @classmethod
     def of(cls, plan: Plan, place: Place, *, is_typed: bool) -> "RowMaker":
         """One for files whose columns are as planned; `is_typed` as in a `Table`."""
         written: Read = _as_it_is if is_typed else unshielded if plan.is_export else str.strip
-        return cls(plan, place, [(index, field, _reader(field, place, written)) for index, field in plan.fields.items()])
+        readers = {index: _reader(field, place, written) for index, field in plan.fields.items()}
+        own, custom = (
+            [(index, field.key, readers[index]) for index, field in plan.fields.items() if field.is_custom is is_custom]
+            for is_custom in (False, True)
+        )
+        return cls(plan, place, own, custom)
 
     def problem_of(self, record: Record) -> str | None:
         """Why the record cannot be made a row, if it cannot."""
@@ -69,17 +78,12 @@ class RowMaker:
         return fold(self._email(record)) or record.line
 
     def row(self, record: Record) -> Row:
-        """The row; what is absent leaves what the contact has."""
-        fields: dict[str, Any] = {}
-        custom: dict[str, Any] = {}
-        for index, field, read in self.readers:
-            if (cell := record.cells[index]) != ABSENT and (value := read(cell) if cell is not None else None) != ABSENT:
-                (custom if field.is_custom else fields)[field.key] = value
-        if custom:
+        """The row, checked as far as nothing need be looked up; what is absent leaves what the contact has."""
+        fields = _values(record, self.readers)
+        if custom := _values(record, self.custom_readers):
             fields["custom_fields"] = custom
-        tags = tuple(self._tags(record))
-        own = self._own_id(record)
-        return Row(fields, tags, create_missing_tags=True, aim=self._aim(record), contact_id=own, path=(), most_tags=MOST_TAGS)
+        own, tags = self._own_id(record), self._tags(record)
+        return Row(fields, tags, True, self._aim(record, own), own, (), MOST_TAGS, Checked.of(fields))
 
     def _email(self, record: Record) -> str:
         return _said(record.cells[self.plan.email_column]) if self.plan.email_column is not None else ""
@@ -94,25 +98,45 @@ class RowMaker:
             return None
         return number_of(self._id(record), "Contact")
 
-    def _aim(self, record: Record) -> Aim:
+    def _aim(self, record: Record, own: int | None) -> Aim:
         """A contact of another account that has no address is new here, even if nothing is said about it."""
-        comes_from_elsewhere = bool(self._id(record)) and self._own_id(record) is None and not self._email(record)
+        comes_from_elsewhere = own is None and bool(self._id(record)) and not self._email(record)
         return Aim.CREATE if comes_from_elsewhere or self._finds_nobody else Aim.UPSERT
 
     @property
     def _finds_nobody(self) -> bool:
         return self.plan.email_column is None and not self.plan.is_export
 
-    def _tags(self, record: Record) -> Iterator[TagRef]:
-        named = [*self.plan.tags]
-        named += _list(self._tag_cell(record))
-        for name in {fold(name): name for name in reversed(named)}.values():
-            yield {"name": name}
+    def _tags(self, record: Record) -> tuple[TagRef, ...]:
+        cell = self._tag_cell(record)
+        if isinstance(cell, str) and len(cell) <= LONGEST_REMEMBERED:
+            return _refs_in(self.plan.tags, cell)
+        return _refs(self.plan.tags, _list(cell))
 
     def _tag_cell(self, record: Record) -> Any:
         """The names of tags as the row has them; anything else where they are not names."""
         cell = ABSENT if self.plan.tag_column is None else record.cells[self.plan.tag_column] or ABSENT
         return None if isinstance(cell, list) and not all(isinstance(name, str) for name in cell) else cell
+
+
+def _values(record: Record, readers: Readers) -> dict[str, Any]:
+    """What a record says, by the keys of the fields."""
+    return {
+        key: value
+        for index, key, read in readers
+        if (cell := record.cells[index]) != ABSENT and (value := None if cell is None else read(cell)) != ABSENT
+    }
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _refs_in(always: tuple[str, ...], cell: str) -> tuple[TagRef, ...]:
+    return _refs(always, entries_of(cell))
+
+
+def _refs(always: Iterable[str], names: Iterable[str]) -> tuple[TagRef, ...]:
+    """Tags that every row has and those of this one, each once."""
+    distinct = {fold(name): name for name in reversed([*always, *names])}
+    return tuple({"name": name} for name in distinct.values())
 
 
 def _reader(field: Field, place: Place, written: Read) -> Read:

@@ -1,9 +1,8 @@
 """A file as a table, whatever its format: its columns, and its records one after the other, so that any size fits in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 ABSENT = ""  # the cell of a record that says nothing about the column
 ADDED = ("error line", "error reason")  # what a file of bad rows has beside the row, read as if it were not there
@@ -13,8 +12,7 @@ Progress = Callable[[int], None]
 Reject = Callable[["Record", str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row of the file, with the number of the line on which it begins, and why it cannot be read if it cannot."""
 
     line: int

@@ -75,7 +75,7 @@ class Rates:
 
     def allowance(self, rate: RateLimitItem, key: str) -> Allowance:
         """One allowance, to be spent by an operation."""
-        return Allowance(partial(self.take, rate, key), partial(self.standing, rate, key))
+        return Allowance(partial(self.take, rate, key), partial(self.standing, rate, key), partial(self.require, rate, key))
 
     async def _note_spent(self, rate: RateLimitItem, key: str) -> None:
         until = (await self.standing(rate, key)).reset_at.timestamp()

@@ -59,5 +59,4 @@ async def take(context: Context, change: Change, ahead: Ahead) -> Chunk:
         reached = await place.target.after(context, place.position, place.most)
         return Chunk(place, reached, reached)
     locked = sorted(await lock(change, contact_ids))
-    await change.database.plan_for_values()
     return Chunk(place, contact_ids, await place.target.among(context, locked) if locked else [])

@@ -93,7 +93,7 @@ class Deletion:
     async def _restore(self, change: Change, belongings: dict[str, list[Document]], contacts: list[Document]) -> None:
         database, account = change.database, change.account_id
         await database.rows(RESTORE_CONTACTS, account=account, contacts=contacts)
-        await replace_terms(change, [], [(contact["id"], term) for contact in contacts for term in terms_of(contact)])
+        await replace_terms(change, {}, {contact["id"]: terms_of(contact) for contact in contacts})
         await restore_taggings(change, belongings["taggings"])
         await database.rows(RESTORE_APPOINTMENTS, account=account, appointments=belongings["appointments"])
         await database.rows(RESTORE_VALUES, given=belongings["values"])

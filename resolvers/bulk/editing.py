@@ -39,6 +39,7 @@ class FieldChange:
         rows = await read_locked(change, contact_ids)
         targets = _targets(rows, dict.fromkeys(rows, _draft(self.cells, self.custom)))
         changed = await put_targets(change, targets)
+        change.gather(rows)
         return Outcome(changed, inverse={"contacts": [self._before(target) for target in targets if target.changed]})
 
     async def _existing(self, change: Change) -> set[int]:
@@ -56,6 +57,7 @@ class FieldChange:
         present = await self._read(change, wanted)
         drafts = {contact_id: self._reverting(wanted[contact_id], present, contact_id) for contact_id in present.rows}
         changed = await put_targets(change, _targets(present.rows, drafts))
+        change.gather(present.rows)
         whole = sum(_says_all(draft, wanted[contact_id]) for contact_id, draft in drafts.items())
         return Outcome(changed, kept=len(wanted) - whole)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 AIM = 0.1  # seconds that a chunk keeps its contacts locked, and on SQLite all other writers waiting
-FIRST = 2_000  # contacts of the first chunk, of which nobody knows yet how long they take
-FEWEST = 1_000  # below which a good part of the time goes into what every chunk takes, however small
+FIRST = 500  # contacts of the first chunk, of which nobody knows yet how long they take
+FEWEST = 500  # below which a good part of the time goes into what every chunk takes, however small
 STEEPEST = 4  # times as many as before, since what one chunk took says little of a much larger one
 
 

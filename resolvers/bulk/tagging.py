@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from models.database import Rows
+from models.database import Database, Rows
 from models.errors import NotFound
 from models.fields import to_microseconds
 from resolvers.bulk.locks import lock
@@ -14,24 +14,34 @@ from resolvers.bulk.outcome import Document, Outcome
 from resolvers.criteria.mentions import Mention
 from resolvers.membership.change import UPDATED_AT, Change, Sweep
 from resolvers.membership.known import KnownTags
-from resolvers.membership.numbers import ELEMENTS, lists_of, numbers
+from resolvers.membership.numbers import ELEMENTS, by_key, lists_of, numbers
 from resolvers.taggings import MARK_UPDATED
 
 Pair = tuple[int, int]  # of contact and tag
 Contacts = dict[int, list[int]]  # by tag
 
 EXISTING = "SELECT id FROM tags WHERE account_id = :account AND id = ANY(:tags)"
-# What is being added has no statistics yet: PostgreSQL is to find it by contact, and by nothing else.
-LACKING = """
-    SELECT id FROM contacts WHERE account_id = :account AND id = ANY(:contacts)
-    AND NOT EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND tag_id + 0 = :tag)
-    AND EXISTS (SELECT 1 FROM tags WHERE account_id = :account AND id = :tag)
-"""
+# Contacts are looked up one by one: PostgreSQL would take a join for a reason to read all of them.
 ADD = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
-    SELECT CAST(:account AS bigint), CAST(element.value AS bigint), list.tag_id, CAST(:at AS bigint), CAST(:actor AS bigint)
-    FROM ROWS(:lists AS list(tag_id bigint, ids text)) CROSS JOIN {elements}
+    SELECT tags.account_id, CAST(element.value AS bigint), tags.id, CAST(:at AS bigint), CAST(:actor AS bigint)
+    FROM ROWS(:lists AS list(tag_id bigint, ids text)) JOIN tags ON tags.id = list.tag_id CROSS JOIN {elements}
+    WHERE tags.account_id = :account AND (SELECT account_id FROM contacts WHERE id = CAST(element.value AS bigint)) = :account
+    ON CONFLICT (contact_id, tag_id) DO NOTHING
 """
+# SQLite would return a row for each, and knows them as well by their ids, which only grow.
+LAST = "SELECT coalesce(max(id), 0) AS id FROM taggings"
+ADD_ON_SQLITE = (
+    ADD.format(elements=ELEMENTS["sqlite"]),
+    """
+    SELECT tag_id AS key, json_group_array(contact_id) AS ids FROM taggings
+    WHERE tag_id = ANY(:tags) AND tagged_at = :at AND id > :last GROUP BY tag_id
+    """,
+)
+ADD_ON_POSTGRESQL = f"""
+    WITH added AS ({ADD.format(elements=ELEMENTS["postgresql"])} RETURNING tag_id, contact_id)
+    SELECT tag_id AS key, array_agg(contact_id) AS ids FROM added GROUP BY tag_id
+"""  # noqa: S608  # a statement of our own
 REMOVE = """
     DELETE FROM taggings WHERE account_id = :account AND contact_id = ANY(:contacts) AND tag_id = ANY(:tags)
     RETURNING contact_id, tag_id, tagged_at, tagged_by_id
@@ -60,27 +70,21 @@ class TagChange:
 
     async def carry_out(self, change: Change, contact_ids: Sequence[int]) -> Outcome:
         """Change the tags of these contacts."""
-        given: dict[str, Any] = {"account": change.account_id, "contacts": contact_ids, "at": to_microseconds(change.at)}
-        added: Contacts = {}
+        at = to_microseconds(change.at)
+        added = await self._add(change, contact_ids) if self.add else {}
         removed: Rows = []
-        if self.add:
-            added = await self._add(change, contact_ids)
         if self.remove:
-            removed = await change.database.rows(REMOVE, **given, tags=self.remove)
+            removed = await change.database.rows(REMOVE, account=change.account_id, contacts=contact_ids, tags=self.remove)
         contacts = {*chain(*added.values()), *_contacts(removed)}
         await _note(change, contacts, KnownTags(frozenset(self.add), frozenset(self.remove)), {*self.add, *self.remove})
-        return Outcome(len(contacts), inverse={"at": given["at"], "added": list(added.items()), "removed": removed})
+        return Outcome(len(contacts), inverse={"at": at, "added": list(added.items()), "removed": removed})
 
     async def _add(self, change: Change, contact_ids: Sequence[int]) -> Contacts:
-        # Looked for before rather than returned after: SQLite would return a row for each.
-        given: dict[str, Any] = {"account": change.account_id, "contacts": contact_ids}
-        added = {tag_id: await numbers(change.database, LACKING, tag=tag_id, **given) for tag_id in self.add}
-        if not all(added.values()):
+        lists = [{"tag_id": tag_id, "ids": ids} for tag_id in self.add for ids in lists_of(contact_ids)]
+        given = {"account": change.account_id, "actor": change.actor_id, "at": to_microseconds(change.at), "tags": self.add, "lists": lists}
+        added = by_key(await _add_taggings(change.database, given))
+        if len(added) < len(self.add):
             await self._require_tags(change)
-        lists = [{"tag_id": tag_id, "ids": ids} for tag_id, contacts in added.items() for ids in lists_of(contacts)]
-        given = {"account": change.account_id, "actor": change.actor_id, "at": to_microseconds(change.at)}
-        if lists:
-            await change.database.rows(ADD.format(elements=ELEMENTS[change.database.engine]), lists=lists, **given)
         return added
 
     async def _require_tags(self, change: Change) -> None:
@@ -99,6 +103,14 @@ class TagChange:
         await _note(change, changed, KnownTags(_of_all(changed, back), _of_all(changed, gone)), {*gone, *back})
         kept = _left(added, gone) | _left(_by_tag(_pairs(removed)), back)
         return Outcome(len(changed), kept=len(kept))
+
+
+async def _add_taggings(database: Database, given: dict[str, Any]) -> Rows:
+    """Add the taggings that are missing; returns the contacts that got each tag."""
+    if database.engine == "postgresql":
+        return await database.rows(ADD_ON_POSTGRESQL, **given)
+    last = await database.row(LAST)
+    return (await database.run(*ADD_ON_SQLITE, **given, last=last["id"]))[-1]
 
 
 async def _take_back(change: Change, added: Contacts, at: int) -> Contacts:

@@ -131,11 +131,16 @@ class Matching:
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those for which they hold."""
+        database = context.services.database
         found = (await self._selection(context)).all.filter(Within("id", contact_ids))
-        return sorted(await numbers_of(context.services.database, found, "id"))
+        await database.plan_for_values()
+        present = sorted(await numbers_of(database, found, "id"))
+        await database.keep_plans()  # foreign keys are checked by a statement for each row, which would be planned anew every time
+        return present
 
-    async def _selection(self, context: Context, position: int = 0) -> Selection[Contact]:
-        return Selection(context.scope.contacts.filter(id__gt=position), await self._asked(context))
+    async def _selection(self, context: Context, position: int | None = None) -> Selection[Contact]:
+        contacts = context.scope.contacts
+        return Selection(contacts if position is None else contacts.filter(id__gt=position), await self._asked(context))
 
     async def _asked(self, context: Context) -> Criterion:
         if self._criterion is None:

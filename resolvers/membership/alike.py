@@ -60,7 +60,6 @@ class JointJudgement:
     async def judge(self, group_ids: Iterable[int]) -> Flips:
         """Carry out all flips that these groups, and those that depend on them, see, and return them."""
         waiting = set(group_ids)
-        await self.change.database.plan_for_values()
         while waiting:
             lowest = min(map(self.definitions.rank, waiting))
             level = {group_id for group_id in waiting if self.definitions.rank(group_id) == lowest}
@@ -109,5 +108,12 @@ class JointJudgement:
                 found[definition.group_id] = set(record_ids) if answer else set()
             else:
                 left[definition.group_id] = replace(definition.tree, root=answer)
-        sieve = Sieve(self.change.database, groups[0].record_type, record_ids, self.now)
-        return found | {number: set(ids) for number, ids in (await sift(sieve, left)).items()}
+        return found | await self._asked(left, Sieve(self.change.database, groups[0].record_type, record_ids, self.now))
+
+    async def _asked(self, trees: dict[int, Tree], sieve: Sieve) -> dict[int, set[int]]:
+        if not trees:
+            return {}
+        await sieve.database.plan_for_values()
+        found = await sift(sieve, trees)
+        await sieve.database.keep_plans()
+        return {number: set(ids) for number, ids in found.items()}

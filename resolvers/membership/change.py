@@ -70,6 +70,13 @@ class Change:
         """Say the same of many locked contacts at once, so that they can be judged together."""
         self.sweeps.append(sweep)
 
+    def gather(self, contact_ids: Iterable[int]) -> None:
+        """Make sweeps of those of these contacts that were touched alike, so that they can be judged together."""
+        alike: defaultdict[frozenset[Mention], list[int]] = defaultdict(list)
+        for contact_id in sorted(self.touched.keys() & set(contact_ids)):
+            alike[frozenset(self.touched.pop(contact_id))].append(contact_id)
+        self.sweeps += [Sweep(found, mentions) for mentions, found in alike.items()]
+
     def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
         """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.
 

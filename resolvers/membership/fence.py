@@ -7,12 +7,12 @@ from its beginning, is fence enough.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from models.database import Database
+from models.database import KEEP_PLANS, Database
 
 SPACE = 7_267_002
 
 # A write looks rows up by key: to plan that anew each time takes longer than to do it. For criteria, it is the other way round.
-SHARE = "SELECT pg_advisory_xact_lock_shared({space}, {key}), set_config('plan_cache_mode', 'force_generic_plan', true)"
+SHARE = f"SELECT pg_advisory_xact_lock_shared({{space}}, {{key}}), {KEEP_PLANS}"
 TAKE = "SELECT pg_advisory_xact_lock({space}, {key})"
 KEPT = """
     SELECT DISTINCT CAST(objid AS bigint) AS key FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database

@@ -1,6 +1,6 @@
 """Many ids as one value, on their way to the database and back: a row for each takes longer to unpack than to find."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -30,6 +30,11 @@ def numbers_in(value: Any) -> list[int]:
     """What `collected` has collected."""
     found: list[int] = orjson.loads(value) if isinstance(value, str) else value or []
     return found
+
+
+def by_key(rows: Iterable[Row]) -> dict[int, list[int]]:
+    """The ids of rows that hold what was `collected` as `ids`, by their `key`."""
+    return {row["key"]: numbers_in(row["ids"]) for row in rows}
 
 
 def lists_of(ids: Sequence[int]) -> Iterator[str]:
@@ -82,4 +87,4 @@ async def numbers_by(database: Database, key: str, text: str, **values: Any) -> 
     """The column `id` of a statement that selects rows, by another column of it."""
     ids = collected(database.engine, "id")
     rows: list[Row] = await database.rows(f"SELECT {key} AS key, {ids} AS ids FROM ({text}) AS found GROUP BY {key}", **values)  # noqa: S608  # ours
-    return {row["key"]: numbers_in(row["ids"]) for row in rows}
+    return by_key(rows)
