@@ -5,8 +5,10 @@ of a closed socket is, would keep the connection for good. The driver's own tran
 transaction asks for first would take another round trip.
 """
 
+from contextlib import suppress
 from typing import cast
 
+from asyncpg.exceptions import InterfaceError, PostgresError
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     BaseDBAsyncClient,
@@ -78,7 +80,7 @@ class PooledTransactionContext(TransactionContextPooled):
         # BEGIN itself may have succeeded, and only what came with it not.
         connection = self.client._connection
         try:
-            if not connection.is_closed():
+            with suppress(InterfaceError, PostgresError, OSError):  # a connection that is lost has nothing to roll back
                 await connection.execute("ROLLBACK")
         finally:
             await self.client._parent._pool.release(connection)

@@ -100,7 +100,9 @@ async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag
     for row in rows:
         change.touch(row["contact_id"], Mention("tag", row["tag_id"]), UPDATED_AT)
     changed = {row["contact_id"] for row in rows}
-    return [row | {"updated_at": at} if row["id"] in changed else row for row in contacts], len(rows)
+    present = [row | {"updated_at": at} if row["id"] in changed else row for row in contacts]
+    change.hold(present)
+    return present, len(rows)
 
 
 async def _run(database: Database, statements: Statements, given: dict[str, Any]) -> Rows:

@@ -8,7 +8,7 @@ that looking is worth while, and every two seconds the hub looks anyway.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +23,7 @@ from subscriptions.messages import Step, step_of
 
 RING = 256  # entries kept for each watched group
 COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
+MOST_AT_ONCE = 256  # groups of one look: with what is new of each, some four megabytes at most
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ class Hub:
             self._wake.clear()
             hinted, self._hinted = self._hinted, set()
             looking, self._looking = self._looking, []
-            failure = await self._look_at(hinted & self._channels.keys())
+            failure = await self._look_at(sorted(hinted & self._channels.keys()))
             now = asyncio.get_running_loop().time()
             self._behind_since = (self._behind_since or now) if failure else now if self._hinted else 0.0
             for looked in looking:
@@ -149,14 +150,11 @@ class Hub:
             self._hinted |= self._channels.keys()
             self._wake.set()
 
-    async def _look_at(self, group_ids: set[int]) -> Exception | None:
+    async def _look_at(self, group_ids: Sequence[int]) -> Exception | None:
         try:
             with self.database.observe("look"):
-                known = {group_id: end for group_id in group_ids if (end := self._channels[group_id].end)}
-                found = await look(self.database, group_ids, known) if group_ids else {}
-                for group_id in group_ids:
-                    if channel := self._channels.get(group_id):
-                        await self._advance(channel, found.get(group_id))
+                for start in range(0, len(group_ids), MOST_AT_ONCE):
+                    await self._look_at_some(group_ids[start : start + MOST_AT_ONCE])
         # Nothing may end the hub: when the database answers again, the next comparison catches up.
         except UNREACHABLE as error:
             structlog.get_logger().warning("hub cannot reach the database", reason=str(error))
@@ -165,6 +163,14 @@ class Hub:
             structlog.get_logger().exception("hub could not read the log")
             return error
         return None
+
+    async def _look_at_some(self, group_ids: Sequence[int]) -> None:
+        channels = {group_id: channel for group_id in group_ids if (channel := self._channels.get(group_id))}
+        known = {group_id: channel.end for group_id, channel in channels.items() if channel.end}
+        found = await look(self.database, channels.keys(), known)
+        for group_id, channel in channels.items():
+            if self._channels.get(group_id) is channel:
+                await self._advance(channel, found.get(group_id))
 
     async def _advance(self, channel: Channel, seen: Seen | None) -> None:
         known = channel.head

@@ -1,7 +1,7 @@
 """Reading the log of joins and leaves, the only source of what watchers are told."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -72,7 +72,7 @@ class Seen(NamedTuple):
     news: list[Entry]
 
 
-async def look(database: Database, group_ids: set[int], known: Mapping[int, Cursor]) -> dict[int, Seen]:
+async def look(database: Database, group_ids: Iterable[int], known: Mapping[int, Cursor]) -> dict[int, Seen]:
     """Those of these groups that exist, with what is new in the logs of those whose ends are known."""
     ends = [{"known_id": group_id, "known_epoch": cursor.epoch, "known_position": cursor.position} for group_id, cursor in known.items()]
     heads, entries = await database.answers(HEADS, NEWS, ids=sorted(group_ids), known=ends, glance=GLANCE)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models import ChangeCause, RecordType
-from models.database import Database
+from models.database import Database, Row
 from models.statement import Engine
 from resolvers.criteria.mentions import EXISTENCE, Mention
 from resolvers.membership.alteration import Values
@@ -42,6 +42,7 @@ class Change:
     at: datetime
     touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
     before: dict[int, dict[Mention, Values]] = field(default_factory=lambda: defaultdict(dict))
+    rows: dict[int, Row] = field(default_factory=dict)
     sweeps: list[Sweep] = field(default_factory=list)
     suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -83,6 +84,10 @@ class Change:
         What was said first holds. Values that nobody recalls count as any.
         """
         self.before[contact_id] = {**before, **self.before[contact_id]}
+
+    def hold(self, contacts: Iterable[Row]) -> None:
+        """Say what all columns of these locked contacts hold at the end of this write, so that nobody reads them once more."""
+        self.rows |= {row["id"]: row for row in contacts}
 
     def create(self, record_type: RecordType, contact_id: int) -> None:
         """Say that a contact, or an appointment of a locked contact, has come to be."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from models import RecordType
@@ -27,6 +28,9 @@ MEMBERSHIPS = """
 """
 
 
+NO_ROWS: Mapping[int, Row] = MappingProxyType({})
+
+
 async def read_facts(database: Database, account_id: int, ids: Iterable[int], needed: Needs) -> dict[int, ContactFacts]:
     """The facts of those of these contacts that exist, with what is needed and nothing more."""
     reader = FactsReader(database, account_id, ids)
@@ -45,13 +49,18 @@ def needs_of(definitions: Iterable[Definition]) -> Needs:
 
 
 class FactsReader:
-    """Reads the facts of some contacts as they turn out to be needed, nothing twice, each time in one round trip."""
+    """Reads the facts of some contacts as they turn out to be needed, nothing twice, each time in one round trip.
 
-    def __init__(self, database: Database, account_id: int, ids: Iterable[int]) -> None:
+    Of contacts that are all `known` already, the columns are not read.
+    """
+
+    def __init__(self, database: Database, account_id: int, ids: Iterable[int], known: Mapping[int, Row] = NO_ROWS) -> None:
         self._database = database
         self._account_id = account_id
         self._ids = sorted(ids)
         self.facts: dict[int, ContactFacts] = {}
+        if known.keys() >= set(self._ids):
+            self._take_contacts([known[contact_id] for contact_id in self._ids])
         self.loaded = Needs()  # beyond the columns, which come first
 
     async def read(self, needed: Needs, *besides: str, **values: Any) -> list[Rows]:

@@ -51,7 +51,7 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
     swept = await _judge_sweeps(change, definitions) if change.sweeps else None
     contact_ids = concerned(change, Places(definitions.shelves))
     if contact_ids:
-        flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids))
+        flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids, change.rows))
     else:
         if swept is None:
             _check(definitions, (await change.database.row(VERSION, account=change.account_id))["definitions_version"])
