@@ -113,6 +113,11 @@ def _document_limits(settings: Settings) -> DocumentLimits:
     )
 
 
+def _most_of_one(connections: int) -> int:
+    """How many connections one user may have, so that others find room wherever there is any."""
+    return max(1, connections * 9 // 10)
+
+
 def _transport_limits(settings: Settings) -> TransportLimits:
     return TransportLimits(
         body_bytes=settings.max_body_bytes,
@@ -121,7 +126,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         ping_seconds=settings.websocket_ping_seconds,
         send_seconds=settings.send_deadline_seconds,
         connections=settings.max_sockets,
-        connections_of_one=settings.max_sockets_per_user,
+        connections_of_one=settings.max_sockets_per_user or _most_of_one(settings.max_sockets),
         operations=settings.max_operations_per_socket,
         running=settings.max_running_operations,
         origins=settings.allowed_origins,

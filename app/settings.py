@@ -144,7 +144,9 @@ class Settings(BaseSettings):
         default=30, ge=0.01, le=600, description="time a client has to take a message, or to send a request, before it is closed"
     )
     max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets and event streams open at once in one process")
-    max_sockets_per_user: int = Field(default=9_000, ge=1, le=1_000_000, description="of these, those of one user")
+    max_sockets_per_user: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="of these, those of one user; empty: nine tenths"
+    )
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
     max_running_operations: int = Field(
         default=200, ge=1, le=100_000, description="queries and mutations running at once in one process; more are answered 503"
@@ -175,7 +177,7 @@ class Settings(BaseSettings):
     page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")
     query_max_characters: int = Field(default=65_536, ge=1_000, le=10_000_000, description="length of a GraphQL document")
     query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="words and signs of a GraphQL document")
-    query_max_values: int = Field(default=40_000, ge=1_000, le=10_000_000, description="values in the variables of a GraphQL operation")
+    query_max_values: int = Field(default=64_000, ge=1_000, le=10_000_000, description="values in the variables of a GraphQL operation")
     query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
     query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
     query_max_cost: int = Field(default=250_000, ge=1_000, le=100_000_000, description="points that a GraphQL operation may cost")

@@ -13,8 +13,7 @@ from models.ids import number_of
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
 from resolvers.context import Context
-from resolvers.custom_values import Cells as CustomCells
-from resolvers.custom_values import stored_values
+from resolvers.custom_values import Cells, stored_values
 from resolvers.membership.change import Change
 from resolvers.rules import Check, Problems, camel, day, decimal, email, instant, integer, text
 from resolvers.tag_refs import MOST_TAGS, KnownTags, TagRef, check_count, create_tags, find_tags, missing_names
@@ -23,7 +22,7 @@ LONGEST_LINE = 500  # of an address or a web site
 MOST_REMEMBERED = 2_048  # texts of each field whose cells are kept, for in files of many contacts most of them come again
 
 Stored = str | int | None
-Cells = Mapping[str, Stored]
+Columns = Mapping[str, Stored]
 
 TEXT_CHECKS: dict[str, Check] = {
     **dict.fromkeys(CONTACT_TEXTS, text),
@@ -41,22 +40,22 @@ VALUE_CHECKS: dict[str, tuple[Check, Callable[[Any], int]]] = {
 HARDLY_REPEATED = frozenset({"email", "phone", "address", "website"})
 
 
-def _text_cells(name: str, check: Check, value: Any) -> Cells:
+def _text_columns(name: str, check: Check, value: Any) -> Columns:
     given = check(value)
     return {name: given, f"{name}_folded": fold_or_none(given)}
 
 
-def _value_cells(name: str, check: Check, store: Callable[[Any], int], value: Any) -> Cells:
+def _value_columns(name: str, check: Check, store: Callable[[Any], int], value: Any) -> Columns:
     found = check(value)
     return {name: None if found is None else store(found)}
 
 
-_READ: Mapping[str, Callable[[Any], Cells]] = {
-    **{name: partial(_text_cells, name, check) for name, check in TEXT_CHECKS.items()},
-    **{name: partial(_value_cells, name, check, store) for name, (check, store) in VALUE_CHECKS.items()},
+_READ: Mapping[str, Callable[[Any], Columns]] = {
+    **{name: partial(_text_columns, name, check) for name, check in TEXT_CHECKS.items()},
+    **{name: partial(_value_columns, name, check, store) for name, (check, store) in VALUE_CHECKS.items()},
 }
 # The same for texts and for nothing: one that comes again is not checked again, unless it was refused.
-_READ_TEXT: Mapping[str, Callable[[str | None], Cells]] = {
+_READ_TEXT: Mapping[str, Callable[[str | None], Columns]] = {
     name: read if name in HARDLY_REPEATED else lru_cache(maxsize=MOST_REMEMBERED)(read) for name, read in _READ.items()
 }
 
@@ -90,7 +89,7 @@ class Row(NamedTuple):
 class Checked:
     """What a row sets of the fields that need nothing looked up, and what is wrong with them."""
 
-    cells: Cells
+    cells: Columns
     problems: Sequence[Problem]
 
     @classmethod
@@ -113,7 +112,7 @@ class Draft:
 
     row: Row
     cells: dict[str, Stored] = field(default_factory=dict)
-    custom: dict[int, list[CustomCells]] = field(default_factory=dict)
+    custom: dict[int, list[Cells]] = field(default_factory=dict)
     tag_ids: set[int] = field(default_factory=set)
     problems: Problems = field(default_factory=Problems)
 

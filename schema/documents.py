@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
 from resolvers.allowance import Allowance
@@ -18,7 +19,7 @@ from schema.weight import weight_rule
 SEVERAL_OPERATIONS = "The document has several operations: name the one to run in `operationName`."
 ABORTED = "Validation aborted."  # graphql-core's last word on what nests too deeply or compares too much
 TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
-TOO_MANY = "The variables hold more than {most} values: spread them over several requests."
+TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
 MOST_REMEMBERED = 128  # documents; with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
@@ -102,7 +103,7 @@ class _CheckOperation(SchemaExtension):
         if holds_more(operation.variables, most := self._check.limits.values):
             raise BadInput(TOO_MANY.format(most=most))
         yield
-        if operation.graphql_document is None:
+        if self._ends_here():
             await self._spend(self._length())
 
     def _require_readable(self) -> None:
@@ -112,6 +113,16 @@ class _CheckOperation(SchemaExtension):
             raise BadInput(TOO_LONG.format(found=found, most=most))
         if allowance := self._allowance:
             allowance.require()
+
+    def _ends_here(self) -> bool:
+        """Whether the document is refused as soon as it is read, without being validated."""
+        operation = self.execution_context
+        try:
+            kind = operation.operation_type
+        except RuntimeError:  # it cannot be read, or has no such operation
+            return True
+        # Where a query or mutation is not allowed, only a subscription was looked for: it is run afterwards, and paid for then.
+        return kind is OperationType.SUBSCRIPTION and kind not in operation.allowed_operations
 
     async def on_validate(self) -> AsyncIterator[None]:
         operation = self.execution_context

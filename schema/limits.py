@@ -10,8 +10,8 @@ class DocumentLimits:
     characters: int = 65_536
     """Of the text, comments and all; to read so many takes a tenth of a second, in which nobody else is served."""
     tokens: int = 5_000
-    values: int = 40_000
-    """In its variables, lists and objects too. A full import has no more; to understand so many takes a second or two."""
+    values: int = 64_000
+    """In its variables, lists and objects too: forty for each row of an import, and room besides. They take a second or two to read."""
     depth: int = 15
     aliases: int = 50
     fields: int = 500

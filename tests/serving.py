@@ -320,6 +320,22 @@ class Service:
             yield Peer(socket)
 
 
+def configuration(application: Starlette, patience: float) -> uvicorn.Config:
+    """What uvicorn is told for one test."""
+    config = uvicorn.Config(
+        application,
+        port=0,
+        http=partial(HttpLine, patience=patience),  # type: ignore[arg-type]  # it is only called
+        ws=Line,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=5,
+    )
+    config.load()
+    return config
+
+
 @asynccontextmanager
 async def serve(
     limits: TransportLimits | None = None,
@@ -340,17 +356,7 @@ async def serve(
 
     app = GraphQLApp(small_schema(documents), authenticate, limits or TransportLimits())
     service = Service(app, probe, tokens)
-    config = uvicorn.Config(
-        Starlette(routes=app.routes("/graphql"), middleware=layers),
-        port=0,
-        http=partial(HttpLine, patience=patience),  # type: ignore[arg-type]  # it is only called
-        ws=Line,
-        lifespan="off",
-        log_config=None,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
-    )
-    config.load()
+    config = configuration(Starlette(routes=app.routes("/graphql"), middleware=layers), patience)
     service.server = uvicorn.Server(config)
     service.server.lifespan = config.lifespan_class(config)
     async with asyncio.timeout(DEADLINE):

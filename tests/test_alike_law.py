@@ -10,17 +10,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models import ChangeCause, RecordType
+from models import ChangeCause, FieldType, RecordType
 from models.database import Database
 from models.fields import to_microseconds
 from resolvers.bulk.editing import FieldChange
-from resolvers.bulk.outcome import BulkChange, Document
+from resolvers.bulk.outcome import BulkChange, Document, Outcome
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.criteria.parse import parse
 from resolvers.criteria.predicate import compile_predicate
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
+from resolvers.custom_values import stored_values
+from resolvers.fields import create_custom_field
 from resolvers.membership.alike import JointJudgement, candidates
 from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
@@ -50,7 +52,16 @@ CELLS = st.fixed_dictionaries(
         "company": st.sampled_from(["a_b", None]),
         "last_activity_at": st.none() | HOURS.map(lambda hours: to_microseconds(DrivenClock()() + timedelta(hours=hours))),
     },
-).filter(bool)
+)
+PLANS = st.sampled_from(["Gold", "Silver", None])  # of a custom field
+ON_PLAN = st.sampled_from([{"equals": ["gold"]}, {"startsWith": ["s"]}, {"isEmpty": True}, {"isEmpty": False}]).map(
+    lambda text: {"custom": {"key": "plan", "text": text}}
+)
+ON_PLANS = st.one_of(
+    ON_PLAN.map(lambda leaf: {"contacts": leaf}),
+    ON_PLAN.map(lambda leaf: {"contacts": {"not": leaf}}),
+    ON_PLAN.map(lambda leaf: {"appointments": {"contact": leaf}}),
+)
 Judge = Callable[[Change, AccountDefinitions], Awaitable[object]]
 Members = set[tuple[int, int]]
 
@@ -131,36 +142,51 @@ async def one_by_one(change: Change, definitions: AccountDefinitions) -> None:
     await settle(change, definitions)
 
 
-async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -> Members:
-    """The members of all groups after every other contact has been changed, which is then taken back."""
-    services, account_id = account.context.services, account.context.caller.account_id
-    found: Members = set()
+async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -> list[Members]:
+    """The members of all groups after every other contact has been changed, and after that was undone; none of it is kept."""
     contacts = [contact.id for contact in await account.context.scope.contacts.order_by("id")][::2]
-    async with tried(services.database):
+    found: list[Members] = []
+
+    async def judged(work: Callable[[Change], Awaitable[Outcome]]) -> Outcome:
+        services, account_id = account.context.services, account.context.caller.account_id
         change = Change(services.database, account_id, None, ChangeCause.BULK_ACTION, account.clock())
         await change.lock_contacts(contacts)
-        await bulk_change.carry_out(change, contacts)
+        outcome = await work(change)
         await judge(change, await services.definitions.current(services.database, account_id))
-        found = {(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)}
+        found.append({(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)})
+        return outcome
+
+    async with tried(account.context.services.database):
+        inverse = (await judged(lambda change: bulk_change.carry_out(change, contacts))).inverse or {}
+        await judged(lambda change: bulk_change.revert(change, inverse))
     return found
 
 
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
-    people=st.lists(st.tuples(FIELDS, st.lists(st.sampled_from(TAGS), max_size=2, unique=True), st.booleans()), min_size=1, max_size=6),
-    criteria=st.lists(CRITERIA, min_size=1, max_size=6),
+    people=st.lists(
+        st.tuples(FIELDS, PLANS, st.lists(st.sampled_from(TAGS), max_size=2, unique=True), st.booleans()), min_size=1, max_size=6
+    ),
+    criteria=st.lists(CRITERIA | ON_PLANS, min_size=1, max_size=6),
     nested=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["memberOfAny", "memberOfNone"])), max_size=3),
     sides=st.tuples(*[st.integers(0, 2)] * len(TAGS)).filter(any),
-    cells=CELLS,
+    sets=st.tuples(CELLS, PLANS, st.booleans()).filter(lambda drawn: drawn[0] or drawn[2]),
 )
 async def test_judging_together_and_one_by_one_lead_to_the_same_members(
-    *, database: Database, people: list[Any], criteria: list[Any], nested: list[Any], sides: tuple[int, ...], cells: Document
+    *,
+    database: Database,
+    people: list[Any],
+    criteria: list[Any],
+    nested: list[Any],
+    sides: tuple[int, ...],
+    sets: tuple[Document, str | None, bool],
 ) -> None:
     async with running_services(database, DrivenClock()) as services:
         account = World(await new_account(services), DrivenClock())
         await account.ensure_tags()
-        for number, (fields, tags, appointed) in enumerate(people):
-            await account.run("create_contact", fields, tags)
+        plan = await create_custom_field(account.context, key="plan", label="Plan", type=FieldType.TEXT)
+        for number, (fields, planned, tags, appointed) in enumerate(people):
+            await account.run("create_contact", fields | {"custom_fields": {"plan": planned}}, tags)
             if appointed:
                 await account.run("create_appointment", number, {"title": "Call", "starts_at": number})
         for each in criteria:
@@ -169,6 +195,8 @@ async def test_judging_together_and_one_by_one_lead_to_the_same_members(
             await account.run("nest_group", number, operator)
         ids = [tag.id for tag in await account.context.scope.tags.order_by("id")]
         add, remove = (tuple(tag for tag, side in zip(ids, sides, strict=True) if side == wanted) for wanted in (1, 2))
-        changes: list[BulkChange] = [TagChange(add, remove), FieldChange(cells, {})]
+        cells, value, sets_plan = sets
+        field_change = FieldChange(cells, {plan.id: stored_values(plan, value)} if sets_plan else {})
+        changes: list[BulkChange] = [TagChange(add, remove), field_change]
         for change in changes:
             assert await members_after(account, change, together) == await members_after(account, change, one_by_one)

@@ -151,6 +151,8 @@ async def test_a_failure_is_one_sentence_and_exit_code_1(url: str) -> None:
             *("account", "create", " ", "--owner-email", "a@example.com", "--timezone", "Mars")
         ],
         "There is no host no.such.host.invalid.": ["serve", "--host", "no.such.host.invalid"],
+        "MUSTER_PORT: Input should be less than or equal to 65535.": ["serve", "--port", "70000"],
+        "There is no file nowhere.csv.": ["import", "nowhere.csv"],
     }
     for said, words in failures.items():
         ran = await run(url, *words)
@@ -213,19 +215,25 @@ async def test_a_sqlite_file_has_one_server_and_postgresql_takes_several(standin
         assert await several.stop() == 0
 
 
-@pytest.mark.only("sqlite")  # test_operations stops one with streams on PostgreSQL
+@pytest.mark.only("sqlite")  # test_operations stops one with streams on PostgreSQL, and by the other signal
 async def test_a_server_stops_at_once_with_code_0_and_ends_its_streams(url: str) -> None:
     async with asyncio.timeout(2 * DEADLINE), serving(url, shutdown_seconds="600") as server:
         token = await server.new_token()
         group = (await server.ask(token, CREATE_GROUP))["createGroup"]["group"]["id"]
         async with watching_by_socket(server, token, group) as socket, watching_by_stream(server, token, group) as stream:
-            assert await server.stop() == 0
-            with suppress(ConnectionClosed):
-                while True:
-                    await socket.recv()
-            assert socket.close_code == 1012
-            async for _ in stream:
-                pass
+            assert await server.stop(signal.SIGINT) == 0
+            await until_ended(socket, stream)
+
+
+async def until_ended(socket: ClientConnection, stream: AsyncIterator[bytes]) -> None:
+    """Wait until the server has ended both as one does that will be back."""
+    async with asyncio.timeout(DEADLINE):
+        with suppress(ConnectionClosed):
+            while True:
+                await socket.recv()
+        assert socket.close_code == 1012
+        async for _ in stream:
+            pass
 
 
 @asynccontextmanager

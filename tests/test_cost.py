@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 
 from resolvers.allowance import Allowance
 from resolvers.context import Context
+from resolvers.imports import MOST_ROWS
 from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, Pricing, Tariff
-from schema.documents import CHARACTERS
+from schema.documents import CHARACTERS, holds_more
 from schema.limits import DocumentLimits
 from tests.asking import answer, ask, schema
 
@@ -253,6 +254,13 @@ async def test_the_largest_page_of_contacts_with_tags_and_groups_is_allowed(owne
     found = await answer(owner, PAGE, {"first": 250})
     assert "errors" not in found
     assert Tariff(schema()._schema, DocumentLimits(), parse(PAGE), None).cost({"first": 250}) <= DocumentLimits().cost / 3
+
+
+def test_a_full_import_with_every_field_five_custom_values_and_five_tags_in_each_row_is_allowed() -> None:
+    fields = dict.fromkeys(schema()._schema.type_map["ContactFields"].fields, "x")  # type: ignore[attr-defined]  # it is an input type
+    custom, tags = {f"key{number}": "x" for number in range(5)}, [{"name": str(number)} for number in range(5)]
+    row = {"fields": {**fields, "customFields": custom}, "tags": tags, "createMissingTags": True}
+    assert not holds_more({"input": {"rows": [row] * MOST_ROWS}}, DocumentLimits().values)
 
 
 async def test_an_operation_that_costs_too_much_is_not_begun(owner: Context) -> None:

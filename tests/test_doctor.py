@@ -97,6 +97,17 @@ async def test_an_identity_provider_that_is_not_there_is_told(url: str) -> None:
     assert (level, "urlopen" in said, "Connection refused" in said) == (Level.FAIL, False, True)
 
 
+async def test_an_identity_provider_that_speaks_no_http_is_told(url: str) -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        level, said = await keys_of(url, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys")
+    assert (level, "its answer is not HTTP" in said) == (Level.FAIL, True)
+
+
 @pytest.mark.only("postgresql")
 async def test_the_bus_and_the_clock_of_postgresql_are_proved(url: str) -> None:
     findings = await found(url)

@@ -90,7 +90,6 @@ def test_the_documented_limits_are_those_of_the_settings() -> None:
         "rate_limit_requests",
         "rate_limit_failures",
         "max_sockets",
-        "max_sockets_per_user",
     ):
         assert re.search(rf"\| {fields[name].default:,}( points)? \| `MUSTER_{name.upper()}`", page), name
 

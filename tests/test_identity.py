@@ -25,7 +25,7 @@ from resolvers.context import Context, Services
 from resolvers.sign_in import lapsed
 from resolvers.tokens import create_access_token
 from resolvers.users import update_user
-from tests.identity_provider import AUDIENCE, ISSUER, IdentityProvider, identity_provider, key_for, token
+from tests.identity_provider import AUDIENCE, CURVES, ISSUER, IdentityProvider, identity_provider, key_for, token
 from tests.support import DrivenClock, new_account, new_user
 
 DEADLINE = 30.0
@@ -64,6 +64,13 @@ async def test_a_token_signed_by_a_key_of_the_provider_signs_in_whom_it_names(se
         caller = (await signed_in(services, known, token(key, algorithm, **await claims(owner)))).caller
     assert (caller.account_id, caller.user_id, caller.role) == (owner.caller.account_id, owner.caller.user_id, Role.OWNER)
     assert (caller.token_id, caller.scopes) == (0, EVERY_SCOPE)
+
+
+@pytest.mark.parametrize("algorithm", CURVES)
+def test_a_key_on_a_curve_is_for_the_algorithm_of_that_curve_only(algorithm: str) -> None:
+    published = key_for(algorithm).public
+    assert [key.algorithm_name for key in usable({"keys": [published]})] == [algorithm]
+    assert usable({"keys": [published | {"alg": other} for other in CURVES if other != algorithm]}) == []
 
 
 async def test_a_token_without_the_name_of_a_key_is_tried_with_the_only_one(

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.processes import DEADLINE, Server, free_port, new_token, serving, verify
 from tests.test_bulk_processes import CONTACTS, START, outcome, prepare
-from tests.test_cli import CREATE_GROUP, VIEWER, watching_by_socket, watching_by_stream
+from tests.test_cli import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
 from tests.web import web_client
 
 CREATE_CONTACT = 'mutation { createContact(input: {fields: {email: "ann@example.com"}}) { contact { id } } }'
@@ -160,9 +160,10 @@ async def test_a_bulk_action_that_a_stop_interrupts_goes_on_with_the_next_server
     token = await new_token(url, "Acme")
     async with serving(url) as server:
         group = await prepare(server, token)
-        async with watching_by_socket(server, token, group), watching_by_stream(server, token, group):
+        async with watching_by_socket(server, token, group) as socket, watching_by_stream(server, token, group) as stream:
             action = (await server.ask(token, START))["startBulkAction"]["bulkAction"]["id"]
             assert await server.stop() == 0
+            await until_ended(socket, stream)
     async with serving(url) as server:
         assert (await outcome(server, token, action))["processed"] == CONTACTS
     await verify(url)

@@ -1,6 +1,7 @@
 """Rate limits: how allowances are counted, in a process and by several, and how clients are told that nothing remains."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -202,6 +203,50 @@ async def test_a_document_that_cannot_be_read_is_paid_for_and_then_not_even_trie
     assert [(each.status_code, code_of(each)) for each in answers] == [(400, "GRAPHQL_PARSE_FAILED"), (429, "RATE_LIMITED")]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "query A { hello } #" + " " * 100, "operationName": "B"},
+        {"query": "fragment A on Query { hello }" + " " * 100},
+        {"query": "subscription { count(to: 1) }" + " " * 100},
+    ],
+    ids=["unknown operation", "no operation", "subscription"],
+)
+async def test_a_document_that_is_refused_as_soon_as_it_is_read_is_paid_for(service: Service, body: dict[str, str]) -> None:
+    answers = [await post(service, body, accept=GRAPHQL_JSON) for _ in range(2)]
+    assert [(each.status_code, code_of(each)) for each in answers] == [(400, "BAD_USER_INPUT"), (429, "RATE_LIMITED")]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"query": "subscription {" + " " * 100}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "subscription { nothing }" + " " * 100}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "subscription A { wait } #" + " " * 100, "operationName": "B"}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_a_subscription_that_is_refused_is_paid_for_once_and_told_why(service: Service, body: dict[str, str], code: str) -> None:
+    assert service.probe.allowance is not None
+    async with service.socket() as peer:
+        await peer.sign_in()
+        await peer.subscribe("1", **body)
+        message = await peer.receive()
+    (error,) = orjson.loads(orjson.dumps(message["payload"]))
+    assert (message["type"], error["extensions"]["code"]) == ("error", code)
+    assert (await service.probe.allowance.look()).remaining == 0
+    service.probe.allowance = Rates().allowance(TEN, "ada")
+    assert f'"code":"{code}"' in (await post(service, body, accept=EVENTS)).text
+
+
+async def test_a_query_that_only_speaks_of_subscriptions_is_paid_for_once(service: Service) -> None:
+    assert service.probe.allowance is not None
+    async with service.socket() as peer:
+        await peer.sign_in()
+        await peer.subscribe("1", "{ hello } # no subscription" + " " * 100)
+        assert [(await peer.receive())["type"] for _ in range(2)] == ["next", "complete"]
+    assert (await service.probe.allowance.look()).remaining == 9
+
+
 async def test_an_event_stream_is_refused_like_any_request(service: Service) -> None:
     await spend_all(service)
     response = await post(service, {"query": "subscription { count(to: 1) }"}, accept=f"{EVENTS}, {JSON};q=0.5")
@@ -278,3 +323,18 @@ async def test_a_client_whose_address_asks_too_much_may_not_sign_in_on_a_socket(
             await peer.send(type="connection_init", payload={"Authorization": f"Bearer {token}"})
             code, reason = await peer.closed()
         assert (code, "Try again in" in reason) == (1013, True)
+
+
+@pytest.mark.only("sqlite")  # limits are counted above the database
+async def test_one_user_leaves_a_tenth_of_few_sockets_to_others(url: str) -> None:
+    token = await new_token(url, "Acme")
+    async with serving(url, max_sockets="2") as server, AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(connect(server.url.replace("http", "ws"), subprotocols=[PROTOCOL], proxy=None))
+            for _ in range(2)
+        ]
+        first, second = map(Peer, sockets)
+        await first.sign_in(f"Bearer {token}")
+        await second.send(type="connection_init", payload={"Authorization": f"Bearer {token}"})
+        code, reason = await second.closed()
+    assert (code, "one user" in reason) == (1013, True)

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
+from app.graphql.connections import Connections
 from app.graphql.limits import TransportLimits
 from app.graphql.websocket import check
+from models import Role
 from models.errors import BadInput
+from resolvers.context import Caller
 from tests.serving import ADA, BOB, DEADLINE, PROTOCOL, Peer, Service, serve
 
 json_values = st.recursive(
@@ -243,6 +246,15 @@ async def test_connections_beyond_the_limit_are_told_to_try_again() -> None:
         await first.sign_in()
         async with service.socket() as second:
             assert (await second.closed())[0] == 1013
+
+
+async def test_a_connection_that_has_ended_is_not_admitted_any_more() -> None:
+    connections = Connections(most=1, most_of_one=1)
+    ended = connections.open()
+    connections.discard(ended)
+    connections.admit(ended, Caller(1, 1, Role.VIEWER, 1))
+    assert ended.callers == set()
+    connections.admit(connections.open(), Caller(1, 1, Role.VIEWER, 2))
 
 
 async def test_one_user_cannot_take_all_connections() -> None:

@@ -64,8 +64,10 @@ class Connections:
         return connection
 
     def admit(self, connection: Connection, caller: Caller) -> None:
-        """Let a connection run on behalf of a caller, if that user has not too many; one that has ended is not counted any more."""
-        if connection in self._open and caller.user_id not in connection.user_ids():
+        """Let a connection run on behalf of a caller, if that user has not too many; one that is not open any more is left alone."""
+        if connection not in self._open:
+            return
+        if caller.user_id not in connection.user_ids():
             if self._users[caller.user_id] >= self._most_of_one:
                 raise Unavailable("You have as many open connections as one user may have: close one first.")
             self._users[caller.user_id] += 1

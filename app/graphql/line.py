@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from typing import Any
+from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -10,8 +10,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 EXTENSION = "muster.line"
 HANG_UP = "muster.hang_up"
 LAST_SECONDS = 10.0  # time that a client has to take what was sent before the end
-LONGEST_HEAD = 2**16  # bytes of a request before its body, beside those that came at once: beyond these no more are read
+LONGEST_HEAD = 2**16  # bytes of a head, or of what follows a chunked body, beside those that it began with: beyond these no more are read
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+Turn = tuple[Literal["send", "take", "ask"], RequestResponseCycle | None]
 
 TEXT = 0x81  # a whole message in one frame
 SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and into two more
@@ -20,16 +22,16 @@ SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and 
 class HttpLine(HttpToolsProtocol):
     """To be given to uvicorn as its HTTP implementation; applications find a way to hang up in the scope of each request.
 
-    A client that in `patience` seconds neither sends a whole request nor takes a whole answer is hung up on within twice that time,
-    unless it waits for an answer.
+    A client whose turn it is, be it to send a request or to take what was sent, and that lets `patience` seconds pass, is hung up on
+    within twice that time. One that waits for an answer may wait.
     """
 
     def __init__(self, *, patience: float = 30.0, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._patience = patience
         self._watching: asyncio.TimerHandle | None = None
-        self._seen: object = None
-        self._in_head = False
+        self._seen: Turn | None = None
+        self._in_head = self._has_head = False
         self._head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -47,8 +49,13 @@ class HttpLine(HttpToolsProtocol):
         self._leave()
         super().handle_websocket_upgrade()
 
+    def resume_writing(self) -> None:
+        """Go on sending; the client has taken something, and its time begins anew."""
+        super().resume_writing()
+        self._seen = None
+
     def _watch(self) -> None:
-        self._seen = self.cycle
+        self._seen = self._clients_turn
         self._watching = self.loop.call_later(self._patience, self._look)
 
     def _leave(self) -> None:
@@ -56,36 +63,67 @@ class HttpLine(HttpToolsProtocol):
             self._watching.cancel()
 
     def _look(self) -> None:
-        if self.cycle is self._seen and self._is_clients_turn:
+        if self._seen and self._seen == self._clients_turn:
             self.transport.abort()
         else:
             self._watch()
 
     @property
-    def _is_clients_turn(self) -> bool:
-        """Whether the client has something to do: send a request, or the rest of one, or take what is left of an answer."""
+    def _clients_turn(self) -> Turn | None:
+        """What the client has to do, and at which request; nothing while it waits for an answer, or for its data to be read."""
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
-        return cycle is None or cycle.more_body or cycle.response_complete
+        if self.flow.write_paused:
+            return "take", None  # whatever else it asks for meanwhile
+        if cycle is None:
+            return "send", None
+        if cycle.response_complete:
+            return "ask", cycle
+        if cycle.more_body and not self.pipeline and not self.flow.read_paused:
+            return "send", cycle
+        return None
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head of a request is too long to be kept."""
-        began_before = self._in_head
+        if self._in_head:
+            self._head += len(data)
         super().data_received(data)
-        self._head = self._head + len(data) if began_before and self._in_head else 0
-        if self._head > LONGEST_HEAD and not self.transport.is_closing():
+        if self._in_head and self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.transport.write(TOO_LONG)
             self.transport.close()
+
+    def _begin_head(self) -> None:
+        self._in_head, self._head = True, 0
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._in_head = True
+        self._begin_head()
+        self._has_head = False
         self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]  # uvicorn knows mappings only
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; after the body, where a client could still claim to have another address, they are dropped."""
+        if not self._has_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to answer it."""
-        self._in_head = False
+        self._in_head, self._has_head = False, True
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """Begin a part of the body, or what follows the last one, which is kept like a head."""
+        self._begin_head()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._in_head = False
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        self._in_head = False
+        super().on_message_complete()
 
 
 class Line(WebSocketsSansIOProtocol):

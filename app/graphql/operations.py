@@ -124,9 +124,14 @@ class Operations:
         Answers that `tell` takes at once are not among those that are returned.
         """
         found = await self._plan(request, context) if OperationType.SUBSCRIPTION in kinds else None
-        if found is None:
-            return self._observe(request, context, self._run(request, context, kinds))
-        return self._observe(request, context, self._watch(_Watch(self.schema, found, request, context), tell))
+        match found:
+            case None:
+                answers = self._run(request, context, kinds)
+            case Plan():
+                answers = self._watch(_Watch(self.schema, found, request, context), tell)
+            case errors:
+                answers = self._refused(errors)
+        return self._observe(request, context, answers)
 
     async def _run(self, request: Asked, context: Context, kinds: Collection[OperationType]) -> Answers:
         with self.turns.taken():
@@ -144,6 +149,10 @@ class Operations:
                             yield answer_of(result.data, result.errors, result.extensions)
             except MusterError as error:  # a document that is not even read
                 yield failure(error)
+
+    async def _refused(self, errors: list[GraphQLError]) -> Answers:
+        self.schema.process_errors(errors)
+        yield refusal_of(errors)
 
     async def _watch(self, watch: _Watch, tell: TellAnswer | None) -> Answers:
         sharers = self._sharers.setdefault(watch.shares_by(), Sharers())
@@ -179,11 +188,11 @@ class Operations:
 
         return tell_event
 
-    async def _plan(self, request: Asked, context: Context) -> Plan | None:
-        """The plan of a valid subscription that is paid for; anything else has none, and is left to be run or refused in the usual way."""
+    async def _plan(self, request: Asked, context: Context) -> Plan | list[GraphQLError] | None:
+        """The plan of a subscription, or why it is refused, both paid for; queries and mutations have none, and pay when they are run."""
         document = await self._valid_document(request, context) if SUBSCRIPTION in request.query else None
-        if document is None:
-            return None
+        if not isinstance(document, DocumentNode):
+            return document
         key = request.query, request.operation_name
         found = self._plans.get(key) or plan(self.schema._schema, document, request.operation_name)
         if found and len(request.query) <= LONGEST_PLANNED:
@@ -192,8 +201,11 @@ class Operations:
             self._plans.popitem(last=False)
         return found
 
-    async def _valid_document(self, request: Asked, context: Context) -> DocumentNode | None:
-        """The parsed document, if the schema's own checks let the subscription in it run; raises what it need not be read for."""
+    async def _valid_document(self, request: Asked, context: Context) -> DocumentNode | list[GraphQLError] | None:
+        """The parsed document, if the schema's own checks let the subscription in it run, or their errors; None if another kind is to run.
+
+        Raises what is wrong before the document is read, and a lack of points.
+        """
         operation = self.schema._create_execution_context(
             request.query, SUBSCRIPTIONS, request.variables, context, operation_name=request.operation_name
         )
@@ -203,9 +215,12 @@ class Operations:
         runner = self.schema.create_extensions_runner(operation, extensions)
         try:
             error = await self.schema._prepare_operation_async(operation, runner)
-        except (CannotGetOperationTypeError, InvalidOperationTypeError):
+        except InvalidOperationTypeError:
             return None
-        for each in (error and error.errors) or ():
+        except CannotGetOperationTypeError as unknown:
+            return [GraphQLError(unknown.as_http_error_reason(), original_error=unknown)]
+        errors = (error and error.errors) or []
+        for each in errors:
             if isinstance(each.original_error, RateLimited):
                 raise each.original_error
-        return None if error else operation.graphql_document
+        return errors or operation.graphql_document

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
@@ -41,8 +41,11 @@ def _opener(url: str) -> OpenerDirector:
 
 
 def _download(opener: OpenerDirector, url: str) -> object:
-    with opener.open(Request(url, headers={"Accept": "application/json"}), timeout=PATIENCE_SECONDS) as response:  # noqa: S310  # see settings
-        text = response.read(MOST_BYTES + 1)
+    try:
+        with opener.open(Request(url, headers={"Accept": "application/json"}), timeout=PATIENCE_SECONDS) as response:  # noqa: S310  # see settings
+            text = response.read(MOST_BYTES + 1)
+    except HTTPException as error:
+        raise ValueError("its answer is not HTTP") from error
     if len(text) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES} bytes")
     return orjson.loads(text)

@@ -18,10 +18,13 @@ MOST_KEYS = 100
 
 BY_KIND = {
     "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-    "EC": ("ES256", "ES384", "ES512"),
-    "OKP": ("EdDSA",),
+    "EC P-256": ("ES256",),
+    "EC P-384": ("ES384",),
+    "EC P-521": ("ES512",),
+    "OKP Ed25519": ("EdDSA",),
+    "OKP Ed448": ("EdDSA",),
 }
-ALGORITHMS = tuple(name for names in BY_KIND.values() for name in names)
+ALGORITHMS = tuple(dict.fromkeys(name for names in BY_KIND.values() for name in names))
 """Those whose keys can be public. None of them is `none`, and none shares a secret with whoever verifies."""
 
 Fetch = Callable[[], Awaitable[object]]
@@ -103,7 +106,8 @@ def usable(document: object) -> list[PyJWK]:
 
 
 def _with_algorithms(data: dict[str, object]) -> Iterable[PyJWK]:
-    possible = BY_KIND.get(str(data.get("kty")), ()) if data.get("use", "sig") == "sig" else ()
+    kind = " ".join(str(data[name]) for name in ("kty", "crv") if name in data)
+    possible = BY_KIND.get(kind, ()) if data.get("use", "sig") == "sig" else ()
     for algorithm in possible:
         if data.get("alg", algorithm) == algorithm:
             try:

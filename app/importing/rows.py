@@ -83,7 +83,16 @@ class RowMaker:
         if custom := _values(record, self.custom_readers):
             fields["custom_fields"] = custom
         own, tags = self._own_id(record), self._tags(record)
-        return Row(fields, tags, True, self._aim(record, own), own, (), MOST_TAGS, Checked.of(fields))
+        return Row(
+            fields,
+            tags,
+            create_missing_tags=True,
+            aim=self._aim(record, own),
+            contact_id=own,
+            path=(),
+            most_tags=MOST_TAGS,
+            checked=Checked.of(fields),
+        )
 
     def _email(self, record: Record) -> str:
         return _said(record.cells[self.plan.email_column]) if self.plan.email_column is not None else ""
