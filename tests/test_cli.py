@@ -72,7 +72,6 @@ def test_wrong_words_are_exit_code_2(words: str) -> None:
 # ---------------------------------------------------------------- accounts and tokens
 
 
-@pytest.mark.only("sqlite")  # what the commands do is tested on both engines, without their processes
 async def test_an_account_and_tokens_are_made_for_a_server_to_know(standing: Server) -> None:
     url = standing.database_url
     made = await run(url, "account", "create", "Acme", "--owner-email", "Ann@Acme.example", "--timezone", "Europe/Berlin")
@@ -292,7 +291,6 @@ async def test_logs_are_lines_of_json_when_asked(url: str) -> None:
     assert "Application startup complete." in [line["event"] for line in logged]
 
 
-@pytest.mark.only("sqlite")  # test_audit finds and repairs it on both engines
 async def test_verify_finds_what_was_changed_behind_muster_and_repairs_it(url: str) -> None:
     await muster(url, "demo", "--contacts", "50")
     async with open_database(url) as database:

@@ -141,7 +141,6 @@ async def test_a_file_that_everybody_may_read_is_doubtful_and_a_missing_one_is_w
     assert not (tmp_path / "missing.db").exists()
 
 
-@pytest.mark.only("sqlite")  # what is found is tested above, on both engines
 async def test_the_exit_code_says_whether_anything_failed(url: str) -> None:
     assert (await run(url, "doctor", port=str(free_port()))).code == 0
     ran = await run("postgresql://nobody@127.0.0.1:1/nothing", "doctor", port=str(free_port()))

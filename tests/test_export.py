@@ -410,7 +410,6 @@ async def test_an_account_of_any_size_is_exported_in_the_same_memory(database: D
 # ---------------------------------------------------------------- the program
 
 
-@pytest.mark.only("sqlite")  # what it reads is tested above, on both engines
 async def test_the_program_writes_to_a_file_and_to_standard_output(url: str, tmp_path: Path) -> None:
     async with open_services(Settings(database_url=url)) as services:
         await create_contact(await new_account(services), fields={"email": "ann@example.com", "first_name": "Ann"})

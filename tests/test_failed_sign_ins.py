@@ -69,7 +69,6 @@ async def test_the_limit_can_be_lifted() -> None:
     await succeed(free, "192.0.2.1")
 
 
-@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_a_client_that_guesses_is_told_when_to_try_again(url: str) -> None:
     good = await new_token(url, "Acme")
     async with serving(url, rate_limit_failures=str(MOST)) as server, web_client() as client:

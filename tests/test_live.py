@@ -156,7 +156,6 @@ async def test_a_cursor_of_another_group_is_answered_with_a_reset(standing: Serv
         assert (reset["__typename"], reset["reason"]) == ("GroupReset", "CURSOR_UNKNOWN")
 
 
-@pytest.mark.only("sqlite")  # test_stream_law reads them from both engines
 async def test_a_quiet_group_sends_heartbeats(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, heartbeat_seconds="0.05") as server:

@@ -134,7 +134,6 @@ def test_the_clients_fit_on_a_page() -> None:
         assert len(text.splitlines()) <= LONGEST, name
 
 
-@pytest.mark.only("sqlite")  # test_live resumes after a kill on PostgreSQL, with a client of ours
 async def test_a_client_holds_the_members_though_the_server_is_killed_and_the_log_cut(program: Path, url: str) -> None:
     port, account = free_port(), Account(await new_token(url, "Acme"))
     async with serving(url, port=port) as first:

@@ -116,7 +116,6 @@ async def collecting(monitored: Collector) -> AsyncIterator[None]:
         yield
 
 
-@pytest.mark.only("sqlite")  # its spans are made above the database
 async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: str) -> None:
     token, collector = await new_token(url, "Acme"), Collector()
     async with collecting(collector):
@@ -138,7 +137,6 @@ async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: st
 # ---------------------------------------------------------------- the end
 
 
-@pytest.mark.only("sqlite")  # it drains whatever the database
 async def test_a_server_that_drains_answers_and_says_that_it_is_not_ready(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, drain_seconds="600") as server:

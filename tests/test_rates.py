@@ -288,7 +288,6 @@ async def ask(url: str, token: str, query: str, **headers: str) -> httpx.Respons
         return await client.post(url, json={"query": query}, headers={"Authorization": f"Bearer {token}", **headers})
 
 
-@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_a_server_counts_points_by_token_and_tells_where_they_stand(url: str) -> None:
     first, second = [await new_token(url, name) for name in ("First", "Second")]
     query = "{ rateLimit { limit cost remaining resetAt } }"
@@ -302,7 +301,6 @@ async def test_a_server_counts_points_by_token_and_tells_where_they_stand(url: s
         assert (await ask(server.url, second, query)).status_code == 200
 
 
-@pytest.mark.only("sqlite")  # limits are counted above the database
 @pytest.mark.parametrize(("trusted", "statuses"), [("", [401, 401, 401, 429, 429]), ("127.0.0.0/8", [401, 401, 401, 401, 401])])
 async def test_requests_are_counted_by_address_which_only_a_trusted_proxy_may_name(url: str, trusted: str, statuses: list[int]) -> None:
     async with serving(url, rate_limit_requests="3", rate_limit_points="0", trusted_proxies=trusted) as server:
@@ -313,7 +311,6 @@ async def test_requests_are_counted_by_address_which_only_a_trusted_proxy_may_na
         assert "retry-after" in again[-1].headers
 
 
-@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_a_client_whose_address_asks_too_much_may_not_sign_in_on_a_socket(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, rate_limit_requests="1") as server:
@@ -325,7 +322,6 @@ async def test_a_client_whose_address_asks_too_much_may_not_sign_in_on_a_socket(
         assert (code, "Try again in" in reason) == (1013, True)
 
 
-@pytest.mark.only("sqlite")  # limits are counted above the database
 async def test_one_user_leaves_a_tenth_of_few_sockets_to_others(url: str) -> None:
     token = await new_token(url, "Acme")
     async with serving(url, max_sockets="2") as server, AsyncExitStack() as stack:

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from app.services import open_services
 from app.settings import Settings
 from models import Group
@@ -56,7 +54,6 @@ async def test_other_accounts_keep_their_epochs(database: Database) -> None:
         assert (await Group.get(id=group.id)).epoch == epoch
 
 
-@pytest.mark.only("sqlite")  # what it does is tested above, on both engines
 async def test_the_command_reaches_every_account(url: str) -> None:
     async with open_services(Settings(database_url=url)) as services:
         for _ in range(2):

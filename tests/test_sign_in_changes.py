@@ -126,7 +126,6 @@ async def test_a_group_that_is_closed_to_a_watcher_ends_its_streams_and_nothing_
         assert "NOT_FOUND" in str(told)
 
 
-@pytest.mark.only("sqlite")  # test_identity reads who it stands for from both engines
 async def test_a_connection_ends_with_the_jwt_that_it_runs_on(url: str) -> None:
     await new_token(url, "Acme")
     key = key_for("ES256")
@@ -144,7 +143,6 @@ async def test_a_connection_ends_with_the_jwt_that_it_runs_on(url: str) -> None:
         assert known.asked == 1
 
 
-@pytest.mark.only("sqlite")  # test_scopes keeps tokens to their scopes on both engines
 async def test_a_token_from_the_command_line_is_for_what_it_says(standing: Server) -> None:
     url = standing.database_url
     await new_token(url, "Reader")
