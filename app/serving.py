@@ -16,6 +16,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.graphql.line import HttpLine, Line
+from app.health.probes import ALIVE
 from app.logs import configure_logging
 from app.server import PATH, Server
 from app.settings import PREFIX, Settings, load_settings
@@ -134,7 +135,7 @@ def _announce(address: tuple[str, int], announce: Callable[[], None]) -> None:
 def _answers(address: tuple[str, int]) -> bool:
     connection = HTTPConnection(*address, timeout=ANSWER_SECONDS)
     try:
-        connection.request("OPTIONS", PATH)
+        connection.request("GET", ALIVE)
         connection.getresponse()
     except (OSError, HTTPException):
         return False

@@ -124,6 +124,7 @@ async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: st
             headers = {"Authorization": f"Bearer {token}", "traceparent": f"00-{TRACE}-{PARENT}-01"}
             async with web_client(headers=headers) as client:
                 assert (await client.post(server.url, json={"query": CREATE_CONTACT})).status_code == 200
+            assert await status(server, "/readyz") == 200
             assert await server.stop() == 0
     spans = {span.name: span for span in collector.spans if span.trace_id.hex() == TRACE}
     assert spans.keys() == {"POST", "mutation createContact", "transaction", "settle"}
@@ -131,6 +132,7 @@ async def test_a_trace_leads_from_the_clients_request_to_the_transaction(url: st
     assert spans["mutation createContact"].parent_span_id == spans["POST"].span_id
     assert spans["transaction"].parent_span_id == spans["mutation createContact"].span_id
     assert spans["settle"].parent_span_id == spans["transaction"].span_id
+    assert "GET" not in {span.name for span in collector.spans}, "probes are not traced"
     assert "ann@example.com" not in str(collector.spans)
 
 

@@ -6,6 +6,7 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.health.probes import FIT, READY, UNFIT
 from app.serving import PortTaken, claim_port
 from app.settings import PREFIX, Settings
 from models.database import Database
@@ -17,7 +18,6 @@ from subscriptions.bus.words import gap
 
 ANSWER_SECONDS = 5.0
 SPEAKER = "doctor"
-READY, NOT_READY = 200, 503
 
 
 async def examine_bus(database: Database, settings: Settings) -> Finding:
@@ -62,13 +62,13 @@ async def examine_port(settings: Settings) -> Finding:
 def _answering(settings: Settings) -> Finding:
     with closing(HTTPConnection(settings.host, settings.port, timeout=ANSWER_SECONDS)) as connection:
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", READY)
             status = connection.getresponse().status
         except (OSError, HTTPException):
             status = 0
     place = f"Port {settings.port} of {settings.host}"
-    if status == READY:
+    if status == FIT:
         return fine("port", f"{place} is answered by a server that is ready.")
-    if status == NOT_READY:
-        return wrong("port", f"{place} is answered by a server that is not ready: its /readyz says why.")
+    if status == UNFIT:
+        return wrong("port", f"{place} is answered by a server that is not ready: its {READY} says why.")
     return doubtful("port", f"{place} is taken by another program: stop it, or choose another port with {PREFIX}PORT.")

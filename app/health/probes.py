@@ -6,7 +6,8 @@ from starlette.routing import BaseRoute, Route
 
 from app.health.readiness import Readiness
 
-READY, NOT_READY = 200, 503
+ALIVE, READY = PROBES = ("/healthz", "/readyz")
+FIT, UNFIT = 200, 503
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -19,7 +20,7 @@ def probes(readiness: Readiness) -> list[BaseRoute]:
     async def ready(_request: Request) -> Response:
         verdict = await readiness.verdict()
         checks = {name: found or "ok" for name, found in verdict.checks.items()}
-        status = READY if verdict.is_ready else NOT_READY
+        status = FIT if verdict.is_ready else UNFIT
         return JSONResponse({"ready": verdict.is_ready, "checks": checks}, status, headers=FRESH)
 
-    return [Route("/healthz", alive), Route("/readyz", ready)]
+    return [Route(ALIVE, alive), Route(READY, ready)]

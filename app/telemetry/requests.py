@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars, unbind_contextvars
 
 from app.graphql.accept import EVENTS
+from app.health.probes import PROBES
 from app.telemetry.gauges import Gauges
 from app.telemetry.metrics import Metrics
 from app.telemetry.operations import BOUND
@@ -19,7 +20,6 @@ from app.telemetry.tracing import Tracing, describe
 
 REQUEST_ID = "x-request-id"
 SANE = re.compile(r"[\w.:/+=-]{8,128}", re.ASCII)  # what proxies make, and nothing that could forge a line of the log
-UNTOLD = frozenset({"/healthz", "/readyz"})  # asked every second, and answered to machines
 LONGEST_PATH = 200  # characters that are logged
 SWITCHED = 101  # the answer to those who open a WebSocket
 ABORTED = 499  # what proxies log for a client that went away before it was answered
@@ -45,7 +45,7 @@ class ObservedRequests:
         request_id, began = request_id_of(Headers(scope=scope)), perf_counter()
         with bound_contextvars(request_id=request_id):
             status = await serve(scope, receive, _Answering(send, request_id, self._metrics.gauges))
-            if self._access_log and scope["path"] not in UNTOLD:
+            if self._access_log and scope["path"] not in PROBES:
                 milliseconds = round((perf_counter() - began) * 1000, 1)
                 log.info("request", method=scope.get("method", "WEBSOCKET"), path=path_of(scope), status=status, milliseconds=milliseconds)
             unbind_contextvars(*BOUND)
@@ -67,7 +67,9 @@ class ObservedRequests:
         return answering.status
 
     def _span(self, scope: Scope) -> AbstractContextManager[Span | None]:
-        return self._tracing.request(scope["method"], Headers(scope=scope)) if self._tracing else nullcontext()
+        if self._tracing is None or scope["path"] in PROBES:
+            return nullcontext()
+        return self._tracing.request(scope["method"], Headers(scope=scope))
 
 
 class _Answering:
