@@ -1,0 +1,80 @@
+"""The hub of a process at its bounds: however many groups are looked at, and however many entries came since the last look."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+
+from models import Group
+from models.database import Database
+from resolvers.context import Context
+from resolvers.taggings import add_tags, remove_tags
+from subscriptions.bells import Bell
+from subscriptions.bus import LocalBus
+from subscriptions.cursor import Cursor
+from subscriptions.hub import MOST_AT_ONCE, RING, Hub
+from subscriptions.log import GLANCE, PAGE
+from subscriptions.messages import MembersChanged
+from subscriptions.stream import Stream
+from subscriptions.viewer import Viewer
+from tests.test_write_path import people, tagged_groups
+
+DEADLINE = 30.0
+HOUR = 3600.0
+CLIENT = [{"name": "Client"}]
+
+
+@pytest.fixture
+async def elsewhere(database: Database) -> AsyncIterator[Hub]:
+    """The hub of another process, which nobody tells anything."""
+    hub = Hub(database, LocalBus(), compare_seconds=HOUR)
+    async with hub.running():
+        yield hub
+
+
+async def toggle(context: Context, contact: str, times: int) -> None:
+    """Let a contact gain and lose its tag in turn."""
+    for number in range(times):
+        await (remove_tags if number % 2 else add_tags)(context, contact_ids=[contact], tags=CLIENT)
+
+
+def stream_of(hub: Hub, context: Context, group: Group) -> Stream:
+    """All that follows after the row was read."""
+    viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
+    return Stream(hub, viewer, group.id, Cursor(group.id, group.epoch, group.position), HOUR)
+
+
+@pytest.mark.parametrize("count", [1, GLANCE, GLANCE + 1, PAGE + GLANCE + 1, RING, RING + 1])
+async def test_whatever_came_since_the_last_look_is_told_in_order(context: Context, elsewhere: Hub, count: int) -> None:
+    contact, *_ = await people(context, 1)
+    (group,) = await tagged_groups(context, "Client", 1)
+    with elsewhere.watching(group.id, Bell()) as channel:
+        await elsewhere.look(channel)  # it knows where the log ends, as a watcher of long standing would have made it
+        await toggle(context, contact, count)
+        elsewhere.hint([group.id])
+        told: list[MembersChanged] = []
+        async with asyncio.timeout(DEADLINE):
+            async for message in stream_of(elsewhere, context, group):
+                assert isinstance(message, MembersChanged)
+                told.append(message)
+                if len(told) == count:
+                    break
+        assert [message.from_version for message in told] == list(range(group.version, group.version + count))
+        assert [bool(message.joined_ids) for message in told] == [number % 2 == 0 for number in range(count)]
+        assert channel.head
+        assert channel.head.version == group.version + count
+        assert len(channel.ring) == (count if count <= RING else 0)
+
+
+async def test_one_look_reaches_every_watched_group(context: Context, elsewhere: Hub) -> None:
+    contact, *_ = await people(context, 1)
+    groups = await tagged_groups(context, "Client", MOST_AT_ONCE + 3)
+    with ExitStack() as watched:
+        channels = [watched.enter_context(elsewhere.watching(group.id, Bell())) for group in groups]
+        await elsewhere.look(*channels)
+        await toggle(context, contact, 1)
+        async with asyncio.timeout(DEADLINE):
+            await elsewhere.look(*channels)
+        assert {channel.head.member_count if channel.head else 0 for channel in channels} == {1}
+        assert {len(channel.ring) for channel in channels} == {1}
