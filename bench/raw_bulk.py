@@ -29,7 +29,7 @@ LOG = """
 ADVANCE = """
     UPDATE groups SET position = log.position, version = log.version, member_count = log.version
     FROM (SELECT max(position) AS position, max(to_version) AS version FROM group_events WHERE group_id = {group}) AS log
-    WHERE id = {group}
+    WHERE id = {group} AND log.position IS NOT NULL
 """
 
 
