@@ -50,6 +50,24 @@ class _Near(Q):
         return QueryModifier(Sql(f"{record} {less} (", self.end, f") {plus} ", Parameter(self.distance)))
 
 
+class _Meeting(Q):
+    """The records for which a condition of our own holds."""
+
+    __slots__ = ("condition",)
+
+    def __init__(self, condition: Sql) -> None:
+        super().__init__()
+        self.condition = condition
+
+    @override
+    def __bool__(self) -> bool:
+        return True  # as above
+
+    @override
+    def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
+        return QueryModifier(self.condition)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection(Generic[M]):
     """Those of some records for which criteria hold, or all of these records."""
@@ -67,6 +85,8 @@ class Selection(Generic[M]):
         if self.criterion is None:
             return self.records
         found = self.records.filter(criteria_query(self.criterion.tree, self.criterion.now, way.long))
+        if way.start is not None:
+            found = found.filter(_Meeting(way.start))
         return found if way.ids is None else found.filter(_Near(self.records, way.ids, rising=rising))
 
     async def first(self, count: int, *columns: str) -> list[M]:

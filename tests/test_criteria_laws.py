@@ -13,13 +13,14 @@ from models import Appointment, Contact, RecordType
 from models.database import Database
 from models.fields import to_microseconds
 from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.lists import choice
+from resolvers.criteria.lists import Way, choice
 from resolvers.criteria.parse import parse
 from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import NONE, Lists, criteria_query
+from resolvers.criteria.query import NONE, Lists
 from resolvers.criteria.sql import Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Tree
+from resolvers.selection import Criterion, Selection
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
 from tests.effort import examples
@@ -47,9 +48,10 @@ def read_twice(document: dict[str, Any], zone: ZoneInfo) -> Tree:
     return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
 
 
-async def selected(tree: Tree, now: Now, long: Lists = NONE) -> set[int]:
-    model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
-    found: list[int] = await model.filter(account_id=world.ACCOUNT).filter(criteria_query(tree, now, long)).values_list("id", flat=True)
+async def selected(criterion: Criterion, way: Way) -> set[int]:
+    model: Any = Contact if criterion.tree.record_type is RecordType.CONTACT else Appointment
+    selection: Selection[Any] = Selection(model.filter(account_id=world.ACCOUNT), criterion)
+    found = [record.id for record in await selection.found(way).only("id")]
     assert len(found) == len(set(found))
     return set(found)
 
@@ -76,7 +78,7 @@ async def test_query_predicate_and_reference_agree(
         predicate = compile_predicate(tree)
         judged: list[Any] = known if tree.record_type is RecordType.CONTACT else [a for person in known for a in person.appointments]
         assert {found.id for found in judged if predicate(found, now)} == expected, document
-        assert await selected(tree, now) == expected, document
-        lists = choice(prepared, tree, now).lists
-        for long in {frozenset(range(len(lists))), some_of(lists, seed)} - {NONE}:
-            assert await selected(tree, now, long) == expected, (document, long)
+        choices = choice(prepared, tree, now)
+        longs = {NONE, frozenset(range(len(choices.lists))), some_of(choices.lists, seed)}
+        for way in [*map(Way, longs), *(Way(start=start) for start in choices.starts.values())]:
+            assert await selected(Criterion(prepared, tree, now), way) == expected, (document, way)

@@ -10,7 +10,8 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.contacts import contacts
 from resolvers.context import Context
-from resolvers.criteria.lists import Way, choice, ways
+from resolvers.criteria.lists import choice, ways
+from resolvers.criteria.query import NONE, Lists
 from resolvers.paging import Page, PageArguments
 from resolvers.preview import preview, sample
 from resolvers.where import now, read_new
@@ -23,18 +24,33 @@ WORN: Mapping[str, Callable[[int, int], bool]] = {
     "late": lambda number, people: number > people // 2,
     "last": lambda number, people: number > people - 100,
 }
+SCORED: Mapping[str, Callable[[int], dict[str, Any]]] = {  # a contact's score is its number
+    "low": lambda people: {"lessThan": people - 99},
+    "high": lambda people: {"greaterThan": people - 100},
+    "at either end": lambda people: {"equals": [1, people]},
+}
 SELECTED: Mapping[str, Callable[[int, int], bool]] = {
     **WORN,
+    "low": lambda number, people: number <= people - 100,
+    "high": lambda number, people: number > people - 100,
+    "at either end": lambda number, people: number in (1, people),
+    "even and high": lambda number, people: number % 2 == 0 and number > people - 100,
+    "low and last": lambda *_: False,
+    "low and even": lambda number, people: number % 2 == 0 and number <= people - 100,
+    "not high": lambda number, people: number <= people - 100,
     "even and late": lambda number, people: number % 2 == 0 and number > people // 2,
     "early and late": lambda *_: False,
     "even and last": lambda number, people: number % 2 == 0 and number > people - 100,
     "not even": lambda number, _: number % 2 == 1,
 }
 
+PLAIN = (NONE, None, False)
+STARTED = (NONE, None, True)
+
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :people)"
 ADD_PEOPLE = f"""
-    INSERT INTO contacts (account_id, created_at, updated_at)
-    {NUMBERS} SELECT :account, :at, :at FROM numbers
+    INSERT INTO contacts (account_id, score, created_at, updated_at)
+    {NUMBERS} SELECT :account, n, :at, :at FROM numbers
 """
 ADD_TAG = """
     INSERT INTO tags (account_id, name, name_folded, created_at, updated_at)
@@ -56,11 +72,15 @@ class Crowd:
         self.engine = context.services.database.engine
 
     def criteria(self, words: str) -> dict[str, Any]:
-        """What these words ask of tags."""
+        """What these words ask of tags and scores."""
         if words.startswith("not "):
             return {"not": self.criteria(words.removeprefix("not "))}
-        each = [{"tags": {"containsAny": [{"id": to_global_id("Tag", self.tags[name])}]}} for name in words.split(" and ")]
-        return {"all": each}
+        return {"all": [self._criterion(name) for name in words.split(" and ")]}
+
+    def _criterion(self, name: str) -> dict[str, Any]:
+        if name in SCORED:
+            return {"score": SCORED[name](len(self.ids))}
+        return {"tags": {"containsAny": [{"id": to_global_id("Tag", self.tags[name])}]}}
 
     def numbers(self, page: Page[Any]) -> list[int]:
         """The numbers of the contacts on a page."""
@@ -75,12 +95,12 @@ class Crowd:
         """Some of the contacts that the words select."""
         return await contacts(self.context, where=self.criteria(words), search=None, order=("ID", direction), page=arguments)
 
-    async def ways(self, words: str) -> list[Way]:
-        """All ways to the first contacts that the words select."""
+    async def ways(self, words: str) -> list[tuple[Lists, int | None, bool]]:
+        """All ways to the first contacts that the words select: as a `Way`, and whether it says where to start."""
         read = await read_new(self.context, {"contacts": self.criteria(words)})
         database = self.context.services.database
         found = choice(database, read.tree, await now(self.context, read.vocabulary))
-        return [way async for way in ways(database, found)]
+        return [(way.long, way.ids, way.start is not None) async for way in ways(database, found)]
 
 
 @pytest.fixture
@@ -117,15 +137,26 @@ async def test_a_sample_begins_with_the_first_records(crowd: Crowd) -> None:
 
 async def test_only_long_lists_are_gone_around_and_no_further_than_they_are_long(crowd: Crowd) -> None:
     on_sqlite = {
-        "last": [Way()],
-        "even": [Way(frozenset({0}), 8_000), Way()],
-        "early and late": [Way(frozenset({0, 1}), 8_000), Way()],
-        "not even": [Way()],
+        "last": [PLAIN],
+        "even": [({0}, 8_000, False), PLAIN],
+        "early and late": [({0, 1}, 8_000, False), PLAIN],
+        "not even": [PLAIN],
+        "low": [({0}, 8_000, False), STARTED],
+        "low and even": [({0, 1}, 8_000, False), PLAIN],
+        "not high": [PLAIN],
     }
     for words, expected in on_sqlite.items():
-        assert await crowd.ways(words) == (expected if crowd.engine == "sqlite" else [Way()]), words
+        assert await crowd.ways(words) == (expected if crowd.engine == "sqlite" else [PLAIN]), words
 
 
 async def test_a_short_list_on_which_all_must_be_is_gone_through_at_once(crowd: Crowd) -> None:
-    for words, long in {"even and last": 0, "last and even": 1}.items():
-        assert await crowd.ways(words) == [Way(frozenset({long}) if crowd.engine == "sqlite" else frozenset())], words
+    on_sqlite = {
+        "even and last": ({0}, None, False),
+        "last and even": ({1}, None, False),
+        "high": STARTED,
+        "at either end": STARTED,
+        "even and high": ({0}, None, True),
+        "low and last": ({1}, None, False),
+    }
+    for words, expected in on_sqlite.items():
+        assert await crowd.ways(words) == [expected if crowd.engine == "sqlite" else PLAIN], words

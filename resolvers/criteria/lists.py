@@ -3,10 +3,13 @@
 A list costs its length; looking costs all the records that are passed before there are enough. SQLite knows nothing of
 values and cannot choose, so the lists are counted up to a limit, and where one is longer, records are looked at up to the
 same limit. If neither has led to an end, both limits are raised: the work is a small multiple of the shorter way's.
+
+Records that meet a condition on a column of theirs are such a list, too, which SQLite would not begin with by itself.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pypika_tortoise.context import DEFAULT_SQL_CONTEXT
@@ -14,7 +17,7 @@ from pypika_tortoise.terms import Parameterizer
 
 from models.database import Database
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.query import NONE, Lists, criteria_lists
+from resolvers.criteria.query import NONE, Lists, column_list, criteria_lists
 from resolvers.criteria.sql import Parameter, Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
@@ -23,29 +26,42 @@ LIMITS = (8_000, 80_000, 800_000)  # entries of a list, and ids to go through if
 
 
 class Way(NamedTuple):
-    """Lists to replace by a look at each record, and how many ids to go through at most."""
+    """Lists to replace by a look at each record, how many ids to go through at most, and a condition that leads to all records."""
 
     long: Lists = NONE
     ids: int | None = None
+    start: Sql | None = None
 
 
 class Choice(NamedTuple):
-    """The lists that could be replaced, and the numbers of those on which every record must be."""
+    """The lists to count, the numbers of those on which every record must be, and of those, the ones that one has to be told to use."""
 
     lists: Sequence[Sql] = ()
     required: Lists = NONE
+    starts: Mapping[int, Sql] = MappingProxyType({})
+
+    def start(self, long: Lists) -> Sql | None:
+        """What to be told, unless another short list is used without."""
+        short = self.required - long
+        return self.starts[min(short)] if short and short <= self.starts.keys() else None
 
 
 def choice(database: Database, tree: Tree, now: Now) -> Choice:
     """What there is to choose; PostgreSQL keeps statistics and chooses by itself."""
     lists: list[Sql] = []
     required: set[int] = set()
-    for node in _joined_by_and(tree.root) if database.engine == "sqlite" else ():
+    starts: dict[int, Sql] = {}
+    nodes = [*_joined_by_and(tree.root)] if database.engine == "sqlite" else []
+    for node in nodes:
         first = len(lists)
         lists += criteria_lists(replace(tree, root=node), now)
         if _requires_all_its_lists(node):
             required.update(range(first, len(lists)))
-    return Choice(lists, frozenset(required))
+    for node in nodes:
+        if isinstance(node, Condition) and (found := column_list(tree, node, now)):
+            starts[len(lists)] = found.holds
+            lists.append(found.entries)
+    return Choice(lists, frozenset(required | starts.keys()), starts)
 
 
 def _requires_all_its_lists(node: Node) -> bool:
@@ -74,7 +90,7 @@ async def ways(database: Database, choice: Choice) -> AsyncGenerator[Way, None]:
         if not long or not choice.required <= long:  # a short list that all are on leads to them all
             break
         yield Way(long, limit)
-    yield Way(long)
+    yield Way(long, start=choice.start(long))
 
 
 async def _longer(database: Database, lists: Sequence[Sql], entries: int) -> Lists:
