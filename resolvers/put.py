@@ -1,5 +1,6 @@
 """Putting contacts: creating and updating any number of them, with tags and custom values, in a constant number of statements."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ from resolvers.phones import e164
 from resolvers.search import SEARCHED, terms_of
 
 UPDATED_AT = "updated_at"
+AT_A_STRETCH = 8  # contacts whose terms are worked out before the database may get its next statement
 COMPARED = ("folded", "long_folded", "number", "day", "instant", "boolean")
 
 
@@ -38,7 +40,7 @@ class Target:
     """A contact that one or more rows are about: as it was, if it was, and as it shall be.
 
     `changed` has the values from before of what is other than before; tags have none. `replaced` has those of custom
-    fields as they were stored.
+    fields as they were stored. `terms` are the search terms of a new contact.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Target:
     tag_ids: set[int] = field(default_factory=set)
     changed: dict[Mention, Values] = field(default_factory=dict)
     replaced: dict[int, list[Cells]] = field(default_factory=dict)
+    terms: set[str] = field(default_factory=set)
 
     def take(self, draft: Draft) -> None:
         """Let a draft have its way; where two are about the same contact, the later one wins."""
@@ -98,7 +101,8 @@ async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) ->
     roll = await _Roll.of(change, drafts)
     found = [roll.target_of(draft) for draft in drafts]
     targets = list(dict.fromkeys(target for target in found if target))
-    await _insert(change, [target for target in targets if target.before is None])
+    new = [target for target in targets if target.before is None]
+    await asyncio.gather(_insert(change, new), _find_terms(new))
     await _put_taggings(change, targets)
     updated = await put_targets(change, targets)
     return PutResult(
@@ -136,14 +140,15 @@ class _Roll:
         """The contact that a draft is about, which takes the draft; None if the draft has a problem."""
         if draft.problems:
             return None
-        holder = self._by_email.get(draft.email) if draft.email else None
+        email = draft.email
+        holder = self._by_email.get(email) if email else None
         target = self._aimed_at(draft, holder)
         self._check(draft, holder, target)
         if draft.problems:
             return None
         target.take(draft)
-        if draft.email:
-            self._by_email[draft.email] = target
+        if email:
+            self._by_email[email] = target
         return target
 
     def _check(self, draft: Draft, holder: Target | None, target: Target) -> None:
@@ -172,6 +177,14 @@ async def _insert(change: Change, targets: Sequence[Target]) -> None:
     for target, contact_id in zip(targets, ids, strict=True):
         target.id = contact_id
         change.create(RecordType.CONTACT, contact_id)
+
+
+async def _find_terms(targets: Iterable[Target]) -> None:
+    """Work out the search terms of new contacts; they need no ids, so this can be done while the database stores the contacts."""
+    for index, target in enumerate(targets):
+        if index % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+        target.terms = terms_of(target.after)
 
 
 async def _put_values(change: Change, targets: Iterable[Target]) -> None:
@@ -203,9 +216,10 @@ async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
     gone: dict[int, set[str]] = {}
     added: dict[int, set[str]] = {}
     for target in targets:
-        if target.before is None or target.changed_columns() & set(SEARCHED):
-            before = terms_of(target.before) if target.before else set()
-            after = terms_of(target.after)
+        if target.before is None:
+            added[target.id] = target.terms
+        elif target.changed_columns() & set(SEARCHED):
+            before, after = terms_of(target.before), terms_of(target.after)
             gone[target.id], added[target.id] = before - after, after - before
     await replace_terms(change, gone, added)
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import csv
+import gc
 import io
 import signal
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -223,10 +225,16 @@ async def test_the_file_of_bad_rows_can_be_mended_and_imported(database: Databas
         assert not await target.context.scope.custom_fields.count()
 
 
+async def test_the_interpreter_is_as_before_when_an_import_has_ended(database: Database, tmp_path: Path) -> None:
+    before = gc.get_threshold(), sys.getswitchinterval()
+    async with importing(database, tmp_path) as target:
+        await target.run("email\nann@example.com\n")
+    assert (gc.get_threshold(), sys.getswitchinterval()) == before
+
+
 # ---------------------------------------------------------------- the program
 
 
-@pytest.mark.only("sqlite")  # what it imports is tested above, on both engines
 async def test_the_program_shows_the_mapping_and_ends_with_the_summary(url: str, tmp_path: Path) -> None:
     await new_token(url, "Acme")
     path = tmp_path / "people.csv"

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from resolvers.context import Context
 from resolvers.drafts import Row
 from resolvers.imports import CHUNK, import_good_rows
 
-AT_A_STRETCH = 16  # records that are prepared before the writing of others may go on
+AT_A_STRETCH = 4  # records that are prepared before the writing of others may go on, for which the database would wait
+LONGEST_WAIT = 0.0003  # seconds that one thread keeps another from Python
 MOST_UNSEEN = 100_000  # new objects after which circles of garbage are looked for; a chunk is fewer
 
 
@@ -59,15 +61,15 @@ class Import:
     async def run(self, progress: Progress) -> Summary:
         """Import every row that is in order; what is imported when it is interrupted stays."""
         summary = Summary()
-        with BadRows(self.table) as bad_rows, _seldom_collecting():
+        with BadRows(self.table) as bad_rows, _seldom_collecting(), _often_switching():
             chunks = self._chunks(progress)
             part = await self._prepared(chunks)
             while part.records:
                 # While the database is busy with one part, the next one is read and checked.
                 reasons, following = await asyncio.gather(self._put(part, summary), self._prepared(chunks))
-                for record, reason in sorted(zip(part.records, reasons, strict=True), key=lambda pair: pair[0].line):
-                    if reason:
-                        bad_rows.add(record, reason)
+                bad = [(record, reason) for record, reason in zip(part.records, reasons, strict=True) if reason]
+                for record, reason in sorted(bad, key=lambda pair: pair[0].line):
+                    bad_rows.add(record, reason)
                 part = following
             summary.bad, summary.bad_rows = bad_rows.count, str(bad_rows.path)
         return summary
@@ -118,6 +120,17 @@ def _seldom_collecting() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def _often_switching() -> Iterator[None]:
+    """Let the database's thread go on soon after each statement: by default it waits a while for whoever prepares the next part."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(LONGEST_WAIT)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _silent(_read: int) -> None:
