@@ -24,16 +24,19 @@ WORN: Mapping[str, Callable[[int, int], bool]] = {
     "late": lambda number, people: number > people // 2,
     "last": lambda number, people: number > people - 100,
 }
-SCORED: Mapping[str, Callable[[int], dict[str, Any]]] = {  # a contact's score is its number
-    "low": lambda people: {"lessThan": people - 99},
-    "high": lambda people: {"greaterThan": people - 100},
-    "at either end": lambda people: {"equals": [1, people]},
+FILLED_IN: Mapping[str, Callable[[int], dict[str, Any]]] = {  # a contact's score is its number, and only the last one has a company
+    "low": lambda people: {"score": {"lessThan": people - 99}},
+    "high": lambda people: {"score": {"greaterThan": people - 100}},
+    "at either end": lambda people: {"score": {"equals": [1, people]}},
+    "alone": lambda _: {"company": {"equals": ["Acme"]}},
 }
 SELECTED: Mapping[str, Callable[[int, int], bool]] = {
     **WORN,
     "low": lambda number, people: number <= people - 100,
     "high": lambda number, people: number > people - 100,
     "at either end": lambda number, people: number in (1, people),
+    "alone": lambda number, people: number == people,
+    "even and alone": lambda number, people: number == people,
     "even and high": lambda number, people: number % 2 == 0 and number > people - 100,
     "low and last": lambda *_: False,
     "low and even": lambda number, people: number % 2 == 0 and number <= people - 100,
@@ -49,8 +52,8 @@ STARTED = (NONE, None, True)
 
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :people)"
 ADD_PEOPLE = f"""
-    INSERT INTO contacts (account_id, score, created_at, updated_at)
-    {NUMBERS} SELECT :account, n, :at, :at FROM numbers
+    INSERT INTO contacts (account_id, score, company_folded, created_at, updated_at)
+    {NUMBERS} SELECT :account, n, CASE WHEN n = :people THEN 'acme' END, :at, :at FROM numbers
 """
 ADD_TAG = """
     INSERT INTO tags (account_id, name, name_folded, created_at, updated_at)
@@ -72,14 +75,14 @@ class Crowd:
         self.engine = context.services.database.engine
 
     def criteria(self, words: str) -> dict[str, Any]:
-        """What these words ask of tags and scores."""
+        """What these words ask of tags and fields."""
         if words.startswith("not "):
             return {"not": self.criteria(words.removeprefix("not "))}
         return {"all": [self._criterion(name) for name in words.split(" and ")]}
 
     def _criterion(self, name: str) -> dict[str, Any]:
-        if name in SCORED:
-            return {"score": SCORED[name](len(self.ids))}
+        if name in FILLED_IN:
+            return FILLED_IN[name](len(self.ids))
         return {"tags": {"containsAny": [{"id": to_global_id("Tag", self.tags[name])}]}}
 
     def numbers(self, page: Page[Any]) -> list[int]:
@@ -155,6 +158,8 @@ async def test_a_short_list_on_which_all_must_be_is_gone_through_at_once(crowd: 
         "last and even": ({1}, None, False),
         "high": STARTED,
         "at either end": STARTED,
+        "alone": PLAIN,
+        "even and alone": ({0}, None, True),
         "even and high": ({0}, None, True),
         "low and last": ({1}, None, False),
     }

@@ -17,7 +17,7 @@ from pypika_tortoise.terms import Parameterizer
 
 from models.database import Database
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.query import NONE, Lists, column_list, criteria_lists
+from resolvers.criteria.query import NONE, ColumnList, Lists, column_list, criteria_lists
 from resolvers.criteria.sql import Parameter, Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
@@ -48,20 +48,28 @@ class Choice(NamedTuple):
 
 def choice(database: Database, tree: Tree, now: Now) -> Choice:
     """What there is to choose; PostgreSQL keeps statistics and chooses by itself."""
+    if database.engine == "postgresql":
+        return Choice()
     lists: list[Sql] = []
     required: set[int] = set()
-    starts: dict[int, Sql] = {}
-    nodes = [*_joined_by_and(tree.root)] if database.engine == "sqlite" else []
-    for node in nodes:
+    for node in _joined_by_and(tree.root):
         first = len(lists)
         lists += criteria_lists(replace(tree, root=node), now)
         if _requires_all_its_lists(node):
             required.update(range(first, len(lists)))
-    for node in nodes:
-        if isinstance(node, Condition) and (found := column_list(tree, node, now)):
-            starts[len(lists)] = found.holds
-            lists.append(found.entries)
-    return Choice(lists, frozenset(required | starts.keys()), starts)
+    return _with_columns(Choice(lists, frozenset(required)), _columns(tree, now))
+
+
+def _columns(tree: Tree, now: Now) -> list[ColumnList]:
+    found = [column_list(tree, node, now) for node in _joined_by_and(tree.root) if isinstance(node, Condition)]
+    return [each for each in found if each]
+
+
+def _with_columns(choice: Choice, columns: Sequence[ColumnList]) -> Choice:
+    if not choice.lists and all(column.by_id for column in columns):  # nothing that SQLite would do wrong
+        return choice
+    starts = {number: column.holds for number, column in enumerate(columns, start=len(choice.lists))}
+    return Choice([*choice.lists, *(column.entries for column in columns)], choice.required | starts.keys(), starts)
 
 
 def _requires_all_its_lists(node: Node) -> bool:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from models import RecordType
 from models.records import LONG_TEXTS
-from resolvers.criteria.checks import FEW, Check, InSql, OneOf, Present, Within
+from resolvers.criteria.checks import FEW, InSql, OneOf, Present, Within
 from resolvers.criteria.fields import TABLES
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
 from resolvers.criteria.sql import ForEachGiven, Holders, IsHolder, Parameter, Sql, joined
@@ -73,29 +73,31 @@ def criteria_lists(tree: Tree, now: Now) -> list[Sql]:
 
 
 class ColumnList(NamedTuple):
-    """Records that meet a condition on a column: a statement that selects 1 for each, and the condition that a record is one of them."""
+    """Records that meet a condition on a column: a statement that selects 1 for each, and the condition that a record is one of them.
+
+    Of those `by_id` the first ones stand first in the index. SQLite would rather look for the first ones of others among all records.
+    """
 
     entries: Sql
     holds: Sql
+    by_id: bool
 
 
 def column_list(tree: Tree, condition: Condition, now: Now) -> ColumnList | None:
     """The list of the records that an index leads to; None for those that it does not lead to, or only together with others."""
     check = condition.check(now)
-    if condition.negated or not _has_index(condition) or not _is_stretch(check):
+    if condition.negated or not _has_index(condition) or not isinstance(check, OneOf | Within):
         return None
     values = _Compiler(tree.account_id, now, NONE).values(condition)
     found = check.in_sql(values.qualified)
-    return None if found.given else ColumnList(values.entries(found), values.held(_name(values.table, "id"), found, negated=False))
+    if found.given:
+        return None
+    holds = values.held(_name(values.table, "id"), found, negated=False)
+    return ColumnList(values.entries(found), holds, by_id=isinstance(check, OneOf) and len(check.values) == 1)
 
 
 def _has_index(condition: Condition) -> bool:
     return isinstance(condition.source, Column) and condition.source.field.column not in WITHOUT_INDEX
-
-
-def _is_stretch(check: Check) -> bool:
-    """Whether SQLite, in whose indexes ids follow each single value, would rather look for the first of these records among all."""
-    return isinstance(check, Within) or (isinstance(check, OneOf) and len(check.values) > 1)
 
 
 class _Seek(Enum):
