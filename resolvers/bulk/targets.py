@@ -21,7 +21,7 @@ from resolvers.selection import Criterion, Selection
 from resolvers.where import now, readable_tree
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
-SHORTEST = 10  # times as many ids as contacts are wanted: to go through fewer seldom finds enough
+SHORTEST = 20  # times as many ids as contacts are wanted: to go through fewer seldom finds enough, and is in vain then
 PATH = ("input", "target")
 
 EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
