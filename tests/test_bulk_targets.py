@@ -9,7 +9,7 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.bulk.targets import Matching
 from resolvers.context import Context
-from resolvers.criteria.lists import LIMITS
+from resolvers.criteria.lists import SHORT
 from resolvers.tags import create_tag
 from tests.support import NOON, DrivenClock, new_account, running_services
 
@@ -33,20 +33,20 @@ async def clients(database: Database, context: Context, countries: list[str]) ->
     return Matching({"contacts": {"tags": {"containsAny": [{"id": to_global_id("Tag", tag.id)}]}}})
 
 
-@pytest.mark.parametrize("most", [LIMITS[0] // 50, LIMITS[0]])
+@pytest.mark.parametrize("most", [SHORT // 50, SHORT])
 async def test_a_walk_meets_everybody_once_however_long_the_list_is(database: Database, most: int) -> None:
     async with running_services(database, DrivenClock()) as services:
         context = await new_account(services)
-        target = await clients(database, context, [*["chile", "peru", "peru"] * (LIMITS[0] // 2), "peru"])
+        target = await clients(database, context, [*["chile", "peru", "peru"] * (SHORT // 2), "peru"])
         walked: list[int] = []
         while found := await target.after(context, walked[-1] if walked else 0, most):
             assert len(found) <= most
             walked += found
         assert walked == [contact.id for contact in await context.scope.contacts.filter(country="peru").order_by("id")]
-        assert len(walked) == LIMITS[0] + 1
+        assert len(walked) == SHORT + 1
 
 
-@pytest.mark.parametrize("entries", [LIMITS[0], LIMITS[0] + 1])
+@pytest.mark.parametrize("entries", [SHORT, SHORT + 1])
 async def test_a_chunk_goes_through_a_whole_list_only_where_it_is_short(
     database: Database, caplog: pytest.LogCaptureFixture, entries: int
 ) -> None:
@@ -58,4 +58,4 @@ async def test_a_chunk_goes_through_a_whole_list_only_where_it_is_short(
         match caplog.records[-1].args:
             case (str(statement), list(values)) if database.engine == "sqlite":
                 plan = await database.connection.execute_query_dict(f"EXPLAIN QUERY PLAN {statement}", values)
-                assert any(step["detail"].startswith("LIST SUBQUERY") for step in plan) == (entries <= LIMITS[0])
+                assert any(step["detail"].startswith("LIST SUBQUERY") for step in plan) == (entries <= SHORT)

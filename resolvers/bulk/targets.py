@@ -12,7 +12,7 @@ from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
-from resolvers.criteria.lists import Way, choice, ways
+from resolvers.criteria.lists import SHORT, choice, ways
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.identify import id_of, unknown
@@ -21,7 +21,7 @@ from resolvers.selection import Criterion, Selection
 from resolvers.where import now, readable_tree
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
-SHORTEST = 20  # times as many ids as contacts are wanted: to go through fewer seldom finds enough, and is in vain then
+SPREAD = 20  # times as many ids as contacts are wanted: where they lie farther apart, a list is the shorter way
 PATH = ("input", "target")
 
 EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
@@ -121,10 +121,9 @@ class Matching:
         database = context.services.database
         following = await self._selection(context, position)
         found: list[int] = []
-        async with aclosing(ways(database, choice(*await self._asked(context)))) as each_way:
+        async with aclosing(ways(database, choice(*await self._asked(context)), max(SHORT, SPREAD * most))) as each_way:
             async for way in each_way:
-                if _may_suffice(way, most):
-                    found = await numbers_of(database, following.found(way).order_by("id").limit(most), "id")
+                found = await numbers_of(database, following.found(way).order_by("id").limit(most), "id")
                 if len(found) == most:
                     break
         return found
@@ -149,10 +148,6 @@ class Matching:
             tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
             self._criterion = Criterion(context.services.database, tree, await now(context, vocabulary))
         return self._criterion
-
-
-def _may_suffice(way: Way, most: int) -> bool:
-    return way.ids is None or way.ids >= SHORTEST * most
 
 
 def stored_target(document: Document) -> Target:

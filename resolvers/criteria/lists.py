@@ -22,7 +22,8 @@ from resolvers.criteria.sql import Parameter, Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
 
-LIMITS = (8_000, 80_000, 800_000)  # entries of a list, and ids to go through if there are more
+SHORT = 8_000  # entries of a list, and ids to go through if there are more
+RAISES = (1, 10, 100)  # times as many as at first
 
 
 class Way(NamedTuple):
@@ -90,10 +91,13 @@ def _joined_by_and(node: Node) -> Iterator[Node]:
         yield node
 
 
-async def ways(database: Database, choice: Choice) -> AsyncGenerator[Way, None]:
-    """What to try until enough records are found; the last way finds all there are."""
+async def ways(database: Database, choice: Choice, short: int = SHORT) -> AsyncGenerator[Way, None]:
+    """What to try until enough records are found; the last way finds all there are.
+
+    A list is `short` up to so many entries: no fewer than ids have to be gone through to find enough, if a good part of them count.
+    """
     long = NONE
-    for limit in LIMITS if choice.lists else ():
+    for limit in [short * raised for raised in RAISES] if choice.lists else ():
         long = await _longer(database, choice.lists, limit)
         if not long or not choice.required <= long:  # a short list that all are on leads to them all
             break
