@@ -94,7 +94,7 @@ def _joined_by_and(node: Node) -> Iterator[Node]:
 async def ways(database: Database, choice: Choice, short: int = SHORT) -> AsyncGenerator[Way, None]:
     """What to try until enough records are found; the last way finds all there are.
 
-    A list is `short` up to so many entries: no fewer than ids have to be gone through to find enough, if a good part of them count.
+    Both limits begin with `short`: who wants more records than a page must go through more ids, and may take a longer list.
     """
     long = NONE
     for limit in [short * raised for raised in RAISES] if choice.lists else ():
