@@ -1,5 +1,6 @@
 """The first records for which criteria hold are the same in whatever way they are found; only long lists are gone around."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.contacts import contacts
 from resolvers.context import Context
-from resolvers.criteria.lists import choice, ways
+from resolvers.criteria.lists import SMALL_FILE, choice, ways
 from resolvers.criteria.query import NONE, Lists
 from resolvers.paging import Page, PageArguments
 from resolvers.preview import preview, sample
@@ -98,6 +99,11 @@ class Crowd:
         """Some of the contacts that the words select."""
         return await contacts(self.context, where=self.criteria(words), search=None, order=("ID", direction), page=arguments)
 
+    def enlarge(self) -> None:
+        """Have SQLite's file look like a large one, as it does after many contacts."""
+        if path := self.context.services.database.path:
+            os.truncate(path, SMALL_FILE)
+
     async def ways(self, words: str) -> list[tuple[Lists, int | None, bool]]:
         """All ways to the first contacts that the words select: as a `Way`, and whether it says where to start."""
         read = await read_new(self.context, {"contacts": self.criteria(words)})
@@ -117,7 +123,9 @@ async def crowd(database: Database) -> AsyncIterator[Crowd]:
         for name, wears in WORN.items():
             wearers = [contact for number, contact in enumerate(ids, start=1) if wears(number, len(ids))]
             await database.rows(ADD_TAGGINGS, tag=tags[name], ids=wearers, at=common["at"])
-        yield Crowd(context, ids, tags)
+        crowd = Crowd(context, ids, tags)
+        crowd.enlarge()
+        yield crowd
 
 
 async def test_pages_hold_what_the_criteria_select_from_either_end_and_from_a_cursor(crowd: Crowd) -> None:
@@ -144,8 +152,8 @@ async def test_only_long_lists_are_gone_around_and_no_further_than_they_are_long
         "even": [({0}, 8_000, False), PLAIN],
         "early and late": [({0, 1}, 8_000, False), PLAIN],
         "not even": [PLAIN],
-        "low": [({0}, 8_000, False), STARTED],
-        "low and even": [({0, 1}, 8_000, False), PLAIN],
+        "low": [({0}, 8_000, False), ({0}, 80_000, False), STARTED],
+        "low and even": [({0, 1}, 8_000, False), ({1}, None, False)],
         "not high": [PLAIN],
     }
     for words, expected in on_sqlite.items():
@@ -165,3 +173,12 @@ async def test_a_short_list_on_which_all_must_be_is_gone_through_at_once(crowd: 
     }
     for words, expected in on_sqlite.items():
         assert await crowd.ways(words) == [expected if crowd.engine == "sqlite" else PLAIN], words
+
+
+async def test_in_a_small_file_nothing_is_counted_but_lists_of_others(context: Context) -> None:
+    tag = (await context.services.database.row(ADD_TAG, name="even", account=context.caller.account_id, at=0))["id"]
+    crowd = Crowd(context, [], {"even": tag})
+    assert await crowd.ways("high") == [PLAIN]
+    assert await crowd.ways("high and even") == [PLAIN]
+    crowd.enlarge()
+    assert await crowd.ways("high") == [STARTED if crowd.engine == "sqlite" else PLAIN]

@@ -12,7 +12,7 @@ from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
-from resolvers.criteria.lists import SHORT, choice, ways
+from resolvers.criteria.lists import Short, choice, ways
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.identify import id_of, unknown
@@ -121,7 +121,7 @@ class Matching:
         database = context.services.database
         following = await self._selection(context, position)
         found: list[int] = []
-        async with aclosing(ways(database, choice(*await self._asked(context)), max(SHORT, SPREAD * most))) as each_way:
+        async with aclosing(ways(database, choice(*await self._asked(context)), _short(most))) as each_way:
             async for way in each_way:
                 found = await numbers_of(database, following.found(way).order_by("id").limit(most), "id")
                 if len(found) == most:
@@ -148,6 +148,12 @@ class Matching:
             tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
             self._criterion = Criterion(context.services.database, tree, await now(context, vocabulary))
         return self._criterion
+
+
+def _short(most: int) -> Short:
+    """Long enough to make it unlikely that as many ids are gone through in vain."""
+    entries = max(Short().entries, SPREAD * most)
+    return Short(entries, entries)
 
 
 def stored_target(document: Document) -> Target:

@@ -22,8 +22,18 @@ from resolvers.criteria.sql import Parameter, Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
 
-SHORT = 8_000  # entries of a list, and ids to go through if there are more
 RAISES = (1, 10, 100)  # times as many as at first
+SMALL_FILE = 2**26  # bytes: less than that SQLite reads as a whole before anybody notices
+
+
+class Short(NamedTuple):
+    """Up to how many entries a list is short at first; if none is, as many ids are gone through.
+
+    Those of columns are counted where SQLite might have found a page without, and must not cost what the page does.
+    """
+
+    entries: int = 8_000
+    column_entries: int = 1_000
 
 
 class Way(NamedTuple):
@@ -91,23 +101,32 @@ def _joined_by_and(node: Node) -> Iterator[Node]:
         yield node
 
 
-async def ways(database: Database, choice: Choice, short: int = SHORT) -> AsyncGenerator[Way, None]:
-    """What to try until enough records are found; the last way finds all there are.
-
-    Both limits begin with `short`: who wants more records than a page must go through more ids, and may take a longer list.
-    """
+async def ways(database: Database, choice: Choice, short: Short = Short()) -> AsyncGenerator[Way, None]:  # noqa: B008  # it is immutable
+    """What to try until enough records are found; the last way finds all there are."""
+    if not _is_worthwhile(database, choice):
+        yield Way()
+        return
     long = NONE
-    for limit in [short * raised for raised in RAISES] if choice.lists else ():
-        long = await _longer(database, choice.lists, limit)
+    for raised in RAISES:
+        limits = Short(short.entries * raised, short.column_entries * raised)
+        long = await _longer(database, choice, limits)
         if not long or not choice.required <= long:  # a short list that all are on leads to them all
             break
-        yield Way(long, limit)
+        yield Way(long, limits.entries)
     yield Way(long, start=choice.start(long))
 
 
-async def _longer(database: Database, lists: Sequence[Sql], entries: int) -> Lists:
-    """The lists with more entries than that, as far as SQLite has to go to know."""
-    found = [part for number, each in enumerate(lists) for part in (", ", _more(each, entries), f" AS list{number}")]
+def _is_worthwhile(database: Database, choice: Choice) -> bool:
+    """Whether to count the lists, where there are any."""
+    if choice.lists and len(choice.starts) == len(choice.lists):
+        return database.path is not None and database.path.stat().st_size >= SMALL_FILE
+    return bool(choice.lists)
+
+
+async def _longer(database: Database, choice: Choice, short: Short) -> Lists:
+    """The lists that are not short, as far as SQLite has to go to know."""
+    counted = [_more(each, short.column_entries if number in choice.starts else short.entries) for number, each in enumerate(choice.lists)]
+    found = [part for number, each in enumerate(counted) for part in (", ", each, f" AS list{number}")]
     context = DEFAULT_SQL_CONTEXT.copy(parameterizer=(parameterizer := Parameterizer()))
     (row,) = await database.connection.execute_query_dict(Sql("SELECT ", *found[1:]).get_sql(context), parameterizer.values)
     return frozenset(number for number, more in enumerate(row.values()) if more)
