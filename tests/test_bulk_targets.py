@@ -9,11 +9,11 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.bulk.targets import Matching
 from resolvers.context import Context
-from resolvers.criteria.lists import Short
+from resolvers.criteria.lists import AT_FIRST
 from resolvers.tags import create_tag
 from tests.support import NOON, DrivenClock, new_account, running_services
 
-SHORT = Short().entries
+SHORT = AT_FIRST.entries
 
 ADD = """
     INSERT INTO contacts (account_id, country, country_folded, created_at, updated_at)

@@ -12,7 +12,7 @@ from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
-from resolvers.criteria.lists import Short, choice, ways
+from resolvers.criteria.lists import AT_FIRST, Short, choice, ways
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.identify import id_of, unknown
@@ -152,7 +152,7 @@ class Matching:
 
 def _short(most: int) -> Short:
     """Long enough to make it unlikely that as many ids are gone through in vain."""
-    entries = max(Short().entries, SPREAD * most)
+    entries = max(AT_FIRST.entries, SPREAD * most)
     return Short(entries, entries)
 
 

@@ -36,6 +36,9 @@ class Short(NamedTuple):
     column_entries: int = 1_000
 
 
+AT_FIRST = Short()
+
+
 class Way(NamedTuple):
     """Lists to replace by a look at each record, how many ids to go through at most, and a condition that leads to all records."""
 
@@ -101,7 +104,7 @@ def _joined_by_and(node: Node) -> Iterator[Node]:
         yield node
 
 
-async def ways(database: Database, choice: Choice, short: Short = Short()) -> AsyncGenerator[Way, None]:  # noqa: B008  # it is immutable
+async def ways(database: Database, choice: Choice, short: Short = AT_FIRST) -> AsyncGenerator[Way, None]:
     """What to try until enough records are found; the last way finds all there are."""
     if not _is_worthwhile(database, choice):
         yield Way()
