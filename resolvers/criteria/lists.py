@@ -16,8 +16,9 @@ from pypika_tortoise.context import DEFAULT_SQL_CONTEXT
 from pypika_tortoise.terms import Parameterizer
 
 from models.database import Database
+from resolvers.criteria.column_lists import ColumnList, column_list
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.query import NONE, ColumnList, Lists, column_list, criteria_lists
+from resolvers.criteria.query import NONE, Lists, criteria_lists
 from resolvers.criteria.sql import Parameter, Sql
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk

@@ -13,8 +13,7 @@ from tortoise.query_utils import QueryModifier
 from typing_extensions import override
 
 from models import RecordType
-from models.records import LONG_TEXTS
-from resolvers.criteria.checks import FEW, InSql, OneOf, Present, Within
+from resolvers.criteria.checks import FEW, InSql, OneOf, Present
 from resolvers.criteria.fields import TABLES
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
 from resolvers.criteria.sql import ForEachGiven, Holders, IsHolder, Parameter, Sql, joined
@@ -23,7 +22,6 @@ from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Gro
 
 Lists = frozenset[int]  # numbers of the lists in a query, in the order in which `criteria_lists` has them
 NONE: Lists = frozenset()
-WITHOUT_INDEX = {*(f"{name}_folded" for name in LONG_TEXTS), "status"}  # the status of appointments: that of contacts is a text
 
 
 class CriteriaQuery(Q):
@@ -70,34 +68,6 @@ def criteria_lists(tree: Tree, now: Now) -> list[Sql]:
     compiler = _Compiler(tree.account_id, now, NONE)
     compiler.node(tree.root, TABLES[tree.record_type], negated=False)
     return compiler.lists
-
-
-class ColumnList(NamedTuple):
-    """Records that meet a condition on a column: a statement that selects 1 for each, and the condition that a record is one of them.
-
-    Of those `by_id` the first ones stand first in the index. SQLite would rather look for the first ones of others among all records.
-    """
-
-    entries: Sql
-    holds: Sql
-    by_id: bool
-
-
-def column_list(tree: Tree, condition: Condition, now: Now) -> ColumnList | None:
-    """The list of the records that an index leads to; None for those that it does not lead to, or only together with others."""
-    check = condition.check(now)
-    if condition.negated or not _has_index(condition) or not isinstance(check, OneOf | Within):
-        return None
-    values = _Compiler(tree.account_id, now, NONE).values(condition)
-    found = check.in_sql(values.qualified)
-    if found.given:
-        return None
-    holds = values.held(_name(values.table, "id"), found, negated=False)
-    return ColumnList(values.entries(found), holds, by_id=isinstance(check, OneOf) and len(check.values) == 1)
-
-
-def _has_index(condition: Condition) -> bool:
-    return isinstance(condition.source, Column) and condition.source.field.column not in WITHOUT_INDEX
 
 
 class _Seek(Enum):
@@ -236,7 +206,7 @@ class _Compiler:
                 return Sql(f"{column} IS NULL")
             if not given:
                 return where.negate() if negated else where
-        values = self.values(condition)
+        values = self._values(condition)
         record = _name(table, "id")
         if isinstance(check, OneOf) and condition.operator.quantifier is not Quantifier.SOME:
             exactly = condition.operator.quantifier is Quantifier.EXACTLY
@@ -268,8 +238,7 @@ class _Compiler:
         self.lists.append(values.entries(found))
         return len(self.lists) - 1 in self._long
 
-    def values(self, condition: Condition) -> _Values:
-        """Where the values of a condition stand."""
+    def _values(self, condition: Condition) -> _Values:
         match condition.source:
             case Column(record_type, field):
                 table = TABLES[record_type]
