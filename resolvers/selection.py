@@ -4,13 +4,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from tortoise.expressions import Q, ResolveContext, Subquery
+from tortoise.expressions import Q, Subquery
 from tortoise.models import Model
-from tortoise.query_utils import QueryModifier
 from tortoise.queryset import QuerySet
-from typing_extensions import override
 
 from models.database import Database
+from resolvers.criteria.filters import Filter
 from resolvers.criteria.lists import Way, choice, ways
 from resolvers.criteria.query import criteria_query
 from resolvers.criteria.sql import Parameter, Sql
@@ -26,46 +25,6 @@ class Criterion(NamedTuple):
     database: Database
     tree: Tree
     now: Now
-
-
-class _Near(Q):
-    """The records whose id is less than so many above the least id of some records, or below the greatest one."""
-
-    __slots__ = ("distance", "end", "rising")
-
-    def __init__(self, records: QuerySet[M], distance: int, *, rising: bool) -> None:
-        super().__init__()
-        self.end = Subquery(records.order_by("id" if rising else "-id").limit(1).values("id"))
-        self.distance = distance
-        self.rising = rising
-
-    @override
-    def __bool__(self) -> bool:
-        return True  # or the ORM would drop it as empty
-
-    @override
-    def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
-        less, plus = ("<", "+") if self.rising else (">", "-")
-        record = f'"{resolve_context.table.get_table_name()}"."id"'
-        return QueryModifier(Sql(f"{record} {less} (", self.end, f") {plus} ", Parameter(self.distance)))
-
-
-class _Meeting(Q):
-    """The records for which a condition of our own holds."""
-
-    __slots__ = ("condition",)
-
-    def __init__(self, condition: Sql) -> None:
-        super().__init__()
-        self.condition = condition
-
-    @override
-    def __bool__(self) -> bool:
-        return True  # as above
-
-    @override
-    def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
-        return QueryModifier(self.condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +45,8 @@ class Selection(Generic[M]):
             return self.records
         found = self.records.filter(criteria_query(self.criterion.tree, self.criterion.now, way.long))
         if way.start is not None:
-            found = found.filter(_Meeting(way.start))
-        return found if way.ids is None else found.filter(_Near(self.records, way.ids, rising=rising))
+            found = found.filter(_that_meet(way.start))
+        return found if way.ids is None else found.filter(_near(self.records, way.ids, rising=rising))
 
     async def first(self, count: int, *columns: str) -> list[M]:
         """The first so many in the order of these columns."""
@@ -100,3 +59,14 @@ class Selection(Generic[M]):
                 if len(rows) == count:
                     break
         return rows
+
+
+def _that_meet(condition: Sql) -> Q:
+    return Filter(lambda _table: condition)
+
+
+def _near(records: QuerySet[M], distance: int, *, rising: bool) -> Q:
+    """The records whose id is less than so many above the least id of some records, or below the greatest one."""
+    end = Subquery(records.order_by("id" if rising else "-id").limit(1).values("id"))
+    less, plus = ("<", "+") if rising else (">", "-")
+    return Filter(lambda table: Sql(f'"{table}"."id" {less} (', end, f") {plus} ", Parameter(distance)))

@@ -16,7 +16,7 @@ from resolvers.criteria.lists import AT_FIRST, Short, choice, ways
 from resolvers.criteria.names import load_vocabulary
 from resolvers.criteria.parse import parse
 from resolvers.identify import id_of, unknown
-from resolvers.membership.numbers import Within, numbers_of
+from resolvers.membership.numbers import among, numbers_of
 from resolvers.selection import Criterion, Selection
 from resolvers.where import now, readable_tree
 
@@ -88,7 +88,7 @@ class Members:
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those who are members."""
-        found = (await self._members(context)).filter(Within("record_id", contact_ids))
+        found = (await self._members(context)).filter(among("record_id", contact_ids))
         return sorted(await numbers_of(context.services.database, found, "record_id"))
 
     async def _group(self, context: Context) -> Group:
@@ -131,7 +131,7 @@ class Matching:
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those for which they hold."""
         database = context.services.database
-        found = (await self._selection(context)).all.filter(Within("id", contact_ids))
+        found = (await self._selection(context)).all.filter(among("id", contact_ids))
         await database.plan_for_values()
         present = sorted(await numbers_of(database, found, "id"))
         await database.keep_plans()  # foreign keys are checked by a statement for each row, which would be planned anew every time

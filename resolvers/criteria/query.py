@@ -8,13 +8,12 @@ from enum import Enum
 from typing import NamedTuple, assert_never
 
 from pypika_tortoise.terms import Term
-from tortoise.expressions import Q, ResolveContext
-from tortoise.query_utils import QueryModifier
-from typing_extensions import override
+from tortoise.expressions import Q
 
 from models import RecordType
 from resolvers.criteria.checks import FEW, InSql, OneOf, Present
 from resolvers.criteria.fields import TABLES
+from resolvers.criteria.filters import Filter
 from resolvers.criteria.operators import IS_EMPTY, Quantifier
 from resolvers.criteria.sql import ForEachGiven, Holders, IsHolder, Parameter, Sql, joined
 from resolvers.criteria.time import Now
@@ -24,38 +23,12 @@ Lists = frozenset[int]  # numbers of the lists in a query, in the order in which
 NONE: Lists = frozenset()
 
 
-class CriteriaQuery(Q):
-    """A tree as a condition of the ORM; `~` on it is the exact complement."""
-
-    __slots__ = ("_long", "_now", "_tree")
-
-    def __init__(self, tree: Tree, now: Now, long: Lists) -> None:
-        super().__init__()
-        self._tree = tree
-        self._now = now
-        self._long = long
-
-    def __bool__(self) -> bool:
-        return True  # or the ORM would drop it as empty
-
-    @override
-    def __invert__(self) -> "CriteriaQuery":
-        inverse = CriteriaQuery(self._tree, self._now, self._long)
-        inverse._is_negated = not self._is_negated
-        return inverse
-
-    @override
-    def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
-        compiler = _Compiler(self._tree.account_id, self._now, self._long)
-        return QueryModifier(compiler.node(self._tree.root, resolve_context.table.get_table_name(), negated=self._is_negated))
-
-
 def criteria_query(tree: Tree, now: Now, long: Lists = NONE) -> Q:
     """The condition to filter the tree's kind of records by; the account is the caller's to restrict.
 
     Which lists are said to be `long` changes the time it takes on SQLite, never the records.
     """
-    return CriteriaQuery(tree, now, long)
+    return Filter(lambda table: _Compiler(tree.account_id, now, long).node(tree.root, table, negated=False))
 
 
 def criteria_sql(tree: Tree, now: Now, long: Lists = NONE) -> Sql:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-from tortoise.expressions import Q, ResolveContext
-from tortoise.query_utils import QueryModifier
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet, ValuesQuery
-from typing_extensions import override
 
 from models.database import Database, Row
 from models.statement import Engine
+from resolvers.criteria.filters import Filter
 from resolvers.criteria.sql import Among, Sql
 
 LARGEST_LIST = 1_000  # ids in a list of many
@@ -64,23 +63,9 @@ def statement_of(found: ValuesQuery[Any]) -> tuple[str, list[Any]]:
     return found.query.get_parameterized_sql()
 
 
-class Within(Q):
-    """That a column has one of any number of values, which travel as one parameter."""
-
-    __slots__ = ("column", "values")
-
-    def __init__(self, column: str, values: Sequence[int]) -> None:
-        super().__init__()
-        self.column = column
-        self.values = values
-
-    @override
-    def __bool__(self) -> bool:
-        return True  # or the ORM would drop it as empty
-
-    @override
-    def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
-        return QueryModifier(Sql(f'"{resolve_context.table.get_table_name()}"."{self.column}"', Among(self.values)))
+def among(column: str, values: Sequence[int]) -> Q:
+    """The records in whose column is one of any number of values, which travel as one parameter."""
+    return Filter(lambda table: Sql(f'"{table}"."{column}"', Among(values)))
 
 
 async def numbers_by(database: Database, key: str, text: str, **values: Any) -> dict[int, list[int]]:
