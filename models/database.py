@@ -1,7 +1,7 @@
 """The open database: connecting, transactions, and statements that run unchanged on SQLite and PostgreSQL."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from models.asyncpg_client import transaction_of
 from models.errors import DatabaseUnreachable, Unavailable
-from models.sqlite_client import run_in_turn
+from models.sqlite_client import Bound, answer_at_once, run_in_turn
 from models.statement import Engine, asked_together, prepare
 
 Row = dict[str, Any]
@@ -35,6 +35,7 @@ SQLITE_JOURNAL_BYTES = 2**26  # the ORM's 16 kB would have the file cut and grow
 SQLITE_SYNCHRONOUS = "normal"  # the disk is not waited for at each commit: a power failure may undo the last ones, each as a whole
 PLAN_FOR_VALUES = "set_config('plan_cache_mode', 'force_custom_plan', true)"
 KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
@@ -75,6 +76,12 @@ class Database:
             async with transaction_of(self.connection, first) if self.engine == "postgresql" else self.connection._in_transaction():
                 yield
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[None]:
+        """Have all that is read inside answered as of one moment; nothing may be written, nor this be nested."""
+        async with self.transaction(SNAPSHOT):
+            yield
+
     async def rows(self, text: str, **values: Any) -> Rows:
         """Run a statement of `models.statement`'s dialect and return its rows."""
         statement = prepare(text, self.engine)
@@ -86,15 +93,19 @@ class Database:
         On SQLite, where the way to a statement costs more than the statement, they go it together.
         """
         if self.engine == "sqlite":
-            prepared = [prepare(text, self.engine) for text in texts]
-            return await run_in_turn(self.connection, [(each.sql, each.bind(values)) for each in prepared])
+            return await run_in_turn(self.connection, self._bound(texts, values))
         return [await self.rows(text, **values) for text in texts]
 
     async def answers(self, *texts: str, **values: Any) -> list[Rows]:
         """The rows of statements that only read, or lock, asked in one round trip and answered from one snapshot."""
-        if self.engine == "sqlite" or len(texts) <= 1:
+        if len(texts) <= 1:
             return await self.run(*texts, **values)
+        if self.engine == "sqlite":
+            return await answer_at_once(self.connection, self._bound(texts, values))
         return [orjson.loads(answer) for answer in (await self.row(asked_together(texts), **values)).values()]
+
+    def _bound(self, texts: Iterable[str], values: Mapping[str, Any]) -> list[Bound]:
+        return [(each.sql, each.bind(values)) for each in (prepare(text, self.engine) for text in texts)]
 
     async def plan_for_values(self) -> None:
         """Have what follows in this transaction planned for its values, as criteria need it; writes begin with plans that are kept."""

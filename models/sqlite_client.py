@@ -6,7 +6,7 @@ immediate one waits its turn (`busy_timeout`), which makes the write lock serve 
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -23,6 +23,7 @@ from models.errors import Conflict
 
 Bound = tuple[str, Sequence[Any]]  # a statement and its parameters
 Rows = list[dict[str, Any]]
+Visit = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
@@ -72,19 +73,35 @@ class SqliteDatabaseClient(SqliteClient):
 
 async def run_in_turn(client: Any, statements: Sequence[Bound]) -> list[Rows]:
     """Run statements one after the other in a single visit to the connection's thread, and return the rows of each."""
-    found: list[Rows] = await _run_in_turn(client, statements)
+    found: list[Rows] = await _visited(client, _in_turn, statements)
+    return found
+
+
+async def answer_at_once(client: Any, statements: Sequence[Bound]) -> list[Rows]:
+    """The same for statements that only read, as of one moment, even if another process writes in between."""
+    found: list[Rows] = await _visited(client, _at_once, statements)
     return found
 
 
 @translate_exceptions
-async def _run_in_turn(client: Any, statements: Sequence[Bound]) -> Any:
+async def _visited(client: Any, visit: Visit, statements: Sequence[Bound]) -> Any:
     client.log.debug("%s", statements)
     async with client.acquire_connection() as connection:
-        return await connection._execute(_visit, connection._conn, statements)
+        return await connection._execute(visit, connection._conn, statements)
 
 
-def _visit(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
+def _in_turn(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
     return [[dict(row) for row in connection.execute(sql, values)] for sql, values in statements]
+
+
+def _at_once(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
+    if connection.in_transaction:
+        return _in_turn(connection, statements)
+    connection.execute("BEGIN")
+    try:
+        return _in_turn(connection, statements)
+    finally:
+        connection.execute("ROLLBACK")  # nothing was written
 
 
 client_class = SqliteDatabaseClient

@@ -66,5 +66,6 @@ async def _scan(context: Context, change: Change) -> bool:
 
 
 async def _swap(change: Change, found: Mapping[Build, Difference]) -> bool:
-    still = await builds(change.database, change.account_id)
-    return {each.id for each in found} == {each.id for each in still} and await swap(change, found)
+    # What they are to be defined by may have been rewritten meanwhile: a tag merged, a group deleted.
+    known, still = {each.id: changes for each, changes in found.items()}, await builds(change.database, change.account_id)
+    return known.keys() == {each.id for each in still} and await swap(change, {each: known[each.id] for each in still})

@@ -1,7 +1,7 @@
 """Letting time pass: one step of the logical clock, and the joins and leaves that come of it."""
 
-from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from models import ChangeCause, Role
 from resolvers.context import Caller, Context, Services
@@ -42,15 +42,10 @@ async def _settle(services: Services, span: tuple[int, int]) -> None:
 async def _pass_over(services: Services, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> None:
     found = await affected(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
-    for chunk in _chunks(sorted(found)):
-        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, suspects={each: found[each] for each in chunk}))
+    while chunk := dict(islice(found, CHUNK)):
+        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, suspects=chunk))
 
 
 async def _judge_again(change: Change, suspects: dict[int, set[int]]) -> None:
     for contact_id in await change.lock_contacts(suspects):
         change.suspect(contact_id, suspects[contact_id])
-
-
-def _chunks(contact_ids: list[int]) -> Iterator[list[int]]:
-    for first in range(0, len(contact_ids), CHUNK):
-        yield contact_ids[first : first + CHUNK]

@@ -23,7 +23,7 @@ from resolvers.criteria.tree import Tree
 from resolvers.group_audit import record_created, record_deleted, record_updated
 from resolvers.identify import id_or_none, unknown
 from resolvers.keyset import Order
-from resolvers.membership.builds import builds, forget
+from resolvers.membership.builds import builds, delete
 from resolvers.membership.change import Change
 from resolvers.membership.cycle import find_cycle
 from resolvers.membership.rebuild import new_epoch
@@ -180,12 +180,14 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
     deleted = await editable_group(context, group_id)
 
     async def work(change: Change) -> None:
+        if not await context.scope.all_groups.filter(id=deleted.id).exists():
+            raise unknown("group")
         hidden = [build.id for build in await builds(change.database, change.account_id) if build.group_id == deleted.id]
         using = partial(context.services.definitions.using, change.database, change.account_id)
         users = {user for number in (deleted.id, *hidden) for user in await using(Mention("group", number))} - {deleted.id}
         if users and not force:
             raise await in_use(context, sorted(users), "id")
-        await forget(change, [deleted.id, *hidden])
+        await delete(change, deleted.id)
         change.announce(deleted.id)
         change.redefine(*users)
         await record_deleted(context, change, deleted)

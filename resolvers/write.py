@@ -60,6 +60,8 @@ async def _won(context: Context, cause: ChangeCause, work: Work[T], *, redefines
 async def _attempt(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
     services, account_id = context.services, context.caller.account_id
     async with (taken if redefines else shared)(services.database, account_id):
+        if redefines:  # from here on nothing is compiled to be kept, which would be kept even if this were rolled back
+            await services.definitions.current(services.database, account_id)
         change = Change(services.database, account_id, context.caller.user_id or None, cause, services.wall_clock())
         result = await work(change)
         definitions = await _redefined(services, change) if redefines else services.definitions.known(account_id)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,17 +12,21 @@ from models.database import Database
 from models.ids import to_global_id
 from resolvers.auditing import audit, repair
 from resolvers.builds import build
-from resolvers.contacts import create_contact
+from resolvers.clock import step
+from resolvers.contacts import create_contact, update_contact
 from resolvers.context import Context
-from resolvers.groups import create_group, update_group
+from resolvers.groups import create_group, delete_group, update_group
+from resolvers.membership.clock import advance
 from resolvers.membership.rebuild import LARGEST_EXACT_CHANGE
 from resolvers.watching import group_changes
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason
-from tests.support import DrivenClock, new_account, running_services
+from tests.support import NOON, DrivenClock, new_account, running_services
 
 DEADLINE = 60.0
+AUDITS = 10
 EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}
 NOBODY = {"contacts": {"email": {"isEmpty": False}}}
+PAST: dict[str, Any] = {"contacts": {"lastActivityAt": {"before": {"now": {}}}}}
 MANY = {
     "sqlite": """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
                  INSERT INTO contacts (account_id, created_at, updated_at) SELECT :account, 0, 0 FROM n""",
@@ -63,6 +69,55 @@ async def test_what_is_broken_is_found_and_repaired(database: Database, spoil: C
         assert {difference.name for difference in found} == {"Everybody"}
         assert await repair(services, account_id) == []
         assert await GroupMember.filter(set_id=group.members_id).count() == 3
+
+
+@pytest.mark.only("postgresql")
+async def test_what_is_written_meanwhile_is_no_difference_and_breaks_nothing(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as here, running_services(database, DrivenClock()) as there:
+        context = await new_account(here)
+        group, account_id = await group_with_members(context), context.caller.account_id
+        done = asyncio.Event()
+
+        async def go_on_writing() -> None:
+            writer, contact = Context(there, context.caller, context.scope), to_global_id("Contact", 1)
+            while not done.is_set():
+                await update_contact(writer, contact_id=contact, fields={"email": "somebody@example.com"})
+                await update_contact(writer, contact_id=contact, fields={"email": None})
+                await delete_group(writer, group_id=await new_group(writer), force=False)
+
+        writing = asyncio.create_task(go_on_writing())
+        try:
+            async with asyncio.timeout(DEADLINE):
+                assert [await audit(here, account_id) for _ in range(AUDITS)] == [[]] * AUDITS
+                assert [await repair(here, account_id) for _ in range(AUDITS)] == [[]] * AUDITS
+        finally:
+            done.set()
+            await writing
+        assert (await Group.get(id=group.id)).epoch == group.epoch
+
+
+async def new_group(context: Context) -> str:
+    return to_global_id("Group", (await create_group(context, name="Comes and goes", criteria=EVERYBODY)).id)
+
+
+async def test_records_that_a_broken_off_step_has_left_behind_are_no_difference(database: Database) -> None:
+    clock = DrivenClock()
+    async with running_services(database, clock) as services:
+        context = await new_account(services)
+        account_id = context.caller.account_id
+        written, waiting = [await create_contact(context, fields={"last_activity_at": NOON + timedelta(minutes=1)}) for _ in range(2)]
+        group = await create_group(context, name="Past", criteria=PAST)
+        clock.pass_(minutes=5)
+        await advance(database, clock())  # and no further: the process is gone
+        await update_contact(context, contact_id=to_global_id("Contact", written.id), fields={"first_name": "Ann"})
+        await update_contact(
+            context, contact_id=to_global_id("Contact", written.id), fields={"last_activity_at": NOON + timedelta(minutes=2)}
+        )
+        assert await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True) == [written.id]
+        assert await audit(services, account_id) == []
+        await step(services)
+        assert await GroupMember.filter(set_id=group.members_id, record_id=waiting.id).exists()
+        assert await audit(services, account_id) == []
 
 
 async def told(context: Context, group: Group) -> AsyncIterator[Message]:

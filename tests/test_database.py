@@ -1,6 +1,8 @@
 """The open database: transactions, cancellation, and what is said when it cannot be opened."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,19 @@ async def test_sqlite_waits_for_the_disk_at_each_commit_if_it_is_told_to(url: st
     settings = Settings.model_validate({"database_url": url, "sqlite_synchronous": chosen})
     async with open_services(settings) as services, services.database.transaction():
         assert await services.database.row("PRAGMA synchronous") == {"synchronous": level}
+
+
+@pytest.mark.only("sqlite")
+async def test_answers_are_as_of_one_moment_whatever_another_process_writes(database: Database) -> None:
+    def write_elsewhere() -> int:
+        with closing(sqlite3.connect(str(database.path))) as other:
+            other.execute("UPDATE clock SET settled = settled + 1")
+            other.commit()
+        return 1
+
+    await database.rows("INSERT INTO clock (id, now, settled) SELECT 1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM clock)")
+    await database.connection._connection.create_function("write_elsewhere", 0, write_elsewhere)
+    settled = "SELECT settled FROM clock"
+    first, _, second = await database.answers(settled, "SELECT write_elsewhere() AS done", settled)
+    assert first == second
+    assert await database.rows(settled) != first

@@ -95,7 +95,7 @@ async def let_time_pass_without_fence(world: World) -> None:
     services, account_id = world.context.services, world.context.caller.account_id
     span = await advance(services.database, services.wall_clock())
     definitions = await services.definitions.current(services.database, account_id)
-    found = await affected(services.database, account_id, definitions, span)
+    found = dict(await affected(services.database, account_id, definitions, span))
 
     async def judge_again(change: Change) -> None:
         for contact_id in await change.lock_contacts(found):

@@ -79,6 +79,14 @@ async def plan(change: Change, definitions: AccountDefinitions, wanted: Mapping[
     await _begin(change, definitions, {group_id: criteria for group_id, criteria in edits.items() if criteria is not None})
 
 
+async def delete(change: Change, group_id: int) -> None:
+    """Delete a group with what is being built for it; what else is being built goes by its public number from now on."""
+    under_way = await builds(change.database, change.account_id)
+    others = [build for build in under_way if build.group_id != group_id]
+    await _define(change, {build.id: build.criteria for build in others}, {build.group_id: build.id for build in others})
+    await forget(change, [group_id, *(build.id for build in under_way if build.group_id == group_id)])
+
+
 async def forget(change: Change, ids: list[int]) -> None:
     """Give up these hidden groups, and leave their members to be swept away."""
     for statement in (RETIRE, FORGET_LOGS, FORGET) if ids else ():
@@ -90,10 +98,16 @@ async def _begin(change: Change, definitions: AccountDefinitions, edits: Mapping
     rows = await change.database.rows(BEGIN, ids=sorted(affected), epoch=new_epoch(), at=to_microseconds(change.at))
     numbers = {row["replaces_id"]: row["id"] for row in rows}
     criteria = {row["id"]: edits.get(row["replaces_id"]) or orjson.loads(row["criteria"]) for row in rows}
-    defined = [{"id": number, "criteria": orjson.dumps(with_groups(document, numbers)).decode()} for number, document in criteria.items()]
-    await change.database.rows(DEFINE, builds=defined)
+    await _define(change, criteria, numbers)
     await change.database.rows(STATES, building=sorted(edits), account=change.account_id)
     change.recompile(*numbers.values())
+
+
+async def _define(change: Change, criteria: Mapping[int, Document], numbers: Mapping[int, int]) -> None:
+    """Give hidden groups their criteria, in which groups go by these numbers."""
+    defined = [{"id": number, "criteria": orjson.dumps(with_groups(document, numbers)).decode()} for number, document in criteria.items()]
+    if defined:
+        await change.database.rows(DEFINE, builds=defined)
 
 
 def _in_force(definitions: AccountDefinitions, group_ids: Iterable[int]) -> set[int]:

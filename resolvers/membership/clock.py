@@ -1,7 +1,11 @@
 """The logical clock, and finding the records whose truth changes because it moved."""
 
-from collections import defaultdict
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from heapq import merge
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import NamedTuple, assert_never
 
 from models import RecordType
@@ -12,6 +16,7 @@ from resolvers.criteria.temporal import boundaries
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Tags
 from resolvers.membership.index import AccountDefinitions
+from resolvers.membership.numbers import numbers
 
 START = "INSERT INTO clock (id, now, settled) SELECT 1, CAST(:at AS bigint), CAST(:at AS bigint) WHERE NOT EXISTS (SELECT 1 FROM clock)"
 ADVANCE = "UPDATE clock SET now = :at WHERE now < :at AND settled = now"
@@ -21,6 +26,7 @@ READ = "SELECT now, settled FROM clock"
 # All ranges of a condition are looked up by one statement, because an anniversary has one for each year of the calendar.
 SCAN = """
     SELECT {contact} AS id FROM ROWS(:spans AS span(low bigint, high bigint)) CROSS JOIN {rows} AND {column} >= low AND {column} < high
+    ORDER BY id
 """
 EXTENT = "SELECT min({column}) AS least, max({column}) AS greatest FROM {rows}"
 CONTACTS = "contacts WHERE account_id = :account"
@@ -62,30 +68,39 @@ async def mark_settled(database: Database, at: int) -> None:
     await database.rows(SETTLED, at=at)
 
 
-async def affected(database: Database, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> dict[int, set[int]]:
-    """The groups to judge anew, by contact, because time passed over a boundary of one of their conditions.
+async def affected(
+    database: Database, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]
+) -> Iterator[tuple[int, set[int]]]:
+    """The contacts for which time passed over a boundary of a condition, ascending, each with the groups to judge anew.
 
     One statement for each distinct temporal condition with boundaries in the span, a range scan of an index for each of them.
+    At midnight that may be most of an account: until they are asked for, contacts are eight bytes each.
     """
     before, after = (Now(instant, definitions.zone) for instant in span)
-    found: defaultdict[int, set[int]] = defaultdict(set)
+    found: list[Iterator[tuple[int, frozenset[int]]]] = []
     for leaf, users in definitions.temporal.items():
         # A membership in the making may be in force under its group's own number by the time it is judged.
         group_ids = users | {replaced for group_id in users if (replaced := definitions.groups[group_id].replaces_id)}
-        for contact_id in await _between(database, account_id, _place(leaf.source), boundaries(leaf, before, after)):
-            found[contact_id] |= group_ids
-    return found
+        contact_ids = await _between(database, account_id, _place(leaf.source), boundaries(leaf, before, after))
+        found.append(zip(contact_ids, repeat(group_ids)))
+    return _by_contact(found)
 
 
-async def _between(database: Database, account_id: int, place: Place, ranges: Ranges) -> list[int]:
-    """The contacts with a value in one of these ranges."""
+def _by_contact(found: Iterable[Iterator[tuple[int, frozenset[int]]]]) -> Iterator[tuple[int, set[int]]]:
+    for contact_id, same in groupby(merge(*found, key=itemgetter(0)), key=itemgetter(0)):
+        yield contact_id, {group_id for _, group_ids in same for group_id in group_ids}
+
+
+async def _between(database: Database, account_id: int, place: Place, ranges: Ranges) -> Sequence[int]:
+    """The contacts with a value in one of these ranges, ascending."""
     if len(ranges) > FEW:
         extent = await database.row(EXTENT.format(**place._asdict()), account=account_id, key=place.key)
         ranges = _within(ranges, extent["least"], extent["greatest"])
     if not ranges:
         return []
     spans = [{"low": low, "high": high} for low, high in ranges]
-    return [row["id"] for row in await database.rows(SCAN.format(**place._asdict()), account=account_id, key=place.key, spans=spans)]
+    # As a list: to make rows of so many would keep all others waiting. It is in order already, which costs next to nothing to make sure of.
+    return array("q", sorted(await numbers(database, SCAN.format(**place._asdict()), account=account_id, key=place.key, spans=spans)))
 
 
 def _within(ranges: Ranges, least: int | None, greatest: int | None) -> Ranges:

@@ -5,7 +5,15 @@ from datetime import datetime
 from models.database import Database
 from models.fields import to_microseconds
 
-EXPIRED = "DELETE FROM group_events WHERE occurred_at < :before"
+# Up to the first entry that is to stay: a write that began earlier may have come to its place in the log later.
+EXPIRED = """
+    DELETE FROM group_events WHERE id IN (
+        SELECT event.id FROM group_events AS event LEFT JOIN (
+            SELECT group_id, epoch, min(position) AS position FROM group_events WHERE occurred_at >= :before GROUP BY group_id, epoch
+        ) AS stays ON stays.group_id = event.group_id AND stays.epoch = event.epoch
+        WHERE event.occurred_at < :before AND (stays.position IS NULL OR event.position < stays.position)
+    )
+"""
 SURPLUS = """
     DELETE FROM group_events WHERE id IN (
         SELECT event.id FROM group_events AS event JOIN groups ON groups.id = event.group_id
@@ -20,7 +28,10 @@ SWEPT_AT_ONCE = 5_000
 
 
 async def prune(database: Database, *, before: datetime, keep: int) -> None:
-    """Forget entries older than `before`, all but the latest `keep` of each group, and those of ended epochs."""
+    """Forget entries older than `before`, all but the latest `keep` of each group, and those of ended epochs.
+
+    What is left of a log has no gap.
+    """
     await database.rows(EXPIRED, before=to_microseconds(before))
     await database.rows(SURPLUS, keep=keep)
 

@@ -1,17 +1,18 @@
 """Judging the records that nobody touches for the memberships in the making, chunk by chunk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from models import Appointment, GroupMember, RecordType
+from models.statement import Engine
 from resolvers.criteria.time import Now
 from resolvers.membership.change import Change
 from resolvers.membership.evaluate import Flips
 from resolvers.membership.index import AccountDefinitions, Definition
-from resolvers.membership.log import carry_out
+from resolvers.membership.log import LOCKED, carry_out
 from resolvers.membership.now import read_clock
 from resolvers.membership.rebuild import matching_records
 
@@ -19,10 +20,11 @@ CHUNK = 500  # contacts, whose writers wait meanwhile
 
 SCANNED_TO = "SELECT min(scanned_to) AS place FROM groups WHERE id = ANY(:ids)"
 LOCK_NEXT = "SELECT id FROM contacts WHERE account_id = :account AND id > :after ORDER BY id LIMIT :chunk"
-ADVANCE = """
-    UPDATE groups SET scanned_to = :place, member_count = member_count + count.joined - count.gone
-    FROM ROWS(:counts AS count(id bigint, joined bigint, gone bigint)) WHERE groups.id = count.id
+_ADVANCE = """
+    UPDATE groups SET scanned_to = :place, member_count = member_count + step.joined - step.gone
+    FROM ROWS(:steps AS step(id bigint, joined bigint, gone bigint)) {locked} WHERE groups.id = step.id
 """
+ADVANCE: Mapping[Engine, str] = {"sqlite": _ADVANCE.format(locked=""), "postgresql": _ADVANCE.format(locked=LOCKED)}
 
 
 async def scan_next(change: Change, definitions: AccountDefinitions, ids: Sequence[int]) -> bool:
@@ -39,8 +41,8 @@ async def scan_next(change: Change, definitions: AccountDefinitions, ids: Sequen
         return False
     now = await read_clock(database, definitions)
     contacts = [row["id"] for row in rows]
-    counts = [await _judge(change, definitions.groups[number], contacts, now) for number in sorted(ids, key=definitions.rank)]
-    await database.rows(ADVANCE, place=contacts[-1], counts=counts)
+    steps = [await _judge(change, definitions.groups[number], contacts, now) for number in sorted(ids, key=definitions.rank)]
+    await database.rows(ADVANCE[database.engine], place=contacts[-1], ids=list(ids), steps=steps)
     return True
 
 

@@ -44,17 +44,21 @@ class Head(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What a build changes, as of some places in the two logs or later."""
+    """What a build changes, as of some places in the two logs or later.
+
+    One that was large once remains so: it was not read to its end, and watchers are told to read the members anew.
+    """
 
     present: Head
     following: Head
     joined: set[int]
     left: set[int]
+    was_large: bool = False
 
     @property
     def is_large(self) -> bool:
         """Whether watchers are better told to read the members anew."""
-        return len(self.joined) + len(self.left) > LARGEST_EXACT_CHANGE
+        return self.was_large or len(self.joined) + len(self.left) > LARGEST_EXACT_CHANGE
 
 
 async def difference(database: Database, build: Build) -> Difference | None:
@@ -95,7 +99,8 @@ async def _updated(database: Database, build: Build, known: Difference) -> Diffe
         return None
     changed = {record_id for head in known[:2] for record_id in await _changed_since(database, head)}
     present, following = [await _among(database, head, changed) for head in heads]
-    return Difference(*heads, joined=(known.joined - changed) | (following - present), left=(known.left - changed) | (present - following))
+    joined, left = (known.joined - changed) | (following - present), (known.left - changed) | (present - following)
+    return Difference(*heads, joined, left, was_large=known.is_large)
 
 
 async def _changed_since(database: Database, head: Head) -> set[int]:

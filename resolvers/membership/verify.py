@@ -1,6 +1,6 @@
 """Auditing an account: stored membership, the fold of the log, and a fresh evaluation must be one and the same set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -8,11 +8,10 @@ from typing import Any
 from models import EventKind, Group, GroupEvent, GroupMember
 from models.database import Database
 from resolvers.criteria.time import Now
+from resolvers.membership.clock import read_span
 from resolvers.membership.definitions import Definitions
 from resolvers.membership.index import Definition
 from resolvers.membership.rebuild import matching_records
-
-CLOCK = "SELECT settled FROM clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +26,30 @@ class Difference:
 
 
 async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
-    """Every difference in the account, in one snapshot; meant for a quiet moment, in which there must be none."""
-    async with database.transaction():
-        current = await definitions.fresh(database, account_id)
-        now = Now((await database.row(CLOCK))["settled"], current.zone)
-        return [
-            difference
-            for group in await Group.filter(account_id=account_id, replaces_id=None).exclude(members_id=0).order_by("id")
-            for difference in await _audit(group, current.groups[group.id], now)
-        ]
+    """Every difference in the account, as of one moment, whatever is written meanwhile; there must be none."""
+    async with database.snapshot():
+        return await differences(database, definitions, account_id)
 
 
-async def _audit(group: Group, definition: Definition, now: Now) -> list[Difference]:
+async def differences(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+    """The same for a transaction in which nobody else writes."""
+    current = await definitions.fresh(database, account_id)
+    moments = [Now(at, current.zone) for at in sorted({*await read_span(database)})]
+    return [
+        difference
+        for group in await Group.filter(account_id=account_id, replaces_id=None).exclude(members_id=0).order_by("id")
+        for difference in await _audit(group, current.groups[group.id], moments)
+    ]
+
+
+async def _audit(group: Group, definition: Definition, moments: Sequence[Now]) -> list[Difference]:
     stored = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
-    fresh = set(await matching_records(group.account_id, definition, now).values_list("id", flat=True))
+    # While time passes over them, some records have been judged at the later moment already, and others not yet.
+    fresh = [{*await matching_records(group.account_id, definition, now).values_list("id", flat=True)} for now in moments]
     log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
     in_members = [
-        *_compare("members that the criteria do not select", stored - fresh),
-        *_compare("records that the criteria select and that are no members", fresh - stored),
+        *_compare("members that the criteria do not select", stored.difference(*fresh)),
+        *_compare("records that the criteria select and that are no members", set.intersection(*fresh) - stored),
     ]
     in_log = [*_head(group, stored, log), *_fold(stored, log)]
     return [
