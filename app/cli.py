@@ -222,7 +222,8 @@ def restored() -> None:
     """Say that the database was restored from a backup.
 
     Every group begins a new epoch: clients that have seen what the backup has not are told to read anew, instead of
-    going on from a place that no longer exists. Run it before the servers start again.
+    going on from a place that no longer exists. Every account gets a new mark: ids in files that were exported before
+    count no more, for they may be given again. Run it before the servers start again, and in a copy of a database, too.
     """
     note(f"{run(begin_anew)} groups began a new epoch.")
 

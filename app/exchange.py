@@ -6,10 +6,8 @@ of their own; a cell of several entries quotes those that would fall apart; no t
 
 import re
 from collections.abc import Iterable
-from hashlib import sha256
 
 from models import Account
-from models.fields import to_microseconds
 
 ID = "id"
 MARK = "musterAccount"
@@ -24,8 +22,8 @@ _SHIELD = "'"
 
 
 def mark_of(account: Account) -> str:
-    """What stands beside ids that are this account's, and of no other account or database."""
-    return sha256(f"{account.id} {to_microseconds(account.created_at)}".encode()).hexdigest()[:12]
+    """What stands beside ids that are this account's, and were given since the database was last restored or copied, if it was."""
+    return account.mark
 
 
 def custom_column(key: str) -> str:
@@ -39,7 +37,8 @@ def joined(entries: Iterable[str]) -> str:
 
 
 def _must_be_quoted(entry: str) -> bool:
-    return entry.startswith('"') or ";" in entry or "|" in entry
+    """Whether the entry would fall apart, or be a formula: in quotation marks it is none, wherever in the cell it stands."""
+    return entry.startswith('"') or ";" in entry or "|" in entry or _FORMULA.match(entry) is not None
 
 
 def entries_of(cell: str) -> list[str]:

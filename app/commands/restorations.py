@@ -6,5 +6,5 @@ from resolvers.restoring import begin_new_epochs
 
 
 async def begin_anew(services: Services) -> int:
-    """Begin a new epoch of every group of every account; returns how many groups there are."""
+    """Let no cursor and no exported id of before count in any account; returns how many groups began a new epoch."""
     return sum([await begin_new_epochs(services, account.id) for account in await Account.all().order_by("id")])

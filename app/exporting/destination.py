@@ -1,9 +1,11 @@
 """Where an export goes: standard output, or a file that appears under its name only when it is whole."""
 
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,14 +37,44 @@ def destination(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         return
     goal = path.resolve()  # a link stays one
     _refuse(goal, path, overwrite=overwrite)
-    unfinished = goal.with_name(f".{goal.name}.{os.getpid()}.part")
+    number, name = tempfile.mkstemp(dir=goal.parent, prefix=f".{goal.name}.", suffix=".part")  # which nobody else may read
+    unfinished = Path(name)
     try:
-        with unfinished.open("xb") as stream:
+        with os.fdopen(number, "wb") as stream:
             yield stream
-        _refuse(goal, path, overwrite=overwrite)  # somebody may have been faster
+            _refuse(goal, path, overwrite=overwrite)  # somebody may have been faster
+            _finish(stream, _mode_of(goal))
         unfinished.replace(goal)
+        _keep(goal.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _mode_of(goal: Path) -> int:
+    """Who may read and write the file: whoever may now, or where there is none, whoever may by default."""
+    if goal.exists():
+        return stat.S_IMODE(goal.stat().st_mode)
+    mask = os.umask(0o077)  # there is no way to ask without setting it
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _finish(stream: BinaryIO, mode: int) -> None:
+    """Have all that was written on the disk before it gets its name: a power failure could leave it empty in the old one's place."""
+    stream.flush()
+    with suppress(OSError):  # some file systems know no modes
+        os.fchmod(stream.fileno(), mode)
+    os.fsync(stream.fileno())
+
+
+def _keep(directory: Path) -> None:
+    """Have the names of a directory's files on the disk."""
+    with suppress(OSError):  # some file systems do this for files only, and some directories may not be read
+        number = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _refuse(goal: Path, path: Path, *, overwrite: bool) -> None:
