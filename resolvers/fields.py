@@ -24,7 +24,7 @@ MOST_FIELDS = 500  # every form shows them all, and every import reads them all
 WITH_CHOICES = (FieldType.DROPDOWN, FieldType.LIST)
 NOT_CUSTOM = (FieldType.TAGS, FieldType.GROUP, FieldType.REFERENCE, FieldType.RELATION)
 
-_KEY = re.compile(r"[a-z][A-Za-z0-9_]{0,63}")
+KEY = re.compile(r"[a-z][A-Za-z0-9_]{0,63}")
 
 # Criteria name custom fields by key: those that named a deleted one mean a new one of the same key. A `_` in the
 # pattern also finds other keys, whose groups are worked out anew for nothing and stay as they are.
@@ -118,7 +118,7 @@ def _checked(given: Mapping[str, Any], type: FieldType) -> dict[str, Any]:
 
 
 def _key(value: str) -> str:
-    if not _KEY.fullmatch(value):
+    if not KEY.fullmatch(value):
         raise invalid("A key begins with a small letter, and has at most 64 letters, digits and underscores, such as planName.")
     return value
 

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from app.importing.fields import key_for, names_of
 from app.importing.plan import Plan, Wishes, plan_import
-from models import CustomField, FieldType
+from models import CustomField, FieldType, Role
 from models.database import Database
 from models.errors import BadInput, Refused
 from resolvers.fields import create_custom_field
 from resolvers.groups import create_group
+from resolvers.imports import CHUNK
+from resolvers.users import create_user
 from tests.importing import importing
 
 
@@ -125,6 +127,40 @@ async def test_tags_come_from_the_options_and_from_a_column(database: Database, 
         assert (await target.run(content, tags=["IMPORTED"], tag_column="Labels")).updated == 0
         with pytest.raises(Refused):
             await target.run(content, tags=[" "])
+
+
+@pytest.mark.parametrize("column", ["tags", "Tags", "TAGS"])
+async def test_tags_are_found_by_name_whatever_the_case(database: Database, tmp_path: Path, column: str) -> None:
+    async with importing(database, tmp_path) as target:
+        await target.run(f"email,{column}\nann@example.com,Client\n", create_fields=True)
+        assert await target.tags() == {"ann@example.com": {"Client"}}
+        assert not await target.context.scope.custom_fields.count()
+
+
+def test_a_custom_field_that_is_called_tags_keeps_its_column() -> None:
+    custom = [CustomField(key="labels", label="Tags", type=FieldType.TEXT)]
+    assert _plan(["email", "tags", "Tags"]).tag_column == 1
+    plan = _plan(["email", "Tags"], custom)
+    assert (_fields(plan), plan.tag_column) == ({"email": "email", "Tags": "labels"}, None)
+
+
+async def test_a_time_before_there_were_time_zones_is_one_too(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        await target.run("email,last activity\nann@example.com,1890-01-01 00:00\nbob@example.com,0001-01-01 00:00\n")
+        assert (await target.contacts())["ann@example.com"]["last_activity_at"] == datetime(1889, 12, 31, 23, 6, 32, tzinfo=UTC)
+        assert target.bad_rows()[3].startswith("last activity: ")
+
+
+async def test_addresses_of_an_export_are_read_as_they_were_before_they_were_shielded(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        bob = await create_user(target.context, name="Bob", email="+bob@example.com", role=Role.EDITOR)
+        between = "".join(f",p{number}@example.com,P,\n" for number in range(CHUNK))
+        shielded = ",'+ann@example.com,Ann,'+bob@example.com\n"
+        content = f"musterAccount,email,firstName,ownerEmail\n{shielded}{between},+ann@example.com,Anna,\n"
+        assert (await target.run(content)).bad == 0
+        ann = (await target.contacts())["+ann@example.com"]
+        assert (ann["first_name"], ann["owner_id"]) == ("Anna", bob.id)
+        assert (await target.run(content)).updated == 0
 
 
 async def test_empty_cells_leave_what_a_contact_has(database: Database, tmp_path: Path) -> None:

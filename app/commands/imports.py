@@ -1,5 +1,7 @@
 """The import command: a file, an account, and what the user wishes, brought together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +12,17 @@ from rich.markup import escape
 from rich.table import Table as Listing
 
 from app.accounts import as_owner, chosen_account
-from app.exchange import CUSTOM, ID, MARK, TAGS, mark_of
-from app.importing.fields import key_for, names_of, plain
+from app.exchange import ID, MARK, TAGS, mark_of
+from app.importing.fields import names_of
+from app.importing.new_fields import NewField, new_fields
 from app.importing.opening import open_table
 from app.importing.plan import Plan, Wishes, plan_import
 from app.importing.rows import Place, RowMaker
 from app.importing.run import Import, Summary
 from app.importing.table import Table
-from app.terminal import notes, progress
+from app.terminal import note, notes, progress
 from models import Account, FieldType
-from models.errors import BadInput, Refused
+from models.errors import Conflict, Refused
 from resolvers.context import Context, Services
 from resolvers.fields import create_custom_field, custom_fields
 from resolvers.rules import Problems
@@ -56,10 +59,26 @@ async def import_file(services: Services, order: Order) -> Summary:
     context = await as_owner(services, account)
     plan = await _planned(context, table, order.wishes)
     notes().print(_listing(plan))
-    with progress() as bar:
+    maker = RowMaker.of(plan, await _place(context, account), is_typed=table.is_typed)
+    importing = Import(context, table, maker)
+    with telling_how_far(importing.summary), progress() as bar:
         task = bar.add_task(f"Importing {order.path.name}", total=table.size)
-        maker = RowMaker.of(plan, await _place(context, account), is_typed=table.is_typed)
-        return await Import(context, table, maker).run(lambda read: bar.update(task, completed=read))
+        return await importing.run(lambda read: bar.update(task, completed=read))
+
+
+@contextmanager
+def telling_how_far(summary: Summary) -> Iterator[None]:
+    """Say what is imported, and how to go on, if an import ends too early."""
+    try:
+        yield
+    except Conflict as conflict:
+        if not summary.rows:
+            raise
+        raise Conflict(f"The database was busy with other writes for too long. {summary.so_far()}") from conflict
+    except BaseException:
+        if summary.rows:
+            note(summary.so_far())
+        raise
 
 
 async def _place(context: Context, account: Account) -> Place:
@@ -72,20 +91,16 @@ async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:
     plan = plan_import(table.columns, names_of(custom), wishes)
     if not (wishes.create_fields and plan.unmatched):
         return plan
-    keys = {field.key for field in custom}
-    for column in {plain(label): label for label in (table.columns[index] for index in reversed(plan.unmatched))}.values():
-        label = column.removeprefix(f"{CUSTOM}.")
-        key = key_for(column, keys) if label == column else label
-        await _create_field(context, key, label)
-        keys.add(key)
+    for field in new_fields(plan, custom):
+        await _create_field(context, field)
     return plan_import(table.columns, names_of(await custom_fields(context)), wishes)
 
 
-async def _create_field(context: Context, key: str, label: str) -> None:
+async def _create_field(context: Context, field: NewField) -> None:
     try:
-        await create_custom_field(context, key=key, label=label, type=FieldType.TEXT)
-    except Refused as refused:
-        raise BadInput(f"--create-fields: the column {label} cannot be a field. {refused.message}") from None
+        await create_custom_field(context, key=field.key, label=field.label, type=FieldType.TEXT)
+    except Refused as refused:  # only if somebody else has been faster
+        raise field.refused(refused.message) from None
 
 
 def _listing(plan: Plan) -> Listing:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from app.importing.table import ADDED, PROGRESS_EVERY, Progress, Record, Reject
+from app.importing.table import ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, Reject
 from models.errors import BadInput
 
 DELIMITERS = (",", ";", "\t")
 SAMPLE = 2**16  # characters that are looked at to find out which delimiter it is
+REPORT = (*ADDED, TEXT)  # the last columns of a file of bad rows
 LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
 
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
@@ -45,20 +46,35 @@ class CsvTable:
 
     def _checked(self, record: Record, written: str) -> Record:
         problem, width = record.problem, len(self.columns) + self.added
+        fits = len(record.cells) == width
+        text = "" if fits and not self.added else self._text(record, fits=fits)
         if not written.isascii() and _NOT_UTF8.search(written):
             problem = "The row is not UTF-8. Save the file as UTF-8."
-        elif problem is None and len(record.cells) != width:
+        elif problem is None and not fits:
             problem = f"The row has {len(record.cells)} fields, and the first line names {width} columns."
-        return Record(record.line, record.cells[: len(self.columns)], problem) if problem or self.added else record
+        elif problem is None and text.strip():
+            problem = NOT_MENDED
+        return Record(record.line, record.cells[: len(self.columns)], problem, text) if problem or self.added else record
+
+    def _text(self, record: Record, *, fits: bool) -> str:
+        """The whole row if it does not fit the columns, or did not before and is not mended."""
+        if fits:
+            return str(record.cells[-1])
+        if record.problem:
+            return TOO_LONG
+        stream = io.StringIO(newline="")
+        csv.writer(stream, delimiter=self.delimiter).writerow(record.cells)
+        text = stream.getvalue().removesuffix("\r\n")
+        return text if len(text) <= LARGEST_CELL else TOO_LONG
 
     def rejecting(self, stream: TextIO) -> Reject:
         """Begin a file of bad rows in this format, and return what writes one with its reason."""
         writer = csv.writer(stream, delimiter=self.delimiter)
-        writer.writerow([*self.columns, *ADDED])
+        writer.writerow([*self.columns, *REPORT])
 
         def reject(record: Record, reason: str) -> None:
             missing = len(self.columns) - len(record.cells)
-            writer.writerow([*record.cells, *[""] * missing, record.line, reason])
+            writer.writerow([*record.cells, *[""] * missing, record.line, reason, record.source or ""])
 
         return reject
 
@@ -74,7 +90,7 @@ def open_csv(path: Path) -> CsvTable:
     if header.problem or any(map(_NO_NAME.search, header.cells)):
         raise BadInput(f"{path} is not a CSV file in UTF-8. Save it as such.")
     columns = tuple(cell.strip() for cell in header.cells)
-    added = len(ADDED) if columns[-len(ADDED) :] == ADDED else 0
+    added = len(REPORT) if columns[-len(REPORT) :] == REPORT else 0
     return CsvTable(path, delimiter, _distinct(path, columns[: len(columns) - added]), added, path.stat().st_size)
 
 

@@ -9,12 +9,11 @@ from typing import Any, TextIO
 import orjson
 
 from app.exchange import CUSTOM, custom_column
-from app.importing.table import ABSENT, ADDED, PROGRESS_EVERY, Progress, Record, Reject
+from app.importing.table import ABSENT, ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, Reject
 from models.errors import BadInput
 
-LARGEST_LINE = 2**22  # bytes
+LARGEST_LINE = 2**28  # bytes: 500 lists of 500 choices have 150 MB where each character is escaped, and no contact can have more
 MOST_COLUMNS = 2_000  # keys of all objects together; a file with more has values for keys
-UNREAD = "error text"  # key of a line that is no object, in a file of bad rows
 
 Object = Mapping[str, Any]
 
@@ -41,7 +40,7 @@ class JsonlTable:
         """Begin a file of bad rows in this format, and return what writes one with its reason."""
 
         def reject(record: Record, reason: str) -> None:
-            row = record.source if isinstance(record.source, dict) else {UNREAD: record.source}
+            row = record.source if isinstance(record.source, dict) else {TEXT: record.source}
             stream.write(orjson.dumps(row | dict(zip(ADDED, (record.line, reason), strict=True))).decode() + "\n")
 
         return reject
@@ -50,13 +49,17 @@ class JsonlTable:
 def open_jsonl(path: Path) -> JsonlTable:
     """The table in this file; raises `BadInput` if there is none. All of it is read to find its columns."""
     columns: dict[str, None] = {}
+    unread: Record | None = None
     for record in _objects(path, lambda _: None):
         if record.problem is None:
             columns |= dict.fromkeys(_flat(record.source))
+        else:
+            unread = unread or record
         if len(columns) > MOST_COLUMNS:
             raise BadInput(f"{path} has objects of more than {MOST_COLUMNS:,} different keys. Give the same fields the same names.")
     if not columns:
-        raise BadInput(f'{path} has no line that is a JSON object, such as {{"email": "ann@example.com"}}.')
+        reason = f" Line {unread.line}: {unread.problem}" if unread else ""
+        raise BadInput(f'{path} has no line that can be read as a JSON object, such as {{"email": "ann@example.com"}}.{reason}')
     return JsonlTable(path, tuple(columns), path.stat().st_size)
 
 
@@ -77,7 +80,7 @@ def _objects(path: Path, progress: Progress) -> Iterator[Record]:
 
 def _read(line: int, text: bytes) -> Record:
     if not text:
-        return Record(line, (), f"The line has more than {LARGEST_LINE:,} bytes.", "")
+        return Record(line, (), f"The line has more than {LARGEST_LINE:,} bytes.", TOO_LONG)
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -87,6 +90,9 @@ def _read(line: int, text: bytes) -> Record:
         return Record(line, (), f"{said} is not a JSON object.", found)
     for name in ADDED:
         found.pop(name, None)
+    if found.get(TEXT):
+        return Record(line, (), NOT_MENDED, found)
+    found.pop(TEXT, None)
     return Record(line, (), source=found)
 
 

@@ -55,7 +55,7 @@ class Plan:
 def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
     """Match columns to fields: wishes first, then names, each field once; raises `BadInput` for what does not exist."""
     chosen = dict(_wished(columns, names, wish) for wish in wishes.columns)
-    special = _special(columns, wishes, chosen)
+    special = _special(columns, names, wishes, chosen)
     fields = {index: field for index, field in chosen.items() if field is not None}
     _refuse_twice(columns, fields)
     free = [index for index, column in enumerate(columns) if column and index not in chosen and index not in special.values()]
@@ -72,13 +72,16 @@ def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
     )
 
 
-def _special(columns: Sequence[str], wishes: Wishes, chosen: Container[int]) -> dict[str, int]:
+def _special(columns: Sequence[str], names: Names, wishes: Wishes, chosen: Container[int]) -> dict[str, int]:
     """The columns that are no fields: tags, and in a file that was exported the ids and where they are valid."""
     found = {name: columns.index(name) for name in (ID, MARK, TAGS) if name in columns and columns.index(name) not in chosen}
     if MARK not in found:
         found.pop(ID, None)  # the ids of whatever other program wrote the file
     if wishes.tag_column is not None:
         found[TAGS] = _column(columns, wishes.tag_column, "--tag-column")
+    elif TAGS not in found and TAGS not in names.own:  # unless a custom field is called so
+        alike = [index for index, column in enumerate(columns) if plain(column) == TAGS and index not in chosen]
+        found.update({TAGS: alike[0]} if alike else {})
     return found
 
 

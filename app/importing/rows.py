@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -27,6 +27,8 @@ LONGEST_REMEMBERED = 200  # characters of such a cell
 _WRITTEN = {FieldType.TEXT, FieldType.LONG_TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.DROPDOWN}
 _WRITTEN |= {FieldType.COUNTRY, FieldType.STATE, FieldType.TIMEZONE}
 
+_ID = "#"  # begins a key that no e-mail address is
+
 Read = Callable[[Any], Any]
 Readers = Sequence[tuple[int, str, Read]]  # by column: the key of its field, and how its cells are read
 
@@ -47,6 +49,8 @@ class RowMaker:
 
     plan: Plan
     place: Place
+    written: Read
+    """How texts are read."""
     readers: Readers
     custom_readers: Readers
 
@@ -59,7 +63,7 @@ class RowMaker:
             [(index, field.key, readers[index]) for index, field in plan.fields.items() if field.is_custom is is_custom]
             for is_custom in (False, True)
         )
-        return cls(plan, place, own, custom)
+        return cls(plan, place, written, own, custom)
 
     def problem_of(self, record: Record) -> str | None:
         """Why the record cannot be made a row, if it cannot."""
@@ -74,8 +78,12 @@ class RowMaker:
         if record.problem is not None:
             return record.line
         if (own := self._own_id(record)) is not None:
-            return f"#{own}"  # which no e-mail address is
-        return fold(self._email(record)) or record.line
+            return f"{_ID}{own}"
+        return self.address_of(record) or record.line
+
+    def address_of(self, record: Record) -> str:
+        """The folded e-mail address of a record that can be read."""
+        return fold(self._email(record))
 
     def row(self, record: Record) -> Row:
         """The row, checked as far as nothing need be looked up; what is absent leaves what the contact has."""
@@ -95,7 +103,7 @@ class RowMaker:
         )
 
     def _email(self, record: Record) -> str:
-        return _said(record.cells[self.plan.email_column]) if self.plan.email_column is not None else ""
+        return _said(self.written(record.cells[self.plan.email_column])) if self.plan.email_column is not None else ""
 
     def _id(self, record: Record) -> str:
         return _said(record.cells[self.plan.id_column]) if self.plan.id_column is not None else ""
@@ -103,7 +111,7 @@ class RowMaker:
     def _own_id(self, record: Record) -> int | None:
         """The contact that the row names, if it does so in words of this account."""
         column = self.plan.mark_column
-        if column is None or _said(record.cells[column]) != self.place.mark:
+        if column is None or not self.place.mark or _said(record.cells[column]) != self.place.mark:
             return None
         return number_of(self._id(record), "Contact")
 
@@ -126,6 +134,11 @@ class RowMaker:
         """The names of tags as the row has them; anything else where they are not names."""
         cell = ABSENT if self.plan.tag_column is None else record.cells[self.plan.tag_column] or ABSENT
         return None if isinstance(cell, list) and not all(isinstance(name, str) for name in cell) else cell
+
+
+def is_id(key: str | int) -> bool:
+    """Whether records that have this key are those that name their contact by its id."""
+    return isinstance(key, str) and key.startswith(_ID)
 
 
 def _values(record: Record, readers: Readers) -> dict[str, Any]:
@@ -151,7 +164,7 @@ def _refs(always: Iterable[str], names: Iterable[str]) -> tuple[TagRef, ...]:
 def _reader(field: Field, place: Place, written: Read) -> Read:
     """How the cells of a field's column are read."""
     if field.key == OWNER_KEY and not field.is_custom:
-        return partial(_owner, place.user_ids)
+        return partial(_owner, place.user_ids, written)
     if field.type is FieldType.LIST:
         return _list
     if field.type is FieldType.CHECKBOX:
@@ -190,11 +203,14 @@ def _instant(zone: ZoneInfo, cell: Any) -> Any:
     """An instant that is written without an offset is one in the account's time zone."""
     try:
         found = datetime.fromisoformat(cell.strip())
-    except (AttributeError, ValueError):
+        # In UTC, since before there were time zones the offsets were of seconds too.
+        return cell.strip() if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC).isoformat()
+    except (AttributeError, ValueError, OverflowError):
         return _stripped(cell)
-    return cell.strip() if found.tzinfo else found.replace(tzinfo=zone).isoformat()
 
 
-def _owner(user_ids: Mapping[str, int], cell: Any) -> str:
+def _owner(user_ids: Mapping[str, int], written: Read, cell: Any) -> str:
     """The id of the user with this address; where there is none, one that nobody has."""
-    return ABSENT if isinstance(cell, str) and not cell.strip() else to_global_id("User", user_ids.get(fold(_said(cell)), 0))
+    if isinstance(cell, str) and not cell.strip():
+        return ABSENT
+    return to_global_id("User", user_ids.get(fold(_said(written(cell))), 0))

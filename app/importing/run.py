@@ -7,18 +7,38 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+
 from app.importing.bad_rows import BadRows
-from app.importing.repeats import Gathering, chunked, last_positions
+from app.importing.repeats import chunked
 from app.importing.rows import RowMaker
+from app.importing.same_contact import brought_together
 from app.importing.table import Progress, Record, Table
-from models.errors import Problem
+from models.errors import Conflict, Problem
 from resolvers.context import Context
 from resolvers.drafts import Row
 from resolvers.imports import CHUNK, import_good_rows
+from resolvers.put import PutResult
 
 AT_A_STRETCH = 4  # records that are prepared before the writing of others may go on, for which the database would wait
+ATTEMPTS = 5  # to write a part; each waits for its turn, on SQLite for ten seconds
+LONGEST_PAUSE = 0.5  # seconds before another attempt
+LONGEST_ENDING = 10.0  # seconds that an interrupted import waits for what it has begun to write
 LONGEST_WAIT = 0.0003  # seconds that one thread keeps another from Python
 MOST_UNSEEN = 100_000  # new objects after which circles of garbage are looked for; a chunk is fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk of records on its way: why some of them cannot be rows, and the rows of the others, checked."""
+
+    records: Sequence[Record]
+    reasons: list[str | None] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def good(self) -> list[Record]:
+        """The records that the rows are of."""
+        return [record for record, reason in zip(self.records, self.reasons, strict=True) if reason is None]
 
 
 @dataclass(slots=True)
@@ -32,6 +52,10 @@ class Summary:
     repeated: int = 0
     bad: int = 0
     bad_rows: str = ""
+    nameless: int = 0
+    """How many were created that have nothing by which they would be found again."""
+    last_nameless: int = 0
+    """The line of the last of them."""
 
     def __str__(self) -> str:
         rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
@@ -40,14 +64,27 @@ class Summary:
         told = f"{self.created:,} created, {self.updated:,} updated, {self.unchanged:,} unchanged{repeated}"
         return f"{rows}: {told}, {self.bad:,} bad{written}"
 
+    def count(self, part: Part, result: PutResult) -> None:
+        """Add what became of a part; its bad rows are counted where they are written down."""
+        ids = [contact_id for contact_id in result.contact_ids if contact_id is not None]
+        self.rows += len(part.records)
+        self.created += result.created
+        self.updated += result.updated
+        self.unchanged += len(set(ids)) - result.created - result.updated
+        self.repeated += len(ids) - len(set(ids))
+        put = zip(part.good(), part.rows, result.contact_ids, strict=True)
+        nameless = [record.line for record, row, contact_id in put if contact_id and not (row.contact_id or row.fields.get("email"))]
+        self.nameless += len(nameless)
+        self.last_nameless = max([self.last_nameless, *nameless])
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A chunk of records on its way: why some of them cannot be rows, and the rows of the others, checked."""
-
-    records: Sequence[Record]
-    reasons: list[str | None] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    def so_far(self) -> str:
+        """What is imported where an import has ended too early, and how to go on."""
+        if not self.nameless:
+            return f"So far {self}. To go on, import the file again: what is imported is found and stays as it is."
+        return (
+            f"So far {self}. To go on, import a copy of the file without the rows up to line {self.last_nameless} that have no e-mail"
+            f" address: {self.nameless:,} of them are imported, and would be created a second time."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +94,22 @@ class Import:
     context: Context
     table: Table
     maker: RowMaker
+    summary: Summary = field(default_factory=Summary)
+    """What has become of the rows so far."""
 
     async def run(self, progress: Progress) -> Summary:
-        """Import every row that is in order; what is imported when it is interrupted stays."""
-        summary = Summary()
+        """Import every row that is in order; what is imported when it is interrupted stays, and is in the summary."""
         with BadRows(self.table) as bad_rows, _seldom_collecting(), _often_switching():
+            self.summary.bad_rows = str(bad_rows.path)
             chunks = self._chunks(progress)
             part = await self._prepared(chunks)
             while part.records:
                 # While the database is busy with one part, the next one is read and checked.
-                reasons, following = await asyncio.gather(self._put(part, summary), self._prepared(chunks))
-                bad = [(record, reason) for record, reason in zip(part.records, reasons, strict=True) if reason]
-                for record, reason in sorted(bad, key=lambda pair: pair[0].line):
-                    bad_rows.add(record, reason)
-                part = following
-            summary.bad, summary.bad_rows = bad_rows.count, str(bad_rows.path)
-        return summary
+                _, part = await asyncio.gather(self._put(part, bad_rows), self._prepared(chunks))
+        return self.summary
 
     def _chunks(self, progress: Progress) -> Iterator[list[Record]]:
-        key = self.maker.key_of
-        finds = self.maker.plan.email_column is not None or self.maker.plan.is_export
-        last = last_positions(map(key, self.table.records(_silent))) if finds else {}
-        return chunked(Gathering(key, last).together(self.table.records(progress)), CHUNK)
+        return chunked(brought_together(self.table, self.maker, progress), CHUNK)
 
     async def _prepared(self, chunks: Iterator[list[Record]]) -> Part:
         """The next chunk; empty at the end."""
@@ -91,17 +122,36 @@ class Import:
                 part.rows.append(self.maker.row(record))
         return part
 
-    async def _put(self, part: Part, summary: Summary) -> list[str | None]:
-        """Write the good rows of a part; returns for each record why it is bad, if it is."""
+    async def _put(self, part: Part, bad_rows: BadRows) -> None:
+        """Write a part, and its bad rows to their file; tried again where the database is busy."""
+        often = AsyncRetrying(
+            retry=retry_if_exception_type(Conflict),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random(0, LONGEST_PAUSE),
+            reraise=True,
+        )
+        await often(self._attempt, part, bad_rows)
+
+    async def _attempt(self, part: Part, bad_rows: BadRows) -> None:
+        """Write a part; one that is begun is brought to its end when the import is interrupted, so that the summary is true."""
+        writing = asyncio.create_task(self._write(part, bad_rows))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing], timeout=LONGEST_ENDING)
+            writing.cancel()
+            await asyncio.wait([writing])
+            raise
+
+    async def _write(self, part: Part, bad_rows: BadRows) -> None:
         result = await import_good_rows(self.context, part.rows)
-        ids = [contact_id for contact_id in result.contact_ids if contact_id is not None]
-        summary.rows += len(part.records)
-        summary.created += result.created
-        summary.updated += result.updated
-        summary.unchanged += len(set(ids)) - result.created - result.updated
-        summary.repeated += len(ids) - len(set(ids))
+        self.summary.count(part, result)
         found = iter(result.problems)
-        return [self._reason(next(found)) if reason is None else reason for reason in part.reasons]
+        reasons = [self._reason(next(found)) if reason is None else reason for reason in part.reasons]
+        bad = [(record, reason) for record, reason in zip(part.records, reasons, strict=True) if reason]
+        for record, reason in sorted(bad, key=lambda pair: pair[0].line):
+            bad_rows.add(record, reason)
+        self.summary.bad = bad_rows.count
 
     def _reason(self, problems: Sequence[Problem]) -> str | None:
         return " ".join(self._sentence(problem) for problem in problems) or None
@@ -131,7 +181,3 @@ def _often_switching() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def _silent(_read: int) -> None:
-    """Nobody watches the first reading, which takes a small part of the time."""

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple, Protocol, TextIO
 
 ABSENT = ""  # the cell of a record that says nothing about the column
 ADDED = ("error line", "error reason")  # what a file of bad rows has beside the row, read as if it were not there
+TEXT = "error text"  # and the whole row where it does not fit its columns; it is bad as long as it has that
+NOT_MENDED = f'The row is still as it was. Put its values where they belong, and empty "{TEXT}".'
+TOO_LONG = "(too long to be repeated here)"
 PROGRESS_EVERY = 256  # records between two reports of progress, which cost as much as reading one
 
 Progress = Callable[[int], None]
