@@ -1,11 +1,14 @@
 """Signing in: from an access token, or from what an identity provider vouches for, to the caller; and when that ends."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from hashlib import sha256
 from hmac import compare_digest
+from string import ascii_uppercase
 from typing import Literal
 
 from models import Role
@@ -19,6 +22,7 @@ from resolvers.scope import Scope
 
 LAST_USE_GRAIN = timedelta(minutes=1)  # finer would make every read a write
 _CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
+_ASCII_LOWERED = {ord(letter): letter.lower() for letter in ascii_uppercase}
 
 _FIND = """
 SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
@@ -30,10 +34,8 @@ SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at
 FROM access_tokens AS token JOIN users ON users.id = token.user_id
 WHERE token.id = ANY(:ids)
 """
-_KNOWN_BY = {
-    "email": "SELECT id, account_id, role FROM users WHERE email_folded = :name ORDER BY id",
-    "subject": "SELECT id, account_id, role FROM users WHERE subject = :name ORDER BY id",
-}
+_BY_ADDRESS = "SELECT id, account_id, role, email FROM users WHERE email_folded = :folded ORDER BY id"
+_BY_SUBJECT = "SELECT id, account_id, role FROM users WHERE subject = :subject ORDER BY id"
 _ROLES = "SELECT id, account_id, role FROM users WHERE id = ANY(:ids)"
 
 
@@ -97,8 +99,7 @@ class Identity:
 
 async def sign_in(services: Services, identity: Identity) -> Context:
     """The context of the one user who is meant; else `Unauthenticated`, which says why nobody is."""
-    name = fold(identity.name) if identity.known_by == "email" else identity.name
-    users = await services.database.rows(_KNOWN_BY[identity.known_by], name=name)
+    users = await _by_address(services, identity.name) if identity.known_by == "email" else await _by_subject(services, identity.name)
     meant = [user for user in users if identity.account_id in (None, user["account_id"])]
     if not meant:
         raise Unauthenticated("You have signed in, but not as a user of this API. Ask an admin of the account to add you.")
@@ -108,22 +109,60 @@ async def sign_in(services: Services, identity: Identity) -> Context:
     return context_of(services, Caller(user["account_id"], user["id"], Role(user["role"]), 0, expires_at=identity.expires_at))
 
 
-async def lapsed(services: Services, callers: Collection[Caller]) -> set[Caller]:
-    """Which of these callers nobody is any more: their sign-in has expired, was revoked, or allows something else now."""
+async def _by_address(services: Services, address: str) -> list[Row]:
+    """The users with this address, whatever the case of its ASCII letters.
+
+    Full case folding, by which addresses are found, takes more for the same: a sharp s for two, the Kelvin sign for a k. Those are
+    other mailboxes, and may be somebody else's.
+    """
+    users = await services.database.rows(_BY_ADDRESS, folded=fold(address))
+    return [user for user in users if _mailbox(user["email"]) == _mailbox(address)]
+
+
+async def _by_subject(services: Services, subject: str) -> list[Row]:
+    return await services.database.rows(_BY_SUBJECT, subject=subject)
+
+
+def _mailbox(address: str) -> str:
+    """The form in which two spellings of one address are equal: composed, with ASCII letters in lower case."""
+    text = address.strip().translate(_ASCII_LOWERED)
+    # Composing also exchanges a few single characters for others: it is where the Kelvin sign becomes a K.
+    exchanges = any(unicodedata.normalize("NFC", character) != character for character in text)
+    return text if exchanges else unicodedata.normalize("NFC", text)
+
+
+class Lapse(Enum):
+    """Why a sign-in does not give the same caller any more."""
+
+    OVER = auto()  # it has expired or was revoked, and gives nobody
+    CHANGED = auto()  # it is as good as ever, and allows something else now
+
+
+async def lapsed(services: Services, callers: Collection[Caller]) -> Mapping[Caller, Lapse]:
+    """Those of these callers whom their sign-ins do not give any more, and why."""
     now = services.wall_clock()
-    over = {caller for caller in callers if caller.expires_at and caller.expires_at <= now}
-    return over | set(callers) - await _present(services, set(callers) - over)
+    present = await _present(services, {caller for caller in callers if not (caller.expires_at and caller.expires_at <= now)})
+    return {caller: Lapse.CHANGED if caller in present else Lapse.OVER for caller in callers if present.get(caller) != caller}
 
 
-async def _present(services: Services, callers: set[Caller]) -> set[Caller]:
+async def _present(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
+    """Whom the sign-ins of these callers give now, as far as they give anybody."""
     with_token = {caller for caller in callers if caller.token_id}
-    tokens = await services.database.rows(_TOKENS, ids=sorted({caller.token_id for caller in with_token})) if with_token else []
-    return {_caller(token) for token in tokens} | await _with_their_roles(services, callers - with_token)
+    return {**await _by_their_tokens(services, with_token), **await _with_their_roles(services, callers - with_token)}
 
 
-async def _with_their_roles(services: Services, callers: set[Caller]) -> set[Caller]:
+async def _by_their_tokens(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
     if not callers:
-        return set()
+        return {}
+    tokens = await services.database.rows(_TOKENS, ids=sorted({caller.token_id for caller in callers}))
+    present = {token["id"]: _caller(token) for token in tokens}
+    return {caller: present[caller.token_id] for caller in callers if caller.token_id in present}
+
+
+async def _with_their_roles(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
+    if not callers:
+        return {}
     users = await services.database.rows(_ROLES, ids=sorted({caller.user_id for caller in callers}))
-    roles = {(user["account_id"], user["id"]): user["role"] for user in users}
-    return {caller for caller in callers if roles.get((caller.account_id, caller.user_id)) == caller.role}
+    roles = {(user["account_id"], user["id"]): Role(user["role"]) for user in users}
+    whose = {caller: (caller.account_id, caller.user_id) for caller in callers}
+    return {caller: replace(caller, role=roles[user]) for caller, user in whose.items() if user in roles}

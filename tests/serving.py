@@ -28,6 +28,7 @@ from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from resolvers.allowance import Allowance
 from resolvers.context import Caller
+from resolvers.sign_in import Lapse
 from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
 from schema.fields import field
@@ -56,6 +57,7 @@ class Probe:
         self.sent = 0
         self.executed: Counter[int] = Counter()
         self.ticks = 0
+        self.faults: dict[int, Exception] = {}  # by the number of the event whose answer each spoils, once
         self.allowance: Allowance | None = None
         self.may_execute = asyncio.Event()
         self.may_execute.set()
@@ -134,6 +136,13 @@ class Ticked:
         await info.context.probe.may_execute.wait()
         info.context.probe.executed[tick.number] += 1
         return tick.number * factor
+
+    @strawberry.field
+    @staticmethod
+    async def frail(tick: strawberry.Parent[Tick], info: Info) -> int | None:
+        if fault := info.context.probe.faults.pop(tick.number, None):
+            raise fault
+        return tick.number
 
     @classmethod
     def is_type_of(cls, event: object, _info: object) -> bool:
@@ -296,9 +305,9 @@ class Service:
         """The tokens that open connections run on."""
         return {caller.token_id for caller in self.app.callers()}
 
-    def end_tokens(self, *token_ids: int) -> None:
+    def end_tokens(self, *token_ids: int, lapse: Lapse = Lapse.OVER) -> None:
         """End the connections that run on one of these tokens."""
-        self.app.end({caller for caller in self.app.callers() if caller.token_id in token_ids})
+        self.app.end({caller: lapse for caller in self.app.callers() if caller.token_id in token_ids})
 
     async def until_tokens(self, *token_ids: int) -> None:
         """Wait until the open connections run on exactly these tokens."""

@@ -14,7 +14,7 @@ from models.ids import to_global_id
 from resolvers.access import ROLES, outranks, require_admin, require_editor
 from resolvers.context import Caller, Context, Services
 from resolvers.nodes import node, nodes
-from resolvers.sign_in import authenticate, lapsed
+from resolvers.sign_in import Lapse, authenticate, lapsed
 from resolvers.tokens import create_access_token, revoke_access_token
 from resolvers.users import update_user
 from tests.support import DrivenClock, new_account, token_id, user_id, with_role
@@ -63,9 +63,9 @@ async def test_anything_but_a_valid_token_is_refused(services: Services, owner: 
 async def test_a_token_that_has_expired_signs_nobody_in(services: Services, owner: Context, clock: DrivenClock) -> None:
     _, secret = await create_access_token(owner, name="Script", expires_at=clock() + timedelta(hours=1))
     caller = await signed_in(services, secret)
-    assert await lapsed(services, {caller}) == set()
+    assert await lapsed(services, {caller}) == {}
     clock.pass_(hours=1)
-    assert await lapsed(services, {caller}) == {caller}
+    assert await lapsed(services, {caller}) == {caller: Lapse.OVER}
     with pytest.raises(Unauthenticated):
         await authenticate(services, f"Bearer {secret}")
 
@@ -75,7 +75,7 @@ async def test_a_token_that_is_revoked_signs_nobody_in(services: Services, owner
     caller = await signed_in(services, secret)
     kept = await signed_in(services, (await create_access_token(owner, name="Other"))[1])
     assert await revoke_access_token(owner, token_id(token)) == token_id(token)
-    assert await lapsed(services, {caller, kept}) == {caller}
+    assert await lapsed(services, {caller, kept}) == {caller: Lapse.OVER}
     with pytest.raises(Unauthenticated):
         await authenticate(services, f"Bearer {secret}")
 

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from app.graphql.accept import EVENTS, JSON
 from app.graphql.limits import TransportLimits
+from resolvers.sign_in import Lapse
 from tests.serving import ADA, BOB, DEADLINE, Service, code_of, post, serve
 from tests.web import web_client
 
@@ -70,6 +71,18 @@ async def test_an_error_is_an_event_and_completes_the_stream(service: Service, q
     assert (name, answer["errors"][0]["extensions"]["code"], last) == ("next", code, ("complete", None))
 
 
+async def test_a_fault_is_told_in_place_of_the_answer_that_it_spoilt_and_completes_the_stream(service: Service) -> None:
+    service.probe.faults[2] = ConnectionResetError("dsn=secret")
+    service.probe.tick()
+    service.probe.tick()
+    with capture_logs():
+        first, (name, spoilt), last = await stream(service, "subscription { ticks { number frail } }")
+    assert first == ("next", {"data": {"ticks": {"number": 1, "frail": 1}}})
+    assert isinstance(spoilt, dict)
+    assert (name, list(spoilt), spoilt["errors"][0]["extensions"]["code"]) == ("next", ["errors"], "UNAVAILABLE")
+    assert last == ("complete", None)
+
+
 async def test_a_stream_without_a_valid_token_is_refused_in_json(service: Service) -> None:
     response = await post(service, {"query": "subscription { wait }"}, accept=EVENTS, token="")
     assert (response.status_code, code_of(response)) == (401, "UNAUTHENTICATED")
@@ -91,7 +104,7 @@ async def test_a_stream_beyond_what_one_user_may_have_is_refused_and_leaves_noth
             assert "one user" in response.text
 
 
-@pytest.mark.parametrize("end", ["token", "shutdown", "client"])
+@pytest.mark.parametrize("end", ["token", "role", "shutdown", "client"])
 async def test_a_stream_ends_with_its_token_its_server_or_its_client(service: Service, end: str) -> None:
     headers = {"Authorization": ADA, "Accept": EVENTS}
     async with (
@@ -107,6 +120,9 @@ async def test_a_stream_ends_with_its_token_its_server_or_its_client(service: Se
             assert isinstance(answer, dict)
             assert (name, answer["errors"][0]["extensions"]["code"]) == ("next", "UNAUTHENTICATED")
             assert [event async for event in told] == [("complete", None)]
+        elif end == "role":
+            service.end_tokens(1, lapse=Lapse.CHANGED)
+            assert [event async for event in told] == []
         elif end == "shutdown":
             service.app.close()
             assert [event async for event in told] == []

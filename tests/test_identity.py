@@ -21,8 +21,9 @@ from models import Role, User
 from models.errors import Unauthenticated, Unavailable
 from models.ids import to_global_id
 from models.people import EVERY_SCOPE
+from models.text import fold
 from resolvers.context import Context, Services
-from resolvers.sign_in import lapsed
+from resolvers.sign_in import Lapse, lapsed
 from resolvers.tokens import create_access_token
 from resolvers.users import update_user
 from tests.identity_provider import AUDIENCE, CURVES, ISSUER, IdentityProvider, identity_provider, key_for, token
@@ -192,6 +193,35 @@ async def test_an_address_in_two_accounts_needs_a_claim_that_says_which(
             await signed_in(services, known, token(RSA, **await claims(owner, org=wrong)), expected)
 
 
+@pytest.mark.parametrize(
+    "alike",
+    [
+        ("ann@strasse.example", "ann@straße.example"),
+        ("kim@example.com", "\N{KELVIN SIGN}im@example.com"),
+        ("sam@example.com", "\N{LATIN SMALL LETTER LONG S}am@example.com"),
+        ("\N{KELVIN SIGN}im@example.com", "kim@example.com"),
+        ("jörg@example.com", "JÖRG@example.com"),
+    ],
+)
+async def test_an_address_that_only_folds_to_a_users_is_somebody_elses(
+    services: Services, owner: Context, known: IdentityProvider, alike: tuple[str, str]
+) -> None:
+    stored, said = alike
+    assert fold(stored) == fold(said)
+    await User.filter(id=owner.caller.user_id).update(email=stored, email_folded=fold(stored))
+    with pytest.raises(Unauthenticated, match="not as a user"):
+        await signed_in(services, known, token(RSA, **await claims(owner, email=said)))
+
+
+@pytest.mark.parametrize("said", ["Jörg@Example.com", "jo\N{COMBINING DIAERESIS}rg@EXAMPLE.com", "jörg@example.com"])
+async def test_an_address_is_a_users_whatever_the_case_of_its_ascii_letters(
+    services: Services, owner: Context, known: IdentityProvider, said: str
+) -> None:
+    await User.filter(id=owner.caller.user_id).update(email="JöRG@example.com", email_folded=fold("jörg@example.com"))
+    caller = (await signed_in(services, known, token(RSA, **await claims(owner, email=said)))).caller
+    assert caller.user_id == owner.caller.user_id
+
+
 async def test_a_subject_stands_for_the_user_who_was_given_it(services: Services, owner: Context, known: IdentityProvider) -> None:
     expected = Expectations(ISSUER, AUDIENCE, user_claim="sub")
     user = to_global_id("User", owner.caller.user_id)
@@ -212,11 +242,11 @@ async def test_a_sign_in_lapses_with_its_token_and_with_the_users_role(
 ) -> None:
     editor = await new_user(services, owner.caller.account_id, Role.EDITOR)
     callers = [(await signed_in(services, known, token(RSA, **await claims(context)))).caller for context in (owner, editor)]
-    assert await lapsed(services, callers) == set()
+    assert await lapsed(services, callers) == {}
     await update_user(owner, user_id=to_global_id("User", editor.caller.user_id), changes={"role": Role.VIEWER})
-    assert await lapsed(services, callers) == {callers[1]}
+    assert await lapsed(services, callers) == {callers[1]: Lapse.CHANGED}
     clock.pass_(minutes=5)
-    assert await lapsed(services, callers) == set(callers)
+    assert await lapsed(services, callers) == dict.fromkeys(callers, Lapse.OVER)
 
 
 # ---------------------------------------------------------------- its settings

@@ -17,12 +17,14 @@ import pytest
 
 from app.services import open_services
 from app.settings import Settings
+from models import Role
 from models.database import open_database
 from models.ids import to_global_id
 from resolvers.contacts import create_contact
 from resolvers.sign_in import authenticate
 from resolvers.taggings import remove_tags
 from tests.processes import DEADLINE, Server, free_port, new_token, serving
+from tests.test_sign_in_changes import CHANGED, SET_ROLE, connected, person
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "live.md"
 CLIENT = re.compile(r"^```\w+ (follow\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -152,6 +154,20 @@ async def test_a_client_holds_the_members_though_the_server_is_killed_and_the_lo
                 last = await account.add(second)
                 await follower.until(await account.members(second))
                 assert await account.members(second) == {late, missed, last}
+
+
+async def test_a_client_goes_on_with_the_new_role_of_its_user(program: Path, standing: Server) -> None:
+    account = Account(await standing.new_token())
+    await account.begin(standing)
+    user, _, secret = await person(standing, account.token, Role.VIEWER)
+    async with following(program, standing.url, secret, account.group) as follower, connected(standing, secret) as beside:
+        early = await account.add(standing)
+        await follower.until({early})
+        await account.ask(standing, SET_ROLE, id=user, role=Role.EDITOR)
+        async with asyncio.timeout(DEADLINE):
+            assert await beside.closed() == CHANGED  # and so is the client's own connection
+        late = await account.add(standing)
+        await follower.until({early, late})
 
 
 async def test_a_client_stops_when_going_on_is_hopeless(program: Path, standing: Server) -> None:

@@ -7,7 +7,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from app.graphql.limits import TransportLimits
-from tests.serving import ADA, BOB, Peer, Service, serve
+from app.graphql.sharing import KEPT_CHARACTERS, KEPT_SECONDS, Share, SharedAnswers
+from app.graphql.wire import Answer
+from subscriptions.bells import Bell
+from tests.serving import ADA, BOB, DEADLINE, Peer, Service, serve
 
 TICKS = "subscription ($factor: Int!, $start: Int = 1) { ticks(start: $start) { number times(factor: $factor) } }"
 
@@ -84,6 +87,63 @@ async def test_a_watcher_that_leaves_does_not_take_the_answer_away_from_the_othe
     await service.probe.until("ticks", 1)
     service.probe.may_execute.set()
     assert await told(second) == {"number": 1, "times": 2}
+
+
+async def test_an_answer_that_takes_long_to_make_is_made_once_and_told(service: Service, sockets: AsyncExitStack) -> None:
+    peers = [await watching(sockets, service, factor=2) for _ in range(2)]
+    service.probe.may_execute.clear()
+    service.probe.tick()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.2 * KEPT_SECONDS):
+            await peers[0].receive()
+    peers.append(await watching(sockets, service, factor=2))
+    service.probe.may_execute.set()
+    assert [await told(peer) for peer in peers] == [{"number": 1, "times": 2}] * 3
+    assert service.probe.executed == {1: 1}
+
+
+class Kitchen:
+    """Makes answers when it is told to, and counts them."""
+
+    def __init__(self, *, characters: int = 1) -> None:
+        self.made = 0
+        self.opened = asyncio.Event()
+        self._text = "x" * characters
+
+    async def make(self, event: int) -> Answer:
+        self.made += 1
+        await self.opened.wait()
+        return Answer(f"{event}{self._text}", None)
+
+
+async def test_those_who_wait_are_handed_an_answer_that_is_too_long_to_be_kept() -> None:
+    answers, kitchen = SharedAnswers(), Kitchen(characters=KEPT_CHARACTERS)
+    watchers = [(Share(answers, object(), kitchen.make), Bell()) for _ in range(3)]
+    assert [share.answer(1, bell) for share, bell in watchers] == [None] * 3
+    kitchen.opened.set()
+    async with asyncio.timeout(DEADLINE):
+        for _, bell in watchers:
+            await bell.heard()
+    assert all(share.answer(1, bell) for share, bell in watchers)
+    assert kitchen.made == 3
+
+
+async def test_what_is_being_made_is_not_made_again_though_others_are_dropped() -> None:
+    answers, sharers, slow, large = SharedAnswers(), object(), Kitchen(), Kitchen(characters=KEPT_CHARACTERS)
+    first, second = Bell(), Bell()
+    assert Share(answers, sharers, slow.make).answer(1, first) is None
+    large.opened.set()
+    for _ in range(3):
+        other, bell = Share(answers, object(), large.make), Bell()
+        other.answer(1, bell)
+        async with asyncio.timeout(DEADLINE):
+            await bell.heard()
+    assert Share(answers, sharers, slow.make).answer(1, second) is None
+    slow.opened.set()
+    async with asyncio.timeout(DEADLINE):
+        await first.heard()
+        await second.heard()
+    assert slow.made == 1
 
 
 async def test_a_watcher_that_does_not_read_holds_up_nobody() -> None:

@@ -19,6 +19,7 @@ IN_TIME = 5.0
 BRIEF = 5  # seconds for which a sign-in is good that is to expire: long enough to connect with it
 SLACK = 5.0  # for a machine that is busy with other things
 FORBIDDEN = (4403, "Forbidden")
+CHANGED = (1012, "What your sign-in allows has changed")
 
 CREATE_USER = 'mutation ($email: String!, $role: Role!) { createUser(input: {name: "x", email: $email, role: $role}) { user { id } } }'
 CREATE_TOKEN = """
@@ -73,14 +74,14 @@ async def test_a_connection_ends_when_its_sign_in_does_or_allows_something_else(
     lowered_id, _, lowered = await person(writing, owner, Role.ADMIN)
     _, _, kept = await person(writing, owner, Role.VIEWER)
     async with AsyncExitStack() as open_:
-        other, *peers = [await open_.enter_async_context(connected(watching, secret)) for secret in (kept, revoked, raised, lowered)]
+        other, *peers = [await open_.enter_async_context(connected(watching, secret)) for secret in (kept, raised, lowered, revoked)]
         _, _, expiring = await person(writing, owner, Role.VIEWER, until=moment(BRIEF))
         peers.append(await open_.enter_async_context(connected(watching, expiring)))
         await writing.ask(owner, REVOKE, id=revoked_id)
         await writing.ask(owner, SET_ROLE, id=raised_id, role=Role.ADMIN)
         await writing.ask(owner, SET_ROLE, id=lowered_id, role=Role.VIEWER)
         async with asyncio.timeout(BRIEF + IN_TIME + SLACK):
-            assert await asyncio.gather(*(peer.closed() for peer in peers)) == [FORBIDDEN] * 4
+            assert await asyncio.gather(*(peer.closed() for peer in peers)) == [CHANGED, CHANGED, FORBIDDEN, FORBIDDEN]
         await other.send(type="ping")
         assert await other.receive() == {"type": "pong"}
 
@@ -98,7 +99,7 @@ async def test_what_began_with_more_rights_ends_although_the_connection_went_on_
         await writing.ask(owner, SET_ROLE, id=user, role=Role.VIEWER)
         await peer.subscribe("2", "{ viewer { role } }")
         async with asyncio.timeout(IN_TIME + SLACK):
-            assert await peer.closed() == FORBIDDEN
+            assert await peer.closed() == CHANGED
 
 
 async def test_a_group_that_is_closed_to_a_watcher_ends_its_streams_and_nothing_else(servers: tuple[Server, Server]) -> None:

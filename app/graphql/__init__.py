@@ -1,6 +1,6 @@
 """The door for clients: GraphQL over HTTP, event streams and WebSockets at one address, each operation in a context of its own."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 
 import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -14,6 +14,7 @@ from app.graphql.turns import Turns
 from app.graphql.websocket import SocketEndpoint
 from app.graphql.wire import Authenticate
 from resolvers.context import Caller
+from resolvers.sign_in import Lapse
 
 
 class GraphQLApp:
@@ -40,9 +41,9 @@ class GraphQLApp:
         """Those on whose behalf open WebSockets and event streams run."""
         return self._connections.callers()
 
-    def end(self, callers: Set[Caller]) -> None:
+    def end(self, lapsed: Mapping[Caller, Lapse]) -> None:
         """End the WebSockets and event streams that run on behalf of one of these callers."""
-        self._connections.end(callers)
+        self._connections.end(lapsed)
 
     def close(self) -> None:
         """End all WebSockets and event streams, so that the server can stop without waiting for their clients."""

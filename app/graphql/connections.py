@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Set
+from collections.abc import Coroutine, Mapping
 from typing import Any, NamedTuple
 
 from models.errors import Unavailable
 from resolvers.context import Caller
+from resolvers.sign_in import Lapse
 
 
 class Ending(NamedTuple):
@@ -20,6 +21,7 @@ class Ending(NamedTuple):
 TRY_AGAIN_LATER = 1013
 FORBIDDEN = Ending(4403, "Forbidden")
 RESTARTING = Ending(1012, "Service restart")
+CHANGED = Ending(1012, "What your sign-in allows has changed")  # for the client it is a restart: all begins anew, and can
 FULL = Ending(TRY_AGAIN_LATER, "Too many open connections")
 SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
 
@@ -85,11 +87,12 @@ class Connections:
         """Those on whose behalf open connections run."""
         return {caller for connection in self._open for caller in connection.callers}
 
-    def end(self, callers: Set[Caller]) -> None:
-        """End every connection that runs on behalf of one of these callers."""
+    def end(self, lapsed: Mapping[Caller, Lapse]) -> None:
+        """End every connection that runs on behalf of one of these callers: for good, unless the sign-in is still one."""
         for connection in self._open:
-            if connection.callers & callers:
-                connection.end(FORBIDDEN)
+            lapses = {lapsed[caller] for caller in connection.callers & lapsed.keys()}
+            if lapses:
+                connection.end(FORBIDDEN if Lapse.OVER in lapses else CHANGED)
 
     def close(self) -> None:
         """End every connection, and each that is opened from now on, because the server stops."""

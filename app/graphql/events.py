@@ -62,7 +62,7 @@ class EventStream:
             await asyncio.sleep(self._limits.ping_seconds)
 
     async def _leave(self, send: Send) -> None:
-        """Say why if the token is no longer good; a stream that just breaks off is resumed by its client."""
+        """Say why if the sign-in is no longer good; a stream that just breaks off is resumed by its client."""
         if await self._connection.ended == FORBIDDEN:
             await self._send(send, next_event(failure(Unauthenticated())) + COMPLETE)
 

@@ -83,12 +83,16 @@ class Frames(ASGIWebSocketAdapter):
         return self._line is not None and not self._sending and self._is_open and self._line.send_at_once(message)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close, unless it is closed or being closed already."""
+        """Close, unless it is closed or being closed already; a client that makes no room for this either is given up."""
         if not self._is_open:
             return
-        with suppress(TimeoutError, WebSocketDisconnect):
+        try:
             async with asyncio.timeout(self._limits.send_seconds):
                 await self.ws.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
+        except TimeoutError:
+            self._give_up()
+        except WebSocketDisconnect:
+            pass
 
 
 def parse(message: bytes) -> object:

@@ -129,6 +129,23 @@ class HttpLine(HttpToolsProtocol):
 class Line(WebSocketsSansIOProtocol):
     """To be given to uvicorn as its WebSocket implementation; applications find it in the scope."""
 
+    _pong: bytes | None = None  # to be sent when there is room
+
+    def handle_ping(self) -> None:
+        """Answer, or if the client takes nothing, answer the last of its pings later: that is enough, and all that is kept."""
+        pongs = self.conn.data_to_send()  # those to all pings that came at once
+        if self.writable.is_set():
+            self.transport.write(b"".join(pongs))
+        elif pongs:
+            self._pong = pongs[-1]
+
+    def resume_writing(self) -> None:
+        """Go on sending, a pong that is due first."""
+        super().resume_writing()
+        if self._pong and self._is_open:
+            self.transport.write(self._pong)
+        self._pong = None
+
     async def run_asgi(self) -> None:
         """Run the application, and let no client that does not read keep the connection open after its end."""
         extensions: dict[str, Any] = self.scope["extensions"] or {}

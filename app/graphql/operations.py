@@ -18,9 +18,9 @@ from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType
 
 from app.graphql.plan import Plan, plan
-from app.graphql.sharing import SharedAnswers
+from app.graphql.sharing import Share, SharedAnswers
 from app.graphql.turns import Turns
-from app.graphql.wire import Answer, Asked, Context, answer_of, encode, failure, refusal_of
+from app.graphql.wire import FAULTS, Answer, Asked, Context, answer_of, code_of, encode, failure, refusal_of
 from models.errors import MusterError, RateLimited
 from subscriptions.bells import Bell, Ringable
 from subscriptions.express import Express, Outcome, Tell
@@ -96,7 +96,10 @@ class _Watch:
             self._context.forget()  # a watcher waits for long, and should not hold what it has read meanwhile
 
     def _answer_of(self, result: ExecutionResult) -> Answer:
-        return answer_of(result.data, self._published(result.errors or []))
+        """The answer, or nothing but the faults in it: whoever took a spoilt one for the event would go on without what it told."""
+        errors = self._published(result.errors or [])
+        faults = [error for error in errors if code_of(error) in FAULTS]
+        return refusal_of(faults) if faults else answer_of(result.data, errors)
 
     def _published(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         self._schema.process_errors(errors)
@@ -121,7 +124,7 @@ class Operations:
     async def begin(self, request: Asked, context: Context, *, kinds: Collection[OperationType], tell: TellAnswer | None = None) -> Answers:
         """Begin the request: it has one answer if it is a query or mutation, and one for each event if it is a subscription.
 
-        Answers that `tell` takes at once are not among those that are returned.
+        Answers that `tell` takes at once are not among those that are returned. One with `errors` is the last.
         """
         found = await self._plan(request, context) if OperationType.SUBSCRIPTION in kinds else None
         match found:
@@ -155,38 +158,22 @@ class Operations:
         yield refusal_of(errors)
 
     async def _watch(self, watch: _Watch, tell: TellAnswer | None) -> Answers:
-        sharers = self._sharers.setdefault(watch.shares_by(), Sharers())
+        share = Share(self._shared, self._sharers.setdefault(watch.shares_by(), Sharers()), watch.answer)
         try:
             events = await watch.events()
             if isinstance(events, list):
                 yield refusal_of(events)
                 return
             if tell and isinstance(events, Express):
-                events.tell = self._told_by(tell, sharers, watch)
+                events.tell = _told_by(tell, share)
             async with aclosing(cast(Events, aiter(events))) as each:
                 async for event in each:
-                    yield await self._answer(sharers, watch, event)
+                    answer = await _shared(share, event) if isinstance(event, Told) else await _own(watch, event)
+                    yield answer
+                    if answer.errors is not None:
+                        return
         except Exception as error:
             yield failure(error)
-
-    async def _answer(self, sharers: Sharers, watch: _Watch, event: object) -> Answer:
-        if isinstance(event, Told):
-            bell = Bell()
-            while (shared := self._shared.get(sharers, event, watch.answer, bell)) is None:
-                await bell.heard()
-                bell.clear()
-            return shared
-        answer = watch.answer(event)
-        return answer if isinstance(answer, Answer) else await answer
-
-    def _told_by(self, tell: TellAnswer, sharers: Sharers, watch: _Watch) -> Tell:
-        def tell_event(event: Told, again: Ringable) -> Outcome:
-            answer = self._shared.get(sharers, event, watch.answer, again)
-            if answer is None:
-                return Outcome.LATER
-            return Outcome.TOLD if answer.errors is None and tell(answer) else Outcome.IMPOSSIBLE
-
-        return tell_event
 
     async def _plan(self, request: Asked, context: Context) -> Plan | list[GraphQLError] | None:
         """The plan of a subscription, or why it is refused, both paid for; queries and mutations have none, and pay when they are run."""
@@ -224,3 +211,29 @@ class Operations:
             if isinstance(each.original_error, RateLimited):
                 raise each.original_error
         return errors or operation.graphql_document
+
+
+async def _own(watch: _Watch, event: object) -> Answer:
+    answer = watch.answer(event)
+    return answer if isinstance(answer, Answer) else await answer
+
+
+async def _shared(share: Share, event: Told) -> Answer:
+    bell = Bell()
+    while (answer := share.answer(event, bell)) is None:
+        await bell.heard()
+    share.release()
+    return answer
+
+
+def _told_by(tell: TellAnswer, share: Share) -> Tell:
+    def tell_event(event: Told, again: Ringable) -> Outcome:
+        answer = share.answer(event, again)
+        if answer is None:
+            return Outcome.LATER
+        if answer.errors is not None or not tell(answer):
+            return Outcome.IMPOSSIBLE
+        share.release()
+        return Outcome.TOLD
+
+    return tell_event

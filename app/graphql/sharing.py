@@ -1,7 +1,7 @@
 """Answers that many are waiting for, made and put into words once.
 
-Each watcher walks through the events at its own pace; only the answer to an event is shared, and only for a moment: it
-tells values as they were when it was made.
+Each watcher walks through the events at its own pace; only the answer to an event is shared. Those who wait for it are handed
+it, and it is kept for others only for a moment: it tells values as they were when it was made.
 """
 
 import asyncio
@@ -13,73 +13,94 @@ from typing import Any
 from app.graphql.wire import Answer
 from subscriptions.bells import Peal, Ringable
 
-KEPT_SECONDS = 1.0
+KEPT_SECONDS = 1.0  # from when it was made, however long that took
 KEPT_CHARACTERS = 2**24  # of all answers together; with fewer, a watcher that lags behind has some made again
 
 Key = tuple[object, Hashable]  # who shares, and the event
 Make = Callable[[Any], Answer | Awaitable[Answer]]
 
 
-@dataclass(slots=True)
-class _Made:
-    """An answer, or those who wait until it is there."""
+@dataclass(slots=True, eq=False)
+class Shared:
+    """An answer, or those who wait until it is there; whoever holds this has it then, whether or not it is kept for others."""
 
-    at: float
     answer: Answer | None = None
-    bells: list[Ringable] = field(default_factory=list)
+    made_at: float = 0.0
+    bells: dict[Ringable, None] = field(default_factory=dict)
 
 
 class SharedAnswers:
-    """The answers of the last moment, by what they depend on."""
+    """The answers that are being made and those of the last moment, by what they depend on."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[Key, _Made] = OrderedDict()
+        self._making: dict[Key, Shared] = {}
+        self._kept: OrderedDict[Key, Shared] = OrderedDict()  # the oldest first
         self._characters = 0
-        self._making: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._peal = Peal()
 
-    def get(self, sharers: object, event: Hashable, make: Make, bell: Ringable) -> Answer | None:
-        """The answer to the event for these sharers, if it is there; else it is being made, and the bell rings when to ask again.
+    def find(self, sharers: object, event: Hashable, make: Make) -> Shared:
+        """The answer to the event for these sharers, made now unless it is there or on its way; `make` does not raise."""
+        key = sharers, event
+        self._forget()
+        return self._making.get(key) or self._kept.get(key) or self._make(key, make)
 
-        `make` does not raise.
-        """
-        now = asyncio.get_running_loop().time()
-        made = self._made.get((sharers, event))
-        if made is None or made.at < now - KEPT_SECONDS:
-            made = self._make((sharers, event), make, now)
-        if made.answer is None:
-            made.bells.append(bell)
-        return made.answer
-
-    def _make(self, key: Key, make: Make, now: float) -> _Made:
-        self._drop(key)
-        made = self._made[key] = _Made(now)
-        answer = make(key[1])
+    def _make(self, key: Key, make: Make) -> Shared:
+        shared, answer = Shared(), make(key[1])
         if isinstance(answer, Answer):
-            self._keep(key, made, answer)
+            self._complete(key, shared, answer)
         else:
+            self._making[key] = shared
             # A task of its own: whoever asked first may go away, and the others still want the answer.
-            task = asyncio.create_task(self._finish(key, made, answer))
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
-        return made
+            task = asyncio.create_task(self._finish(key, shared, answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return shared
 
-    async def _finish(self, key: Key, made: _Made, answer: Awaitable[Answer]) -> None:
-        self._keep(key, made, await answer)
-        self._peal.ring(made.bells)
-        made.bells.clear()
+    async def _finish(self, key: Key, shared: Shared, answer: Awaitable[Answer]) -> None:
+        try:
+            self._complete(key, shared, await answer)
+        finally:
+            del self._making[key]
+        self._peal.ring(shared.bells)
+        shared.bells.clear()
 
-    def _keep(self, key: Key, made: _Made, answer: Answer) -> None:
-        made.answer = answer
-        if self._made.get(key) is made:
+    def _complete(self, key: Key, shared: Shared, answer: Answer) -> None:
+        shared.answer, shared.made_at = answer, asyncio.get_running_loop().time()
+        if not answer.is_faulty:  # the next who asks may be luckier
+            self._kept[key] = shared
             self._characters += len(answer.text)
-        while len(self._made) > 1 and (self._characters > KEPT_CHARACTERS or self._oldest().at < made.at - KEPT_SECONDS):
-            self._drop(next(iter(self._made)))
+            self._forget()
 
-    def _oldest(self) -> _Made:
-        return next(iter(self._made.values()))
+    def _forget(self) -> None:
+        """Let go of what is too old and, where there is too much, of the oldest but not of a single one."""
+        past = asyncio.get_running_loop().time() - KEPT_SECONDS
+        while self._kept:
+            key, oldest = next(iter(self._kept.items()))
+            if oldest.made_at >= past and (self._characters <= KEPT_CHARACTERS or len(self._kept) == 1):
+                return
+            del self._kept[key]
+            self._characters -= len(oldest.answer.text) if oldest.answer else 0
 
-    def _drop(self, key: Key) -> None:
-        made = self._made.pop(key, None)
-        if made and made.answer:
-            self._characters -= len(made.answer.text)
+
+class Share:
+    """One watcher's part: it holds on to the answer that it waits for, and so never has to ask for it twice."""
+
+    def __init__(self, answers: SharedAnswers, sharers: object, make: Make) -> None:
+        self._answers = answers
+        self._sharers = sharers  # for as long as there is a watcher, its answers can be shared
+        self._make = make
+        self._awaited: tuple[Hashable, Shared] | None = None
+
+    def answer(self, event: Hashable, bell: Ringable) -> Answer | None:
+        """The answer to the event, if it is there; else the bell rings when it is."""
+        if self._awaited is None or self._awaited[0] != event:
+            self._awaited = event, self._answers.find(self._sharers, event, self._make)
+        shared = self._awaited[1]
+        if shared.answer is None:
+            shared.bells[bell] = None
+        return shared.answer
+
+    def release(self) -> None:
+        """Let go of the answer, once it is told."""
+        self._awaited = None

@@ -9,7 +9,9 @@ from graphql import GraphQLError, GraphQLFormattedError
 
 from models.errors import BadInput
 from resolvers.context import Caller
-from schema.errors import as_graphql
+from schema.errors import INTERNAL, UNAVAILABLE, as_graphql
+
+FAULTS = frozenset({INTERNAL, UNAVAILABLE})  # codes of what is the server's doing, and may go well the next time
 
 
 class Context(Protocol):
@@ -46,9 +48,14 @@ class Answer:
 
     text: str
     errors: Sequence[GraphQLFormattedError] | None
-    """Why execution never began; None if it did."""
+    """Why there is no data: execution never began, or what a subscription was to tell is spoilt by a fault; None if there may be."""
     codes: tuple[str, ...] = ()
     """What kinds of errors it names, for those who count them."""
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the server failed."""
+        return not FAULTS.isdisjoint(self.codes)
 
 
 def encode(value: object) -> bytes:
@@ -98,7 +105,12 @@ def refusal_of(errors: Sequence[GraphQLError]) -> Answer:
 
 def codes_of(errors: Sequence[GraphQLError]) -> tuple[str, ...]:
     """The codes under which errors were published."""
-    return tuple(str((error.extensions or {}).get("code")) for error in errors)
+    return tuple(map(code_of, errors))
+
+
+def code_of(error: GraphQLError) -> str:
+    """The code under which an error was published."""
+    return str((error.extensions or {}).get("code"))
 
 
 def failure(error: Exception) -> Answer:
