@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from models import Account, Contact
 from models.database import Database
 from models.fields import to_day_number, to_microseconds
+from resolvers.criteria.anniversaries import REMEMBERED, anniversary_days, anniversary_instants
 from resolvers.criteria.facts import ContactFacts
 from resolvers.criteria.limits import CriteriaLimits
 from resolvers.criteria.parse import parse
@@ -19,7 +20,7 @@ from resolvers.criteria.predicate import compile_predicate
 from resolvers.criteria.query import criteria_query
 from resolvers.criteria.ranges import Turn, turns, unrolled
 from resolvers.criteria.temporal import boundaries, temporal_leaves
-from resolvers.criteria.time import FIRST_DAY, LAST_DAY, Now
+from resolvers.criteria.time import FIRST_DAY, LAST_DAY, MICROSECONDS_A_DAY, Now
 from resolvers.criteria.tree import Condition, Tree
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
@@ -82,6 +83,21 @@ def test_ranges_are_unrolled_turn_by_turn() -> None:
     days = turns((0, 20), period=10, within=(-5, 35))
     assert days == (Turn(-10, -5, 0), Turn(0, 0, 20), Turn(10, 20, 30), Turn(20, 30, 35))
     assert unrolled(((4, 6), (18, 20)), days) == ((-5, -4), (4, 6), (18, 20), (28, 30))
+
+
+@pytest.mark.parametrize("field", ["birthday", "lastActivityAt"])
+def test_ranges_are_worked_out_once_a_day_however_many_there_are(field: str) -> None:
+    document = {"any": [{field: {"anniversary": {"withinLastDays": days}}} for days in range(1, REMEMBERED + 10)]}
+    tree, born_in_january = tree_of(document, NEW_YORK), ContactFacts(1, {"birthday": 10, "last_activity_at": 10 * MICROSECONDS_A_DAY})
+    holds, worked_out = compile_predicate(tree), {"birthday": anniversary_days, "lastActivityAt": anniversary_instants}[field]
+    morning, evening = (Now(noon(DAYS[0], NEW_YORK).instant_us + hours * 3_600_000_000, NEW_YORK) for hours in (-6, 6))
+    assert not holds(born_in_january, morning)
+    before = worked_out.cache_info().misses
+    assert not holds(born_in_january, evening)
+    assert [boundaries(leaf, morning, evening) for leaf in temporal_leaves(tree)] == [()] * (REMEMBERED + 9)
+    assert worked_out.cache_info().misses == before
+    assert holds(born_in_january, noon(date(2027, 1, 20), NEW_YORK))
+    assert worked_out.cache_info().misses > before
 
 
 @pytest.fixture

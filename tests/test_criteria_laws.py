@@ -25,6 +25,8 @@ from tests import criteria_world as world
 from tests.criteria_reference import Reference
 from tests.effort import examples
 
+Case = tuple[dict[str, Any], tuple[datetime, ZoneInfo]]
+
 PEOPLE = 40
 cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=20, max_size=30)
 slow_but_thorough = settings(
@@ -61,11 +63,34 @@ def some_of(lists: Sequence[Sql], chance: int) -> Lists:
     return frozenset(number for number in range(len(lists)) if chance >> (number % 32) & 1)
 
 
+def related(levels: int) -> Any:
+    """Conditions on appointments whose contact has appointments whose contact has such ones, and so on."""
+    if levels == 0:
+        return world.appointment_leaf
+    inner = related(levels - 1)
+    relation = world.one_key(some=inner, none=inner, atLeast=st.fixed_dictionaries({"count": st.integers(1, 2), "where": inner}))
+    contact = world.one_key(contact=world.one_key(appointments=relation))
+    return contact if levels > 1 else st.one_of(contact, world.one_key(not_=contact))
+
+
+nested = st.integers(1, 3).flatmap(related)
+nested_documents = world.one_key(contacts=world.one_key(appointments=world.one_key(some=nested, none=nested)), appointments=related(3))
+nested_cases = st.lists(st.tuples(nested_documents, world.moments_of_evaluation), min_size=10, max_size=15)
+
+
 @slow_but_thorough
 @given(seed=st.integers(0, 2**32), cases=cases)
-async def test_query_predicate_and_reference_agree(
-    prepared: Database, seed: int, cases: list[tuple[dict[str, Any], tuple[datetime, ZoneInfo]]]
-) -> None:
+async def test_query_predicate_and_reference_agree(prepared: Database, seed: int, cases: Sequence[Case]) -> None:
+    await agree(prepared, seed, cases)
+
+
+@slow_but_thorough
+@given(seed=st.integers(0, 2**32), cases=nested_cases)
+async def test_they_agree_on_relations_within_each_other(prepared: Database, seed: int, cases: Sequence[Case]) -> None:
+    await agree(prepared, seed, cases)
+
+
+async def agree(prepared: Database, seed: int, cases: Sequence[Case]) -> None:
     people = world.contacts(seed, PEOPLE)
     await world.store(prepared, people)
     appointments = [appointment for person in people for appointment in person["appointments"]]

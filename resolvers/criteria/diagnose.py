@@ -1,14 +1,13 @@
 """What the author of criteria should know about them, although nothing forbids it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice, permutations
+from itertools import combinations, permutations
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
-from resolvers.criteria.checks import Within
-from resolvers.criteria.implication import Claim, claim, constant, excludes, implies, moments
+from resolvers.criteria.claims import Claims
+from resolvers.criteria.implication import Claim, effort, excludes, implies
 from resolvers.criteria.names import FieldName, Vocabulary
 from resolvers.criteria.operands import Span
 from resolvers.criteria.operators import IS_EMPTY
@@ -35,6 +34,7 @@ from resolvers.criteria.tree import (
 from resolvers.criteria.words import listing
 
 MOST_COMPARED = 12  # leaves about one source in one list; comparing is quadratic
+MOST_EFFORT = 20_000  # of comparing in one document, which takes some hundredths of a second; beyond, nothing is compared
 
 
 class DiagnosticCode(StrEnum):
@@ -61,7 +61,7 @@ class Diagnostic:
 
 def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
     """Every remark on a tree, in the order in which the nodes were written."""
-    examination = _Examination(vocabulary)
+    examination = _Examination(tree, vocabulary)
     truth = examination.truth(tree.root)
     remarks = [*examination.remarks, *(remark for node in walk(tree.root) for remark in _unknown(node, vocabulary))]
     if truth is not None and not any(remark.path == tree.root.path for remark in remarks):
@@ -77,11 +77,16 @@ GONE = {
 }
 
 
+Claiming = tuple[Node, Claim]  # a node, and what it says
+
+
 class _Examination:
     """Works out which nodes have the same truth for every record, and remarks on where that comes from."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, tree: Tree, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+        self._claims = Claims(tree, vocabulary.zone)
+        self._effort = MOST_EFFORT
         self.remarks: list[Diagnostic] = []
 
     def truth(self, node: Node) -> bool | None:
@@ -103,7 +108,7 @@ class _Examination:
                 assert_never(node)
 
     def _of_condition(self, condition: Condition) -> bool | None:
-        met = _always_met(condition, self._vocabulary.zone)
+        met = self._always_met(condition)
         if met is None:
             return None
         reason = "The value is never missing, so this is" if met else "The range has nothing in it, so this is"
@@ -124,10 +129,11 @@ class _Examination:
         return None if None in truths else not decisive
 
     def _conflicts(self, node: AllOf | AnyOf) -> Iterator[tuple[Claim, Claim]]:
-        for (_, one), (_, other) in pairs(node):
-            first, second = (one, other) if isinstance(node, AllOf) else (one.opposite, other.opposite)
-            if excludes(first, second, zone=self._vocabulary.zone):
-                yield one, other
+        for together in self._comparable(node):
+            for (_, one), (_, other) in self._within_effort(combinations(together, 2)):
+                first, second = (one, other) if isinstance(node, AllOf) else (one.opposite, other.opposite)
+                if excludes(first, second):
+                    yield one, other
 
     def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
         one, other = (clause(found.node, self._vocabulary, negated=found.negated != found.node.negated) for found in pair)
@@ -143,39 +149,42 @@ class _Examination:
         self.remarks += [Diagnostic(DiagnosticCode.REDUNDANT, child.path, message) for child in node.children if child.path in idle]
 
     def _implied(self, node: AllOf | AnyOf) -> Iterator[tuple[Node, Node]]:
-        first: dict[Node, Node] = {}
+        first: dict[int, Node] = {}
         for child in node.children:
-            if first.setdefault(child, child) is not child:
-                yield first[child], child
-        for (one, says_one), (other, says_other) in pairs(node):
-            narrow, wide = (says_other, says_one) if isinstance(node, AnyOf) else (says_one, says_other)
-            if one != other and implies(narrow, wide, zone=self._vocabulary.zone):
-                yield one, other
+            kept = first.setdefault(self._claims.number(child), child)
+            if kept is not child:
+                yield kept, child
+        for together in self._comparable(node):
+            for (one, says_one), (other, says_other) in self._within_effort(permutations(together, 2)):
+                narrow, wide = (says_other, says_one) if isinstance(node, AnyOf) else (says_one, says_other)
+                if self._claims.number(one) != self._claims.number(other) and implies(narrow, wide):
+                    yield one, other
+
+    def _comparable(self, node: AllOf | AnyOf) -> list[list[Claiming]]:
+        """The claims in a list that are about the same thing, of so many as can be compared in time."""
+        by_subject: dict[object, list[Claiming]] = {}
+        for child in node.children:
+            if found := self._claims.of(child):
+                by_subject.setdefault(found.about, []).append((child, found))
+        return [together[:MOST_COMPARED] for together in by_subject.values()]
+
+    def _within_effort(self, pairs: Iterable[tuple[Claiming, Claiming]]) -> Iterator[tuple[Claiming, Claiming]]:
+        for pair in pairs:
+            self._effort -= effort(*(claim for _, claim in pair))
+            if self._effort < 0:
+                return
+            yield pair
+
+    def _always_met(self, condition: Condition) -> bool | None:
+        """Whether what the operator asks is met by every record, or by none."""
+        if isinstance(condition.source, Column) and condition.source.field.required and condition.operator is IS_EMPTY:
+            return True
+        return False if isinstance(condition.operand, Span) and self._claims.read(condition).is_impossible else None
 
     def _remark_on_negative(self, node: AllOf | AnyOf) -> None:
         message = "A negative condition in `any` lets nearly everybody in: put it under `all`, or inside `not`."
         found = [child for child in node.children if isinstance(node, AnyOf) and is_negative(child)]
         self.remarks += [Diagnostic(DiagnosticCode.NEGATIVE_UNDER_ANY, child.path, message) for child in found]
-
-
-def pairs(node: AllOf | AnyOf) -> Iterator[tuple[tuple[Node, Claim], tuple[Node, Claim]]]:
-    """All ordered pairs of claims in a list about the same thing, of so many as can be compared in time."""
-    by_subject: dict[object, list[tuple[Node, Claim]]] = {}
-    for child in node.children:
-        if found := claim(child):
-            by_subject.setdefault(found.about, []).append((child, found))
-    for together in by_subject.values():
-        yield from permutations(islice(together, MOST_COMPARED), 2)
-
-
-def _always_met(condition: Condition, zone: ZoneInfo) -> bool | None:
-    """Whether what the operator asks is met by every record, or by none."""
-    if isinstance(condition.source, Column) and condition.source.field.required and condition.operator is IS_EMPTY:
-        return True
-    if not isinstance(condition.operand, Span) or not constant(condition):
-        return None
-    checks = (condition.check(now) for now in moments(zone, condition))
-    return False if all(isinstance(check, Within) and not check.ranges for check in checks) else None
 
 
 def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:

@@ -9,15 +9,17 @@ from models.ids import to_global_id
 from resolvers.criteria.facts import AppointmentFacts, ContactFacts, Facts
 from resolvers.criteria.fields import Family
 from resolvers.criteria.names import Vocabulary
-from resolvers.criteria.predicate import judge, values_of
+from resolvers.criteria.predicate import judge, related_ones, values_of
 from resolvers.criteria.sentence import capitalised, clause
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import (
+    AnyOf,
     Column,
     Condition,
     Custom,
     Groups,
     Node,
+    Not,
     OfContact,
     Path,
     Related,
@@ -85,38 +87,40 @@ class _Explainer:
         self._vocabulary = vocabulary
 
     def node(self, node: Node, facts: Facts) -> ExplanationNode:
-        return ExplanationNode(
-            text=capitalised(clause(node, self._vocabulary)),
-            matches=judge(node)(facts, self._now),
-            actual=self._actual(node, facts),
-            path=node.path,
-            children=self._children(node, facts),
-        )
-
-    def _children(self, node: Node, facts: Facts) -> tuple[ExplanationNode, ...]:
         match node, facts:
-            case Related(where=where), ContactFacts(appointments=appointments):
-                return self._of_appointments(where, appointments) if where else ()
+            case Related(), ContactFacts():
+                return self._related(node, facts)
             case OfContact(), AppointmentFacts(contact=contact):
-                return (self.node(node.child, contact),)
+                return self._composed(node, [self.node(node.child, contact)])
+            case Condition(), _:
+                return self._explained(node, judge(node)(facts, self._now), actual=self._compared(node.source, facts))
             case _:
-                return tuple(self.node(child, facts) for child in children(node))
+                return self._composed(node, [self.node(child, facts) for child in children(node)])
 
-    def _of_appointments(self, where: Node, appointments: Sequence[AppointmentFacts]) -> tuple[ExplanationNode, ...]:
+    def _composed(self, node: Node, below: Sequence[ExplanationNode]) -> ExplanationNode:
+        """A node whose truth follows from those below it."""
+        truths = [child.matches for child in below]
+        match node:
+            case AnyOf():
+                matches = any(truths)
+            case Not():
+                matches = not all(truths)
+            case _:
+                matches = all(truths)
+        return self._explained(node, matches, below=below)
+
+    def _related(self, node: Related, contact: ContactFacts) -> ExplanationNode:
         """One appointment stands for all: one that meets the condition, if any does."""
-        holds = judge(where)
-        found = next((each for each in appointments if holds(each, self._now)), next(iter(appointments), None))
-        return (self.node(where, found),) if found else ()
+        met = related_ones(node)(contact, self._now)
+        below = [self.node(node.where, shown) for shown in (met or contact.appointments)[:1]] if node.where else []
+        return self._explained(node, (len(met) >= node.least) is not node.negated, actual=len(met), below=below)
 
-    def _actual(self, node: Node, facts: Facts) -> Json:
-        match node, facts:
-            case Condition(source=source), _:
-                shown = [self._shown(source, value) for value in values_of(source)(facts)]
-                return shown if isinstance(source, Tags | Groups) or len(shown) > 1 else next(iter(shown), None)
-            case Related(where=where), ContactFacts(appointments=appointments):
-                return sum(1 for each in appointments if where is None or judge(where)(each, self._now))
-            case _:
-                return None
+    def _explained(self, node: Node, matches: bool, *, actual: Json = None, below: Sequence[ExplanationNode] = ()) -> ExplanationNode:
+        return ExplanationNode(capitalised(clause(node, self._vocabulary)), matches, actual, node.path, tuple(below))
+
+    def _compared(self, source: Source, facts: Facts) -> Json:
+        shown = [self._shown(source, value) for value in values_of(source)(facts)]
+        return shown if isinstance(source, Tags | Groups) or len(shown) > 1 else next(iter(shown), None)
 
     def _shown(self, source: Source, value: Any) -> Json:
         match source:

@@ -1,33 +1,29 @@
 """What conditions about the same thing say about each other: which excludes which, and which follows from which.
 
-Where the answer hangs on the time it is taken at sample moments, spread over months, days and hours. True means that no
-record was overlooked; False means only that nothing is known.
+True means that no record was overlooked, whatever the time; False means only that nothing is known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from resolvers.criteria.anniversaries import Anniversary
 from resolvers.criteria.checks import Check, Containing, Ending, OneOf, Present, Within
 from resolvers.criteria.operators import Quantifier
 from resolvers.criteria.ranges import difference, normalised
-from resolvers.criteria.temporal import moves, names_dates
-from resolvers.criteria.time import MICROSECONDS_A_DAY, Now
-from resolvers.criteria.tree import Condition, Node, Not, Related
+from resolvers.criteria.readings import Asked, Reading, worlds
+from resolvers.criteria.tree import Condition, Related
 
-MOST_VALUES = 50  # comparing two lists takes the product of their lengths
-MOST_WANTED = 10  # where each is wanted, every one is compared by itself
-SAMPLES = 50
-SAMPLE_STEP = 29 * MICROSECONDS_A_DAY + MICROSECONDS_A_DAY // 7
+LEAST_EFFORT = 20  # comparing any two takes as long as comparing so many values of theirs
 OF_MANY_VALUES = ("containsAny", "containsAll", "containsNone", "memberOfAny", "memberOfAll", "memberOfNone")
 
 
 class Claim(NamedTuple):
-    """A leaf, or that there are related records, or the opposite of either."""
+    """A leaf, or that there are related records, or the opposite of either; equal nodes have the same `number`."""
 
     node: Condition | Related
+    number: int
     negated: bool
+    reading: Reading | None = None
+    where: int | None = None
 
     @property
     def about(self) -> object:
@@ -37,88 +33,57 @@ class Claim(NamedTuple):
     @property
     def opposite(self) -> "Claim":
         """What is true exactly where this is false."""
-        return Claim(self.node, not self.negated)
+        return self._replace(negated=not self.negated)
 
 
-def claim(node: Node) -> Claim | None:
-    """The node as a claim, if it is one that can be compared in time."""
-    if isinstance(node, Not):
-        found = claim(node.child)
-        return found and found.opposite
-    if isinstance(node, Related) or (isinstance(node, Condition) and not _is_large(node)):
-        return Claim(node, node.negated)
-    return None
+def effort(one: Claim, other: Claim) -> int:
+    """How much there is to compare in two claims."""
+    sizes = [claim.reading.size if claim.reading else 1 for claim in (one, other)]
+    return LEAST_EFFORT + sizes[0] * sizes[1]
 
 
-def _is_large(condition: Condition) -> bool:
-    """Whether there are too many values, or ranges, as every anniversary has one a year."""
-    most = MOST_VALUES if condition.operator.quantifier is Quantifier.SOME else MOST_WANTED
-    return isinstance(condition.operand, Anniversary) or (isinstance(condition.operand, tuple) and len(condition.operand) > most)
-
-
-def excludes(one: Claim, other: Claim, *, zone: ZoneInfo) -> bool:
+def excludes(one: Claim, other: Claim) -> bool:
     """Whether no record meets both."""
-    if one.node == other.node:
+    if one.number == other.number:
         return one.negated is not other.negated
     match one.negated, other.negated:
         case False, False:
-            return _apart_always(one.node, other.node, zone=zone)
+            return _are_apart(one, other)
         case False, True:
-            return _follows_always(one.node, other.node, zone=zone)
+            return _follows(one, other)
         case True, False:
-            return _follows_always(other.node, one.node, zone=zone)
+            return _follows(other, one)
         case _:
             return False  # a record without a value meets both
 
 
-def implies(one: Claim, other: Claim, *, zone: ZoneInfo) -> bool:
+def implies(one: Claim, other: Claim) -> bool:
     """Whether every record that meets the one meets the other."""
-    return excludes(one, other.opposite, zone=zone)
+    return excludes(one, other.opposite)
 
 
-def constant(*conditions: Condition) -> bool:
-    """Whether the relation of these leaves stays the same as time passes: not where some of them stand still and others move."""
-    return not (any(map(moves, conditions)) and any(map(names_dates, conditions)))
+def _are_apart(one: Claim, other: Claim) -> bool:
+    of_many = [isinstance(claim.node, Condition) and claim.node.operator.name in OF_MANY_VALUES for claim in (one, other)]
+    return not all(of_many) and bool(found := _worlds(one, other)) and all(_apart(left.check, right.check) for left, right in found)
 
 
-def moments(zone: ZoneInfo, *conditions: Condition) -> Iterator[Now]:
-    """The moments at which these leaves have to be looked at."""
-    count = SAMPLES if any(map(moves, conditions)) else 1
-    return (Now(index * SAMPLE_STEP, zone) for index in range(count))
-
-
-def _apart_always(one: Condition | Related, other: Condition | Related, *, zone: ZoneInfo) -> bool:
-    match one, other:
-        case Condition(), Condition() if _comparable(one, other) and one.operator.name not in OF_MANY_VALUES:
-            return all(_apart(one.check(now), other.check(now)) for now in moments(zone, one, other))
-        case _:
-            return False
-
-
-def _follows_always(one: Condition | Related, other: Condition | Related, *, zone: ZoneInfo) -> bool:
+def _follows(one: Claim, other: Claim) -> bool:
     """Whether the other, without its negation, is true wherever the one is."""
-    match one, other:
+    match one.node, other.node:
         case Related(), Related():
-            return one.least >= other.least and other.where in (None, one.where)
-        case Condition(), Condition() if _comparable(one, other) and other.operator.quantifier is not Quantifier.EXACTLY:
-            return all(_follows(_wanted(one, now), _wanted(other, now)) for now in moments(zone, one, other))
+            return one.node.least >= other.node.least and other.where in (None, one.where)
+        case Condition(), Condition() if other.node.operator.quantifier is not Quantifier.EXACTLY:
+            found = _worlds(one, other)
+            return bool(found) and all(_each_follows(left.each, right.each) for left, right in found)
         case _:
             return False
 
 
-def _comparable(one: Condition, other: Condition) -> bool:
-    return one.source == other.source and constant(one, other)
+def _worlds(one: Claim, other: Claim) -> Sequence[tuple[Asked, Asked]]:
+    return worlds(one.reading, other.reading) if one.reading and other.reading else ()
 
 
-def _wanted(condition: Condition, now: Now) -> list[Check]:
-    """Checks of which each is passed by some value."""
-    check = condition.check(now)
-    if condition.operator.quantifier is Quantifier.SOME or not isinstance(check, OneOf):
-        return [check]
-    return [OneOf(frozenset([value])) for value in check.values]
-
-
-def _follows(given: list[Check], wanted: list[Check]) -> bool:
+def _each_follows(given: Iterable[Check], wanted: Iterable[Check]) -> bool:
     return all(any(_inside(one, other) for one in given) for other in wanted)
 
 

@@ -9,6 +9,7 @@ Records that meet a condition on a column of theirs are such a list, too, which 
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from resolvers.criteria.time import Now
 from resolvers.criteria.tree import AllOf, Condition, Node, OfContact, Related, Tree, walk
 
 RAISES = (1, 10, 100)  # times as many as at first
+AT_ONCE = 500  # lists that one statement counts; SQLite returns at most 2,000 columns
 SMALL_FILE = 2**26  # bytes: less than that SQLite reads as a whole before anybody notices
 
 
@@ -130,10 +132,15 @@ def _is_worthwhile(database: Database, choice: Choice) -> bool:
 async def _longer(database: Database, choice: Choice, short: Short) -> Lists:
     """The lists that are not short, as far as SQLite has to go to know."""
     counted = [_more(each, short.column_entries if number in choice.starts else short.entries) for number, each in enumerate(choice.lists)]
-    found = [part for number, each in enumerate(counted) for part in (", ", each, f" AS list{number}")]
+    found = [await _values(database, counted[start : start + AT_ONCE]) for start in range(0, len(counted), AT_ONCE)]
+    return frozenset(number for number, more in enumerate(chain.from_iterable(found)) if more)
+
+
+async def _values(database: Database, terms: Sequence[Sql]) -> Sequence[object]:
+    columns = [part for number, term in enumerate(terms) for part in (", ", term, f" AS list{number}")]
     context = DEFAULT_SQL_CONTEXT.copy(parameterizer=(parameterizer := Parameterizer()))
-    (row,) = await database.connection.execute_query_dict(Sql("SELECT ", *found[1:]).get_sql(context), parameterizer.values)
-    return frozenset(number for number, more in enumerate(row.values()) if more)
+    (row,) = await database.connection.execute_query_dict(Sql("SELECT ", *columns[1:]).get_sql(context), parameterizer.values)
+    return list(row.values())
 
 
 def _more(entry: Sql, entries: int) -> Sql:

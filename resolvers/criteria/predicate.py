@@ -1,14 +1,14 @@
 """Criteria as a predicate: closures that judge one record in memory, made once and called often."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from resolvers.criteria.checks import InMemory, OneOf
-from resolvers.criteria.facts import Facts
+from resolvers.criteria.checks import Check, InMemory, OneOf
+from resolvers.criteria.facts import AppointmentFacts, Facts
 from resolvers.criteria.operators import Quantifier
-from resolvers.criteria.temporal import is_zoned
+from resolvers.criteria.temporal import is_zoned, stands_still
 from resolvers.criteria.time import Now
 from resolvers.criteria.tree import (
     AllOf,
@@ -70,17 +70,47 @@ def compile_predicate(tree: Tree) -> Predicate:
 
 def judge(node: Node) -> Judge:
     """The function that judges one node, given the facts of the record that the node is about."""
+    asked: list[_Once] = []
+    found = _judge(node, asked)
+    return _anew(found, asked) if asked else found
+
+
+class _Once:
+    """What is asked of the contact of some appointments, who is one and the same: it is asked of the first one only.
+
+    Otherwise relations within each other would take as many steps as there are appointments, to the power of their depth.
+    """
+
+    __slots__ = ("_answer", "_judge")
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._answer: bool | None = None
+
+    def __call__(self, facts: Any, now: Now) -> bool:
+        if self._answer is None:
+            self._answer = self._judge(facts.contact, now)
+        return self._answer
+
+    def forget(self) -> None:
+        """Ask anew: it is another contact, or the same one in other groups."""
+        self._answer = None
+
+
+def _judge(node: Node, asked: list[_Once]) -> Judge:
+    """As above; what is asked of the contact is added to the list."""
     match node:
         case AllOf():
-            return _all([judge(child) for child in node.children])
+            return _all([_judge(child, asked) for child in node.children])
         case AnyOf():
-            return _any([judge(child) for child in node.children])
+            return _any([_judge(child, asked) for child in node.children])
         case Not():
-            return _not(judge(node.child))
+            return _not(_judge(node.child, asked))
         case OfContact():
-            return _of_contact(judge(node.child))
+            asked.append(_Once(judge(node.child)))
+            return asked[-1]
         case Related():
-            return _related(judge(node.where) if node.where else None, node.least, negated=node.negated)
+            return _related(node)
         case Condition():
             return _condition(node)
         case _:
@@ -111,16 +141,33 @@ def _not(child: Judge) -> Judge:
     return lambda facts, now: not child(facts, now)
 
 
-def _of_contact(child: Judge) -> Judge:
-    return lambda facts, now: child(facts.contact, now)
-
-
-def _related(child: Judge | None, least: int, *, negated: bool) -> Judge:
+def _anew(judge: Judge, asked: list[_Once]) -> Judge:
     def holds(facts: Any, now: Now) -> bool:
-        found = sum(1 for appointment in facts.appointments if child is None or child(appointment, now))
-        return (found >= least) is not negated
+        for each in asked:
+            each.forget()
+        return judge(facts, now)
 
     return holds
+
+
+def _related(related: Related) -> Judge:
+    met, least, negated = related_ones(related), related.least, related.negated
+    return lambda facts, now: (len(met(facts, now)) >= least) is not negated
+
+
+def related_ones(related: Related) -> Callable[[Any, Now], Sequence[AppointmentFacts]]:
+    """How to find the appointments of a contact that meet what the relation asks of them."""
+    if related.where is None:
+        return lambda facts, _now: facts.appointments
+    asked: list[_Once] = []
+    holds = _judge(related.where, asked)
+
+    def met(facts: Any, now: Now) -> list[AppointmentFacts]:
+        for each in asked:
+            each.forget()
+        return [appointment for appointment in facts.appointments if holds(appointment, now)]
+
+    return met
 
 
 def _condition(condition: Condition) -> Judge:
@@ -153,21 +200,36 @@ def _each(condition: Condition) -> Judge:
 
 def _check_at(condition: Condition) -> Callable[[Now], InMemory]:
     """The leaf's check at a moment, made anew only when the moment makes a difference."""
-    check = condition.check(ANY_MOMENT)
-    in_memory = check.in_memory()
     if not is_zoned(condition):
+        in_memory = condition.check(ANY_MOMENT).in_memory()
         return lambda _now: in_memory
-    moment = ANY_MOMENT
+    return _Remembered(condition).at
 
-    def check_at(now: Now) -> InMemory:
-        nonlocal check, in_memory, moment
-        if now is not moment:
-            moment, fresh = now, condition.check(now)
-            if fresh != check:
-                check, in_memory = fresh, fresh.in_memory()
-        return in_memory
 
-    return check_at
+class _Remembered:
+    """The check of the moment that was asked for last, as every record is judged at the same one."""
+
+    __slots__ = ("_check", "_condition", "_in_memory", "_moment")
+
+    _check: Check
+    _in_memory: InMemory
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._moment: Now | None = None
+
+    def at(self, now: Now) -> InMemory:
+        if now is not self._moment:
+            self._renew(now)
+            self._moment = now
+        return self._in_memory
+
+    def _renew(self, now: Now) -> None:
+        if self._moment and stands_still(self._condition, self._moment, now):
+            return
+        fresh = self._condition.check(now)
+        if self._moment is None or fresh != self._check:
+            self._check, self._in_memory = fresh, fresh.in_memory()
 
 
 def values_of(source: Source) -> Callable[[Any], Iterable[Any]]:

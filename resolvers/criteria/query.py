@@ -21,6 +21,7 @@ from resolvers.criteria.tree import AllOf, AnyOf, Column, Condition, Custom, Gro
 
 Lists = frozenset[int]  # numbers of the lists in a query, in the order in which `criteria_lists` has them
 NONE: Lists = frozenset()
+MOST_JOINED = 24  # subqueries that PostgreSQL may join in whichever order is short: with ten times as many, to find it takes a minute
 
 
 def criteria_query(tree: Tree, now: Now, long: Lists = NONE) -> Q:
@@ -52,7 +53,7 @@ class _Seek(Enum):
 
     ABSENT = "for those who have none, who would be missing from a list"
     ALWAYS = "nearly everybody has one"
-    NEVER = "another index fits too"
+    NEVER = "another index fits too, or this is asked within another relation"
 
 
 class _Values(NamedTuple):
@@ -60,7 +61,8 @@ class _Values(NamedTuple):
 
     `through` is the table that has the column, where it is not the one with the key. `account` narrows what a list is made
     from; a single record has only rows of its own account. `scope_of_one` is the scope as it is written where a record's rows
-    are looked up. At least `least` values must be held. A `long` list is looked up record by record in any case.
+    are looked up. At least `least` values must be held. A `long` list is looked up record by record in any case, and on
+    PostgreSQL one that is to stay `apart`.
     """
 
     table: str
@@ -73,6 +75,7 @@ class _Values(NamedTuple):
     scope_of_one: Sql | None = None
     least: int = 1
     long: bool = False
+    apart: bool = False
 
     @property
     def qualified(self) -> str:
@@ -89,7 +92,7 @@ class _Values(NamedTuple):
     def held(self, record: str, found: InSql, *, negated: bool) -> Sql:
         """That a record has, or has not, so many values for which this is true."""
         sought = self._of_one()._holders(found) if self.seeks(found, negated=negated) else None
-        return Sql(IsHolder(record, Holders(self._holders(found), sought, self.least), negated=negated))
+        return Sql(IsHolder(record, Holders(self._holders(found), sought, self.least, self.apart), negated=negated))
 
     def seeks(self, found: InSql, *, negated: bool) -> bool:
         """Whether SQLite is to look up records one by one."""
@@ -102,7 +105,8 @@ class _Values(NamedTuple):
     def all_held(self, record: str, wanted: OneOf, *, negated: bool) -> Sql:
         """That a record has all of these values, or lacks one of them."""
         every = Sql(f" GROUP BY {self._key} HAVING COUNT(DISTINCT {self.qualified}) = ", Parameter(len(wanted.values)))
-        return Sql(IsHolder(record, Holders(Sql(self._holders(wanted.in_sql(self.qualified)), every)), negated=negated))
+        listed = Sql(self._holders(wanted.in_sql(self.qualified)), every)
+        return Sql(IsHolder(record, Holders(listed, apart=self.apart), negated=negated))
 
     def _of_one(self) -> "_Values":
         return self._replace(account=None, scope=self.scope_of_one or self.scope)
@@ -131,6 +135,8 @@ class _Compiler:
         self._account_id = account_id
         self._now = now
         self._long = long
+        self._in_relation = False
+        self._asked = 0
 
     def node(self, node: Node, table: str, *, negated: bool) -> Sql:
         match node:
@@ -140,6 +146,8 @@ class _Compiler:
                 return self._joined(node.children, table, negated=negated, word=" AND " if negated else " OR ")
             case Not():
                 return self.node(node.child, table, negated=not negated)
+            case OfContact(Related() as child):  # of whose contact nothing but the id is needed
+                return self._related(child, _name(table, "contact_id"), negated=negated != child.negated)
             case OfContact():
                 return self._of_contact(node.child, _name(table, "contact_id"), negated=negated)
             case Related():
@@ -164,11 +172,15 @@ class _Compiler:
         return self._held_within(values, node.where, contact, negated=negated)
 
     def _held_within(self, values: _Values, inner: Node | None, record: str, *, negated: bool) -> Sql:
-        first = len(self.lists)
+        first, nested = len(self.lists), self._in_relation
+        self._in_relation = nested or values.table == TABLES[RecordType.APPOINTMENT]
         found = InSql(self.node(inner, values.table, negated=False) if inner else Sql("TRUE"))
+        self._in_relation = nested
+        if nested:  # one by one, that would take as many steps as there are appointments, to the power of their depth
+            return self._placed(values)._replace(seek=_Seek.NEVER).held(record, found, negated=negated)
         within = range(first, len(self.lists))
         long = self._long.issuperset(within) if within else self._is_long(values, found, negated=negated)
-        return values._replace(long=long).held(record, found, negated=negated)
+        return self._placed(values)._replace(long=long).held(record, found, negated=negated)
 
     def _condition(self, condition: Condition, table: str, *, negated: bool) -> Sql:
         check = condition.check(self._now)
@@ -196,13 +208,17 @@ class _Compiler:
 
     def _has_each(self, record: str, values: _Values, check: OneOf, *, negated: bool) -> list[Sql]:
         if len(check.values) > FEW:
-            return [values.all_held(record, check, negated=negated)]
+            return [self._placed(values).all_held(record, check, negated=negated)]
         each = [OneOf(frozenset([value])) for value in sorted(check.values, key=str)]
         return [self._held(record, values, one.in_sql(values.qualified), negated=negated) for one in each]
 
     def _held(self, record: str, values: _Values, found: InSql, *, negated: bool) -> Sql:
         long = self._is_long(values, found, negated=negated)
-        return values._replace(long=long).held(record, found, negated=negated)
+        return self._placed(values)._replace(long=long).held(record, found, negated=negated)
+
+    def _placed(self, values: _Values) -> _Values:
+        self._asked += 1
+        return values._replace(apart=self._asked > MOST_JOINED)
 
     def _is_long(self, values: _Values, found: InSql, *, negated: bool) -> bool:
         """Whether this is a list and a long one."""

@@ -130,11 +130,15 @@ class ForEachGiven(Term):
 
 
 class Holders(NamedTuple):
-    """A SELECT of every `holder`; the same to be asked about one at a time, where SQLite should; and how often one must be there."""
+    """A SELECT of every `holder`; the same to be asked about one at a time, where SQLite should; and how often one must be there.
+
+    PostgreSQL plans what is to stay `apart` by itself, and asks about one record at a time.
+    """
 
     listed: Term
     sought: Term | None = None
     least: int = 1
+    apart: bool = False
 
 
 class IsHolder(Term):
@@ -153,14 +157,14 @@ class IsHolder(Term):
     @override
     def get_sql(self, ctx: SqlContext) -> str:
         if _is_postgresql(ctx):
-            return self._exists(self._list(ctx))
+            return self._exists(self._list(ctx), " OFFSET 0" if self.holders.apart else "")
         if self.holders.sought:
             return self._exists(self.holders.sought.get_sql(ctx), self._often(ctx, " LIMIT 1 OFFSET {} - 1"))
         return f"{self.record} {self.inverse}IN ({self._list(ctx)})"
 
     def _list(self, ctx: SqlContext) -> str:
         listed, often = self.holders.listed.get_sql(ctx), self._often(ctx, " GROUP BY holder HAVING COUNT(*) >= {}")
-        return f"SELECT holder FROM ({listed}) AS each{often}" if often else listed  # noqa: S608  # as above
+        return listed + often  # a SELECT around it would, in nested relations, be too much for SQLite's parser
 
     def _exists(self, holders: str, often: str = "") -> str:
         return f"{self.inverse}EXISTS (SELECT 1 FROM ({holders}) AS held WHERE held.holder = {self.record}{often})"  # noqa: S608  # as above

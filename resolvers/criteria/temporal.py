@@ -8,7 +8,7 @@ from resolvers.criteria.anniversaries import Anniversary
 from resolvers.criteria.checks import Recurring, Within
 from resolvers.criteria.operands import Span
 from resolvers.criteria.ranges import Ranges, difference, unrolled
-from resolvers.criteria.time import At, FromNow, FromToday, NamedDay, Now, Offset, StartOf
+from resolvers.criteria.time import FromNow, FromToday, NamedDay, Now, Offset, StartOf
 from resolvers.criteria.tree import Condition, Tree, conditions
 
 TemporalLeaf = Condition
@@ -23,6 +23,8 @@ def temporal_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
 
 def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
     """The stored values for which the leaf's truth differs between two moments, or two time zones."""
+    if stands_still(leaf, before, after):
+        return ()
     match leaf.check(before), leaf.check(after):
         case Within(one), Within(other):
             return difference(one, other)
@@ -34,17 +36,17 @@ def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
 
 def moves(condition: Condition) -> bool:
     """Whether the leaf's truth can change by the passing of time alone."""
-    return any(isinstance(part, _MOVING) for part in _parts(condition.operand))
+    return any(isinstance(part, _MOVING) for part in parts(condition.operand))
+
+
+def stands_still(condition: Condition, before: Now, after: Now) -> bool:
+    """Whether it is known, without working them out, that the leaf's checks at two moments are the same: anniversaries step by day."""
+    return isinstance(condition.operand, Anniversary) and before.zone == after.zone and before.today == after.today
 
 
 def is_zoned(condition: Condition) -> bool:
     """Whether the leaf's truth can depend on the moment or on the account's time zone."""
-    return any(isinstance(part, _MOVING | date) for part in _parts(condition.operand))
-
-
-def names_dates(condition: Condition) -> bool:
-    """Whether the leaf has a fixed instant or day in it."""
-    return any(isinstance(part, At | date) for part in _parts(condition.operand))
+    return any(isinstance(part, _MOVING | date) for part in parts(condition.operand))
 
 
 def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
@@ -52,13 +54,14 @@ def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
     return tuple(dict.fromkeys(condition for condition in conditions(tree) if is_zoned(condition)))
 
 
-def _parts(operand: Any) -> Iterator[Any]:
+def parts(operand: Any) -> Iterator[Any]:
+    """What an operand consists of; a moment that a day begins is as good as the day."""
     match operand:
         case tuple():
             for part in operand:
-                yield from _parts(part)
+                yield from parts(part)
         case Span():
-            yield from _parts((operand.low, operand.high))
+            yield from parts((operand.low, operand.high))
         case StartOf():
             yield operand.day
         case _:

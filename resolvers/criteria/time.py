@@ -111,7 +111,8 @@ class StartOf:
 Moment = At | FromNow | StartOf
 
 
-def _same(day: date) -> date:
+def itself(day: date) -> date:
+    """The day that is given."""
     return day
 
 
@@ -127,21 +128,23 @@ def _first_of_year(day: date) -> date:
     return day.replace(month=1, day=1)
 
 
-_NAMED_DAYS: Mapping[NamedDay, tuple[Callable[[date], date], Offset]] = {
-    NamedDay.TODAY: (_same, Offset()),
-    NamedDay.YESTERDAY: (_same, Offset(days=-1)),
-    NamedDay.TOMORROW: (_same, Offset(days=1)),
+Anchor = Callable[[date], date]
+
+NAMED_DAYS: Mapping[NamedDay, tuple[Anchor, Offset]] = {
+    NamedDay.TODAY: (itself, Offset()),
+    NamedDay.YESTERDAY: (itself, Offset(days=-1)),
+    NamedDay.TOMORROW: (itself, Offset(days=1)),
     NamedDay.LAST_SUNDAY: (_sunday_before, Offset()),
     NamedDay.SUNDAY_BEFORE_LAST: (_sunday_before, Offset(weeks=-1)),
     NamedDay.FIRST_DAY_OF_THIS_MONTH: (_first_of_month, Offset()),
     NamedDay.FIRST_DAY_OF_LAST_MONTH: (_first_of_month, Offset(months=-1)),
     NamedDay.FIRST_DAY_OF_NEXT_MONTH: (_first_of_month, Offset(months=1)),
-    NamedDay.THIS_DAY_LAST_MONTH: (_same, Offset(months=-1)),
-    NamedDay.THIS_DAY_NEXT_MONTH: (_same, Offset(months=1)),
+    NamedDay.THIS_DAY_LAST_MONTH: (itself, Offset(months=-1)),
+    NamedDay.THIS_DAY_NEXT_MONTH: (itself, Offset(months=1)),
     NamedDay.FIRST_DAY_OF_THIS_YEAR: (_first_of_year, Offset()),
     NamedDay.FIRST_DAY_OF_NEXT_YEAR: (_first_of_year, Offset(months=12)),
-    NamedDay.THIS_DAY_LAST_YEAR: (_same, Offset(months=-12)),
-    NamedDay.THIS_DAY_NEXT_YEAR: (_same, Offset(months=12)),
+    NamedDay.THIS_DAY_LAST_YEAR: (itself, Offset(months=-12)),
+    NamedDay.THIS_DAY_NEXT_YEAR: (itself, Offset(months=12)),
 }
 
 
@@ -191,7 +194,7 @@ def day_number(day: Day, now: Now) -> int:
         case date():
             return to_day_number(day)
         case NamedDay():
-            anchor, offset = _NAMED_DAYS[day]
+            anchor, offset = NAMED_DAYS[day]
             return to_day_number(moved(anchor(now.today), offset))
         case FromToday():
             return to_day_number(moved(now.today, day.offset))
