@@ -10,7 +10,7 @@ import structlog
 
 from app.graphql import GraphQLApp
 from app.settings import Settings
-from models.database import UNREACHABLE
+from models.database import ANSWER_SECONDS, UNREACHABLE
 from models.leadership import Leadership
 from resolvers import audit_log
 from resolvers.builds import build
@@ -79,7 +79,9 @@ class _Jobs:
 
     async def end_lapsed(self) -> None:
         if callers := self.graphql.callers():
-            self.graphql.end(await lapsed(self.services, callers))
+            with self.services.database.impatiently(ANSWER_SECONDS):
+                over = await lapsed(self.services, callers)
+            self.graphql.end(over)
 
     async def forget_the_past(self) -> None:
         if await self.leadership.held():

@@ -27,7 +27,8 @@ class BulkAction(Model):
     """One change of many contacts, on behalf of a user, and how far it has come.
 
     Contacts are worked on ascending by id, and all up to `position` have been. `kept` counts those of which an undo left
-    something as it was, because it had changed since. `fingerprint` tells whether a second start asks for the same.
+    something as it was, because it had changed since or was gone. `fingerprint` tells whether a second start with the same
+    key asks for the same. With the change stands what the action needs, by the names that it had at the start.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -75,6 +76,13 @@ class BulkAction(Model):
     @override
     def __hash__(self) -> int:
         return hash(self.progress)
+
+
+SHOWN = (
+    *("id", "account_id", "state", "total", "processed", "changed", "kept", "position", "started_by_id", "undoes_id"),
+    *("idempotency_key", "fingerprint", "created_at", "started_at", "worked_at", "finished_at", "error"),
+)
+"""The columns of an action that is to be looked at: all but the target and the change, which may be large."""
 
 
 class BulkInverse(Model):

@@ -1,8 +1,8 @@
 """The open database: connecting, transactions, and statements that run unchanged on SQLite and PostgreSQL."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-from models.asyncpg_client import transaction_of
+from models.asyncpg_client import CONNECT_SECONDS, ImpatientClient, PostgresqlDatabaseClient, transaction_of, watch_over
 from models.errors import DatabaseUnreachable, Unavailable
-from models.sqlite_client import Bound, answer_at_once, run_in_turn
+from models.sqlite_client import Bound, answer_at_once, run_in_turn, snapshot_of
 from models.statement import Engine, asked_together, prepare
 
 Row = dict[str, Any]
@@ -36,6 +36,7 @@ SQLITE_SYNCHRONOUS = "normal"  # the disk is not waited for at each commit: a po
 PLAN_FOR_VALUES = "set_config('plan_cache_mode', 'force_custom_plan', true)"
 KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+ANSWER_SECONDS = 5.0  # in which a database that is there answers a look at a few rows; promises to watchers are no tighter
 UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
@@ -79,8 +80,26 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[None]:
         """Have all that is read inside answered as of one moment; nothing may be written, nor this be nested."""
-        async with self.transaction(SNAPSHOT):
+        with self.observe("transaction"):
+            async with transaction_of(self.connection, SNAPSHOT) if self.engine == "postgresql" else snapshot_of(self.connection):
+                yield
+
+    @contextmanager
+    def impatiently(self, seconds: float) -> Iterator[None]:
+        """Raise `TimeoutError` for a statement inside that is not answered in time; the next one then has a new connection.
+
+        Not for transactions, nor in one. Waiting for one's turn does not count, and on SQLite, whose file cannot vanish as
+        a server can, there is nothing else to wait for.
+        """
+        client = self.connection
+        if not isinstance(client, PostgresqlDatabaseClient):
             yield
+            return
+        token = self.context.connections.set(CONNECTION, ImpatientClient(client, seconds))
+        try:
+            yield
+        finally:
+            self.context.connections.reset(token)
 
     async def rows(self, text: str, **values: Any) -> Rows:
         """Run a statement of `models.statement`'s dialect and return its rows."""
@@ -165,6 +184,8 @@ def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
         "maxsize": pool_size,
         "application_name": "muster",
         "reset": _leave_as_is,
+        "init": watch_over,
+        "timeout": CONNECT_SECONDS,
         # A plan that is kept for all values is a poor one for a rare tag, and the server cannot tell which it gets.
         "server_settings": {"plan_cache_mode": "force_custom_plan"},
     }

@@ -29,15 +29,23 @@ Visit = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
 class ImmediateTransaction(SqliteTransactionWrapper):
     """A transaction that begins with the write lock in hand."""
 
+    beginning = "BEGIN IMMEDIATE"
+
     @override
     async def begin(self) -> None:
         try:
-            await self._connection.execute("BEGIN IMMEDIATE")
+            await self._connection.execute(self.beginning)
         except sqlite3.OperationalError as error:
             raise Conflict("The database was busy with another write for too long. Nothing was changed; try again.") from error
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(ImmediateTransaction(self))
+
+
+class Snapshot(ImmediateTransaction):
+    """A transaction that only reads, while others write."""
+
+    beginning = "BEGIN"
 
 
 class ImmediateTransactionContext(SqliteTransactionContext):
@@ -69,6 +77,11 @@ class SqliteDatabaseClient(SqliteClient):
 
     def _in_transaction(self) -> TransactionContext:
         return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
+
+
+def snapshot_of(client: Any) -> TransactionContext:
+    """A transaction of this client in which all is read as of one moment."""
+    return ImmediateTransactionContext(Snapshot(client), client._lock)
 
 
 async def run_in_turn(client: Any, statements: Sequence[Bound]) -> list[Rows]:

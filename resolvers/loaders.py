@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from tortoise.functions import Count
@@ -10,6 +10,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models import Appointment, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models.bulk import SHOWN
 from models.database import Database, Row
 from resolvers.batching import Loader
 from resolvers.criteria.names import Vocabulary, load_vocabulary
@@ -17,6 +18,14 @@ from resolvers.scope import Scope
 
 M = TypeVar("M", bound=Model)
 C = TypeVar("C", Tagging, CustomValue)
+BulkDocuments = tuple[Any, Any]  # target and change; in the place of contacts that were chosen one by one stands their number
+
+# Of an action on chosen contacts, and of what undoes it, the total of the first is their number.
+BULK_DOCUMENTS = """
+    SELECT action.id, action.change, first.total, CASE WHEN substr(action.target, 1, 12) <> '{"contacts":' THEN action.target END AS target
+    FROM bulk_actions AS action JOIN bulk_actions AS first ON first.id = coalesce(action.undoes_id, action.id)
+    WHERE action.account_id = :account AND action.id = ANY(:actions)
+"""
 
 
 class Loaders:
@@ -30,7 +39,8 @@ class Loaders:
         self.appointments_by_id: Loader[int, Appointment | None] = _by_id(lambda: scope.appointments)
         self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
         self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
-        self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions)
+        self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions.only(*SHOWN))
+        self.bulk_documents_by_id: Loader[int, BulkDocuments] = Loader(self._read_bulk_documents)
         self.undo_by_bulk_action: Loader[int, BulkAction | None] = Loader(self._read_undo_by_bulk_action, lambda: None)
         self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(lambda: scope.custom_fields)
         self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(lambda: scope.taggings.order_by("id"))
@@ -62,8 +72,12 @@ class Loaders:
         return {row["tag_id"]: row["count"] for row in await counted.values("tag_id", "count")}
 
     async def _read_undo_by_bulk_action(self, action_ids: Sequence[int]) -> dict[int, BulkAction]:
-        undos = await self._scope.bulk_actions.filter(undoes_id__in=action_ids).order_by("id")
+        undos = await self._scope.bulk_actions.only(*SHOWN).filter(undoes_id__in=action_ids).order_by("id")
         return {undo.undoes_id: undo for undo in undos if undo.undoes_id is not None}  # the last of several
+
+    async def _read_bulk_documents(self, action_ids: Sequence[int]) -> dict[int, BulkDocuments]:
+        rows = await self._database.rows(BULK_DOCUMENTS, account=self._scope.account_id, actions=list(action_ids))
+        return {row["id"]: (_target(row), orjson.loads(row["change"])) for row in rows}
 
     async def _read_vocabulary_by_document(self, documents: Sequence[bytes]) -> dict[bytes, Vocabulary]:
         names = await load_vocabulary(self._database, self._scope.account_id, map(orjson.loads, documents))
@@ -75,6 +89,10 @@ async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
     if not group_ids:
         return set()
     return {row["id"] for row in await scope.groups.filter(id__in=list(group_ids)).values("id")}
+
+
+def _target(row: Row) -> Any:
+    return {"contacts": row["total"]} if row["target"] is None else orjson.loads(row["target"])
 
 
 def _by_id(rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:

@@ -68,9 +68,11 @@ async def _change_tags(
     problems.raise_any()
 
     async def work(change: Change) -> tuple[Rows, int]:
+        if create_missing:
+            await create_missing_tags(change, tags, *PATH)
         lock = LOCK[change.database.engine].format(columns="*")
         known, contacts = await change.database.answers(FIND, lock, account=change.account_id, contact_ids=sorted(ids), **named(tags))
-        tag_ids = await _tag_ids(change, tags, known_tags(known), create_missing=create_missing)
+        tag_ids = _tag_ids(tags, known_tags(known))
         if len(change.locked(contacts)) < len(ids):
             raise unknown("contact")
         return await _carry_out(change, statements, contacts, sorted(tag_ids))
@@ -80,13 +82,17 @@ async def _change_tags(
     return TagResult([contacts[contact_id] for contact_id in ids], changed)
 
 
-async def _tag_ids(change: Change, tags: Sequence[TagRef], known: KnownTags, *, create_missing: bool) -> set[int]:
+async def create_missing_tags(change: Change, tags: Sequence[TagRef], *path: str) -> None:
+    """Create those of these tags that do not exist; before contacts are locked, as in every write, so that no two wait for each other."""
     problems = Problems()
-    missing = missing_names(tags, known, problems, *PATH) if create_missing else {}
+    missing = missing_names(tags, await find_tags(change, tags), problems, *path)
     problems.raise_any()
     if missing:
         await create_tags(change, missing)
-        known = await find_tags(change, tags)
+
+
+def _tag_ids(tags: Sequence[TagRef], known: KnownTags) -> set[int]:
+    problems = Problems()
     found = known.ids_of(tags, problems, *PATH)
     problems.raise_any()
     return found

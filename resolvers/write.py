@@ -6,6 +6,7 @@ Begin, fence, change, settle, commit, wake: in this order, everywhere. A rollbac
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from asyncpg.exceptions import DeadlockDetectedError, SerializationError
@@ -38,22 +39,23 @@ async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefine
     raises `Conflict`. `redefines` must be said by work that changes definitions: it then runs alone in its account.
     """
     try:
-        result, grown = await _won(context, cause, work, redefines=redefines)
+        result, grown = await winning(partial(_attempt, context, cause, work, redefines=redefines))
     finally:
         context.forget()
     context.services.hub.wake(grown)
     return result
 
 
-async def _won(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool) -> tuple[T, list[int]]:
-    attempt = 1
+async def winning(attempt: Callable[[], Awaitable[T]]) -> T:
+    """What the attempt returns that loses no race; `Conflict` when several in a row have lost one."""
+    number = 1
     while True:
         try:
-            return await _attempt(context, cause, work, redefines=redefines)
+            return await attempt()
         except RACES as error:
-            if attempt == ATTEMPTS:
+            if number == ATTEMPTS:
                 raise Conflict("Somebody else changed the same data at the same time. Nothing was changed; try again.") from error
-        attempt += 1
+        number += 1
         await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  # so that the same do not meet again
 
 

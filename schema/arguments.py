@@ -21,7 +21,8 @@ def plain(value: Any) -> Any:
         case CriteriaInput() | ContactCriteria() | AppointmentCriteria():
             return document(value)
         case list():
-            return [plain(item) for item in value]
+            # A list in a list is a scalar's, which may hold any number more of them.
+            return [item if isinstance(item, list) else plain(item) for item in value]
         case _ if definition := get_object_definition(value):
             return {declared.python_name: plain(found) for declared, found in _given(value, definition)}
         case _:

@@ -17,6 +17,7 @@ from subscriptions.bells import Bell, Peal
 from subscriptions.memberships import Found, Membership, Pair, departures, memberships
 
 LEAST_SECONDS = 0.25  # between two looks
+ANSWER_SECONDS = 30.0  # of a database that is there: the groups of thousands of contacts are not read in a moment
 
 
 @dataclass(slots=True)
@@ -34,10 +35,11 @@ class WatchedContact:
 class Contacts:
     """Follows the groups of watched contacts; without watchers it does nothing."""
 
-    def __init__(self, database: Database, peal: Peal, *, compare_seconds: float) -> None:
+    def __init__(self, database: Database, peal: Peal, *, compare_seconds: float, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._database = database
         self._peal = peal
         self._compare_seconds = compare_seconds
+        self._answer_seconds = answer_seconds
         self._watched: dict[int, WatchedContact] = {}
         self._hinted: set[int] | None = set()
         self._wake = asyncio.Event()
@@ -97,19 +99,23 @@ class Contacts:
 
     async def _look_at(self, contacts: Mapping[int, WatchedContact], group_ids: Set[int] | None) -> None:
         async with self._looking:
-            found = await memberships(self._database, contacts, group_ids)
-            await self._learn(found.values())
-            present = {number: self._present(contact, found.get(number), group_ids) for number, contact in contacts.items()}
-            missing = {
-                Pair(number, group_id): was
-                for number, contact in contacts.items()
-                for group_id, was in contact.present.items()
-                if group_id not in present[number]
-            }
-            for pair, left in (await departures(self._database, missing)).items():
-                contacts[pair.contact_id].left[pair.group_id] = left
-            for number, contact in contacts.items():
-                self._update(contact, found.get(number), present[number])
+            with self._database.impatiently(self._answer_seconds):
+                await self._look_in_turn(contacts, group_ids)
+
+    async def _look_in_turn(self, contacts: Mapping[int, WatchedContact], group_ids: Set[int] | None) -> None:
+        found = await memberships(self._database, contacts, group_ids)
+        await self._learn(found.values())
+        present = {number: self._present(contact, found.get(number), group_ids) for number, contact in contacts.items()}
+        missing = {
+            Pair(number, group_id): was
+            for number, contact in contacts.items()
+            for group_id, was in contact.present.items()
+            if group_id not in present[number]
+        }
+        for pair, left in (await departures(self._database, missing)).items():
+            contacts[pair.contact_id].left[pair.group_id] = left
+        for number, contact in contacts.items():
+            self._update(contact, found.get(number), present[number])
 
     async def _learn(self, found: Collection[Found]) -> None:
         unknown = {group_id for contact in found for group_id in contact.groups} - self.last_known.keys()

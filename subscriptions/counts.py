@@ -35,7 +35,7 @@ class CountStream:
     async def follow(self, group_ids: Iterable[int]) -> AsyncIterator[GroupCount]:
         """Counts until every group is gone; raises `NotFound` for a group that the viewer cannot see."""
         with ExitStack() as watched:
-            channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.bell)) for group_id in group_ids}
+            channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.bell, entries=False)) for group_id in group_ids}
             await self.hub.look(*channels.values())
             for channel in channels.values():
                 if channel.gone or channel.head is None or not self.viewer.may_view(channel.head):

@@ -7,33 +7,39 @@ that looking is worth while, and every two seconds the hub looks anyway.
 
 import asyncio
 import contextlib
-from collections import deque
+import math
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from models.database import UNREACHABLE, Database
+from models.database import ANSWER_SECONDS, UNREACHABLE, Database
 from subscriptions.bells import Peal, Ringable
 from subscriptions.bus import Bus
 from subscriptions.contacts import Contacts
 from subscriptions.cursor import Cursor
 from subscriptions.log import Head, Seen, entries_after, look
 from subscriptions.messages import Step, step_of
+from subscriptions.progress import Actions
+from subscriptions.ring import RING, Ring
 
-RING = 256  # entries kept for each watched group
 COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
 MOST_AT_ONCE = 256  # groups of one look: with what is new of each, some four megabytes at most
 
 
 @dataclass(slots=True)
 class Channel:
-    """A watched group: where its log ends as far as this process knows, and its latest entries as all watchers are told them."""
+    """A watched group: where its log ends as far as this process knows, and its latest entries as all watchers are told them.
+
+    The entries are kept only while somebody follows them; others look at nothing but the head.
+    """
 
     group_id: int
     head: Head | None = None
     gone: bool = False
-    ring: deque[Step] = field(default_factory=lambda: deque(maxlen=RING))
+    looked_at: float = -math.inf
+    followers: int = 0
+    ring: Ring = field(default_factory=Ring)
     bells: dict[Ringable, None] = field(default_factory=dict)  # those who have waited longest are woken first
 
     @property
@@ -41,20 +47,17 @@ class Channel:
         """Where the log ends as far as this process knows."""
         return Cursor(self.group_id, self.head.epoch, self.head.position) if self.head else None
 
-    def after(self, at: Cursor) -> Step | None:
-        """The step that follows, if the ring holds it; else the log must be asked."""
-        index = at.position + 1 - self.ring[0].cursor.position if self.ring else -1
-        step = self.ring[index] if 0 <= index < len(self.ring) else None
-        return step if step and step.cursor.follows(at) else None
-
 
 class Hub:
     """Follows the logs of watched groups; without watchers it does nothing."""
 
-    def __init__(self, database: Database, bus: Bus, *, compare_seconds: float = COMPARE_SECONDS) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, *, compare_seconds: float = COMPARE_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self.database = database
         self._bus = bus
         self._compare_seconds = compare_seconds
+        self._answer_seconds = answer_seconds
         self._channels: dict[int, Channel] = {}
         self._hinted: set[int] = set()
         self._behind_since = 0.0
@@ -62,11 +65,12 @@ class Hub:
         self._wake = asyncio.Event()
         self._peal = Peal()
         self.contacts = Contacts(database, self._peal, compare_seconds=compare_seconds)
+        self.actions = Actions(database, self._peal, answer_seconds=answer_seconds)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow the logs while the context is open."""
-        works = (self._follow_hints(), self._compare(), self.contacts.follow(), self.contacts.compare())
+        works = (self._follow_hints(), self._compare(), self.contacts.follow(), self.contacts.compare(), self.actions.follow())
         tasks = [asyncio.create_task(work, name="hub") for work in works]
         try:
             async with self._bus.attached(self.hint):
@@ -78,8 +82,8 @@ class Hub:
 
     @property
     def topics(self) -> int:
-        """How many groups and contacts are watched in this process."""
-        return len(self._channels) + self.contacts.topics
+        """How many groups, contacts and bulk actions are watched in this process."""
+        return len(self._channels) + self.contacts.topics + self.actions.topics
 
     @property
     def watchers(self) -> int:
@@ -90,19 +94,27 @@ class Hub:
         """For how many seconds a hint has been waiting to be looked into: little, unless the database is slow or away."""
         return asyncio.get_running_loop().time() - self._behind_since if self._behind_since else 0.0
 
+    def is_current(self, channel: Channel) -> bool:
+        """Whether the log has been looked at just now: not if two looks in a row have failed, or one is not answered."""
+        return asyncio.get_running_loop().time() - channel.looked_at <= 2 * self._compare_seconds + self._answer_seconds
+
     @contextlib.contextmanager
-    def watching(self, group_id: int, bell: Ringable) -> Iterator[Channel]:
+    def watching(self, group_id: int, bell: Ringable, *, entries: bool = True) -> Iterator[Channel]:
         """Register a watcher of a group for as long as the context is open; its bell rings at each change of the channel.
 
         A watcher clears its bell before it looks at the channel, so that no change goes unnoticed. One bell may serve
-        several channels.
+        several channels. Who needs no more than the head does without the entries.
         """
         channel = self._channels.setdefault(group_id, Channel(group_id))
         channel.bells[bell] = None
+        channel.followers += entries
         try:
             yield channel
         finally:
             del channel.bells[bell]
+            channel.followers -= entries
+            if not channel.followers:
+                channel.ring.clear()
             if not channel.bells:
                 del self._channels[group_id]
 
@@ -152,7 +164,7 @@ class Hub:
 
     async def _look_at(self, group_ids: Sequence[int]) -> Exception | None:
         try:
-            with self.database.observe("look"):
+            with self.database.observe("look"), self.database.impatiently(self._answer_seconds):
                 for start in range(0, len(group_ids), MOST_AT_ONCE):
                     await self._look_at_some(group_ids[start : start + MOST_AT_ONCE])
         # Nothing may end the hub: when the database answers again, the next comparison catches up.
@@ -166,11 +178,18 @@ class Hub:
 
     async def _look_at_some(self, group_ids: Sequence[int]) -> None:
         channels = {group_id: channel for group_id in group_ids if (channel := self._channels.get(group_id))}
-        known = {group_id: channel.end for group_id, channel in channels.items() if channel.end}
+        known = {group_id: channel.end for group_id, channel in channels.items() if channel.followers and channel.end}
+        began = asyncio.get_running_loop().time()
         found = await look(self.database, channels.keys(), known)
         for group_id, channel in channels.items():
             if self._channels.get(group_id) is channel:
                 await self._advance(channel, found.get(group_id))
+                self._note(channel, began)
+
+    def _note(self, channel: Channel, looked_at: float) -> None:
+        was_current, channel.looked_at = self.is_current(channel), looked_at
+        if not was_current:
+            self._peal.ring(channel.bells)  # for those who have held back that they are current
 
     async def _advance(self, channel: Channel, seen: Seen | None) -> None:
         known = channel.head
@@ -190,13 +209,13 @@ class Hub:
     async def _extend(self, channel: Channel, position: int, seen: Seen) -> None:
         head, entries = seen
         steps: list[Step] = []
-        while position < head.position and head.position - position <= RING:
+        while channel.followers and position < head.position and head.position - position <= RING:
             entries = entries or await entries_after(self.database, channel.group_id, head.epoch, position)
             if not entries or entries[0].position != position + 1:
                 break
             steps += [step_of(head, entry) for entry in entries if entry.position <= head.position]
             position, entries = steps[-1].cursor.position, []
         if position < head.position:
-            channel.ring.clear()  # it holds no gaps: who needs what is missing asks the log
+            channel.ring.clear()  # it has no gaps: who needs what is missing asks the log
         else:
             channel.ring.extend(steps)

@@ -5,7 +5,7 @@ repetition that the versions do not betray.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -37,7 +37,7 @@ class Stream:
     _quiet: Alarm = field(init=False)
     _page: deque[Step] = field(default_factory=deque)  # read from the log and not told yet
 
-    async def __aiter__(self) -> AsyncIterator[Message]:
+    async def __aiter__(self) -> AsyncGenerator[Message, None]:
         """Every message about the group, except those that `tell` took; raises `NotFound` where there is nothing to view."""
         self._quiet = Alarm(self.heartbeat_seconds, self._bell.ring)
         with self.hub.watching(self.group_id, self) as self._channel, closing(self._quiet):
@@ -50,11 +50,11 @@ class Stream:
             self._quiet.set()
             while head := self._head():
                 if not self._is_current(head):
-                    step = self._channel.after(self._at) or await self._read(head) or self._reset(head)
+                    step = self._channel.ring.after(self._at) or await self._read(head) or self._reset(head)
                     yield step.message
                     self._at = step.cursor
                     self._quiet.set()
-                elif self._quiet.went_off:
+                elif self._quiet.went_off and self.hub.is_current(self._channel):
                     yield _heartbeat(self._at, head)
                     self._quiet.set()
                 else:
@@ -63,7 +63,8 @@ class Stream:
 
     def ring(self) -> None:
         """There may be news: tell it at once if that is possible, or else wake the watcher."""
-        if self.tell is None or not self._bell.is_awaited or self._tell_all(self.tell) is Outcome.IMPOSSIBLE:
+        is_idle = self._bell.is_awaited and not self._quiet.went_off  # and does not hold a heartbeat back
+        if self.tell is None or not is_idle or self._tell_all(self.tell) is Outcome.IMPOSSIBLE:
             self._bell.ring()
 
     def _tell_all(self, tell: Tell) -> Outcome:
@@ -71,7 +72,7 @@ class Stream:
         if head is None or not self._may_view(head):
             return Outcome.IMPOSSIBLE
         while not self._is_current(head):
-            step = self._channel.after(self._at)
+            step = self._channel.ring.after(self._at)
             outcome = tell(step.message, self) if step else Outcome.IMPOSSIBLE
             if step is None or outcome is not Outcome.TOLD:
                 return outcome

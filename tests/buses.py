@@ -110,12 +110,21 @@ class Unreliable:
             yield
 
 
-class Tunnel:
-    """A network between a client and a server that can fall silent without closing anything."""
+@dataclass(eq=False)
+class Pipe:
+    """One connection through a tunnel, until that forgets it."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    is_known: bool = True
+
+
+class Tunnel:
+    """A network between a client and a server, at a port or a socket's path, that can fall silent without closing anything."""
+
+    def __init__(self, place: int | str) -> None:
+        self._place = place
         self._passing = True
+        self._admitting = True
+        self._known: list[Pipe] = []
         self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
@@ -125,8 +134,7 @@ class Tunnel:
             server = await asyncio.start_server(self._join, "127.0.0.1", 0)
             yield server.sockets[0].getsockname()[1]
             server.close()
-            for writer in self._writers:
-                writer.transport.abort()
+            self.collapse()
 
     def fall_silent(self) -> None:
         self._passing = False
@@ -134,16 +142,42 @@ class Tunnel:
     def pass_again(self) -> None:
         self._passing = True
 
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers += [writer, far_writer]
-        self._pipes.create_task(self._pass(reader, far_writer))
-        self._pipes.create_task(self._pass(far_reader, writer))
+    def forget(self) -> None:
+        """Swallow whatever comes over the connections that there are, for good, as a firewall does that has forgotten them."""
+        while self._known:
+            self._known.pop().is_known = False
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def collapse(self) -> None:
+        """End all connections."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def refuse(self) -> None:
+        """Let no new connections in."""
+        self._admitting = False
+
+    def admit(self) -> None:
+        """Let new connections in again."""
+        self._admitting = True
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        if not self._admitting:
+            writer.transport.abort()
+            return
+        place = self._place
+        far_reader, far_writer = await (
+            asyncio.open_unix_connection(place) if isinstance(place, str) else asyncio.open_connection("127.0.0.1", place)
+        )
+        self._writers.append(far_writer)
+        self._known.append(pipe := Pipe())
+        self._pipes.create_task(self._pass(pipe, reader, far_writer))
+        self._pipes.create_task(self._pass(pipe, far_reader, writer))
+
+    async def _pass(self, pipe: Pipe, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(2**16):
-                if self._passing:
+                if self._passing and pipe.is_known:
                     writer.write(data)
         except ConnectionError:
             pass

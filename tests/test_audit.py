@@ -71,7 +71,6 @@ async def test_what_is_broken_is_found_and_repaired(database: Database, spoil: C
         assert await GroupMember.filter(set_id=group.members_id).count() == 3
 
 
-@pytest.mark.only("postgresql")
 async def test_what_is_written_meanwhile_is_no_difference_and_breaks_nothing(database: Database) -> None:
     async with running_services(database, DrivenClock()) as here, running_services(database, DrivenClock()) as there:
         context = await new_account(here)

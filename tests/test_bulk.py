@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from models import BulkAction, BulkActionState, BulkInverse, ChangeCause, FieldType, Role
 from models.database import Database
-from models.errors import Conflict, Forbidden, NotFound, Refused
+from models.errors import Conflict, Forbidden, NotFound
 from models.ids import to_global_id
 from resolvers.appointments import create_appointment
 from resolvers.bulk import inverses
@@ -34,22 +34,32 @@ from resolvers.bulk.targets import MOST_CHOSEN
 from resolvers.bulk.work import work, work_on_next
 from resolvers.contacts import create_contact, delete_contact, update_contact
 from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field
+from resolvers.fields import create_custom_field, delete_custom_field
 from resolvers.groups import create_group, delete_group
-from resolvers.imports import import_contacts
 from resolvers.membership.verify import verify
 from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag, delete_tag
+from resolvers.tags import delete_tag
 from tests.asking import ask, schema
+from tests.bulk_account import (
+    ADD_VIP,
+    EVERYBODY,
+    REMOVE_VIP,
+    TAGGED,
+    again,
+    carried_out,
+    gid,
+    ids_of,
+    new_owner,
+    problems,
+    start,
+    tagged,
+)
 from tests.holding import overtake
 from tests.support import DrivenClock, new_account, new_user, running_services
 
 DEADLINE = 30.0
+GONE = "This no longer exists: the tag VIP. It may have been deleted, or merged into another."
 PAGE = Path(__file__).parents[1] / "docs" / "bulk.md"
-EVERYBODY: dict[str, Any] = {"where": {"source": {"isEmpty": False}}}
-ADD_VIP: dict[str, Any] = {"tags": {"add": [{"name": "VIP"}]}}
-REMOVE_VIP: dict[str, Any] = {"tags": {"remove": [{"name": "VIP"}]}}
-TAGGED: dict[str, Any] = {"where": {"tags": {"containsAny": [{"name": "VIP"}]}}}
 
 
 @pytest.fixture
@@ -60,46 +70,7 @@ async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Serv
 
 @pytest.fixture
 async def owner(services: Services) -> Context:
-    """The owner of an account with the tag VIP and five contacts."""
-    context = await new_account(services)
-    await create_tag(context, name="VIP")
-    await import_contacts(context, rows=[{"fields": {"source": f"c{number}", "email": f"c{number}@example.com"}} for number in range(5)])
-    return context
-
-
-async def ids_of(context: Context) -> list[str]:
-    return [to_global_id("Contact", contact.id) for contact in await context.scope.contacts.order_by("id")]
-
-
-async def tagged(context: Context) -> list[Any]:
-    found = await context.scope.taggings.order_by("contact_id").values_list("contact_id", flat=True)
-    return list(found)
-
-
-async def start(context: Context, target: dict[str, Any], change: dict[str, Any], **more: Any) -> BulkAction:
-    started = await start_bulk_action(context, target=target, change=change, **more)
-    assert started.action
-    return started.action
-
-
-async def again(context: Context, action: BulkAction) -> BulkAction:
-    return await context.scope.bulk_actions.get(id=action.pk)
-
-
-async def carried_out(context: Context, target: dict[str, Any], change: dict[str, Any]) -> BulkAction:
-    action = await start(context, target, change)
-    await work(context.services)
-    return await again(context, action)
-
-
-def gid(action: BulkAction) -> str:
-    return to_global_id("BulkAction", action.pk)
-
-
-async def problems(awaitable: Any) -> list[tuple[str, tuple[str, ...]]]:
-    with pytest.raises(Refused) as refused:
-        await awaitable
-    return [(problem.code.value, problem.path) for problem in refused.value.problems]
+    return await new_owner(services)
 
 
 # ---------------------------------------------------------------- through the public API
@@ -397,7 +368,7 @@ async def test_an_action_whose_tag_is_deleted_fails_and_says_where(owner: Contex
     await work(owner.services)
     failed = await again(owner, action)
     assert (failed.state, failed.processed, failed.changed) == ("FAILED", 2, 2)
-    assert failed.error == "A tag that was to be added has been deleted. Stopped after 2 of 5 contacts."
+    assert failed.error == f"{GONE} Stopped after 2 of 5 contacts."
     assert failed.finished_at is not None
     assert await summary(owner, failed) == "Source is not empty: add the tag a deleted tag."
 
@@ -456,7 +427,7 @@ async def test_an_undo_leaves_what_has_changed_since(owner: Context, clock: Driv
     assert (undone.total, undone.processed, undone.changed, undone.kept) == (5, 5, 4, 2)
     found: list[Any] = [(contact.company, contact.country) for contact in await owner.scope.contacts.order_by("id")]
     assert found == [("ACME", None), *[(None, None)] * 3]
-    assert (await summary(owner, undone)).endswith("Of 2 contacts something was left as it is, because it had changed since.")
+    assert (await summary(owner, undone)).endswith("Of 2 contacts something was left as it is, because it had changed since or was gone.")
     assert await undoes(owner, undone) == await again(owner, action)
     assert await undone_by(owner, action) == undone
 
@@ -497,6 +468,26 @@ async def test_deleted_contacts_come_back_unless_their_address_is_taken(owner: C
     assert (undone.changed, undone.kept) == (4, 1)
     assert set(ids) - set(await ids_of(owner)) == {ids[1]}
     assert [kept.id for kept in await owner.scope.appointments] == [appointment.id]
+
+
+async def test_who_comes_back_without_a_tag_or_a_value_that_is_gone_is_counted(owner: Context) -> None:
+    ids = await ids_of(owner)
+    await add_tags(owner, contact_ids=ids[:2], tags=[{"name": "VIP"}, {"name": "Client"}], create_missing=True)
+    for key in ("plan", "size"):
+        await create_custom_field(owner, key=key, label=key, type=FieldType.TEXT)
+    for contact_id in ids[1:3]:
+        await update_contact(owner, contact_id=contact_id, fields={"custom_fields": {"plan": "Gold", "size": "XL"}})
+    action = await carried_out(owner, EVERYBODY, {"delete": True})
+    await create_contact(owner, fields={"email": "c2@example.com"})
+    await delete_tag(owner, tag_id=to_global_id("Tag", (await owner.scope.tags.get(name="VIP")).id))
+    await delete_custom_field(owner, key="plan")
+    undo = await undo_bulk_action(owner, gid(action))
+    await work(owner.services)
+    undone = await again(owner, undo)
+    assert (undone.changed, undone.kept) == (4, 3)
+    assert len(await tagged(owner)) == 2
+    assert [value.text for value in await owner.scope.custom_values] == ["XL"]
+    assert (await summary(owner, undone)).endswith("Of 3 contacts something was left as it is, because it had changed since or was gone.")
 
 
 async def test_a_cleared_address_comes_back_unless_it_is_taken(owner: Context) -> None:

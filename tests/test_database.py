@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from app.services import open_services
 from app.settings import Settings
 from models.database import Database, open_database
 from models.errors import DatabaseUnreachable
+from resolvers.membership.clock import start
 from resolvers.membership.fence import SPACE, TAKE, shared
 from tests.holding import connected, until_waiting
+from tests.support import NOON
 
 DEADLINE = 20.0
+SETTLED = "SELECT settled FROM clock"
 FENCES = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
@@ -154,17 +158,28 @@ async def test_sqlite_waits_for_the_disk_at_each_commit_if_it_is_told_to(url: st
         assert await services.database.row("PRAGMA synchronous") == {"synchronous": level}
 
 
+def write_elsewhere(database: Database) -> int:
+    """Let the clock's settled time grow through a connection of its own, which waits for nobody."""
+    with closing(sqlite3.connect(str(database.path), timeout=0)) as other:
+        other.execute("UPDATE clock SET settled = settled + 1")
+        other.commit()
+    return 1
+
+
 @pytest.mark.only("sqlite")
 async def test_answers_are_as_of_one_moment_whatever_another_process_writes(database: Database) -> None:
-    def write_elsewhere() -> int:
-        with closing(sqlite3.connect(str(database.path))) as other:
-            other.execute("UPDATE clock SET settled = settled + 1")
-            other.commit()
-        return 1
-
-    await database.rows("INSERT INTO clock (id, now, settled) SELECT 1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM clock)")
-    await database.connection._connection.create_function("write_elsewhere", 0, write_elsewhere)
-    settled = "SELECT settled FROM clock"
-    first, _, second = await database.answers(settled, "SELECT write_elsewhere() AS done", settled)
+    await start(database, NOON)
+    await database.connection._connection.create_function("write_elsewhere", 0, partial(write_elsewhere, database))
+    first, _, second = await database.answers(SETTLED, "SELECT write_elsewhere() AS done", SETTLED)
     assert first == second
-    assert await database.rows(settled) != first
+    assert await database.rows(SETTLED) != first
+
+
+@pytest.mark.only("sqlite")
+async def test_a_snapshot_holds_up_no_writer_of_another_process(database: Database) -> None:
+    await start(database, NOON)
+    async with database.snapshot():
+        first = await database.rows(SETTLED)
+        write_elsewhere(database)
+        assert await database.rows(SETTLED) == first
+    assert await database.rows(SETTLED) != first

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 
 import pytest
 
@@ -13,9 +13,10 @@ from resolvers.taggings import add_tags, remove_tags
 from subscriptions.bells import Bell
 from subscriptions.bus import LocalBus
 from subscriptions.cursor import Cursor
-from subscriptions.hub import MOST_AT_ONCE, RING, Hub
+from subscriptions.hub import MOST_AT_ONCE, Hub
 from subscriptions.log import GLANCE, PAGE
 from subscriptions.messages import MembersChanged
+from subscriptions.ring import RING, RING_IDS
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
 from tests.test_write_path import people, tagged_groups
@@ -23,6 +24,7 @@ from tests.test_write_path import people, tagged_groups
 DEADLINE = 30.0
 HOUR = 3600.0
 CLIENT = [{"name": "Client"}]
+LARGEST = 500  # ids of one message
 
 
 @pytest.fixture
@@ -43,6 +45,19 @@ def stream_of(hub: Hub, context: Context, group: Group) -> Stream:
     """All that follows after the row was read."""
     viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
     return Stream(hub, viewer, group.id, Cursor(group.id, group.epoch, group.position), HOUR)
+
+
+async def until_told(stream: Stream, ids: int) -> None:
+    """Follow until so many ids were told, each version once and in order."""
+    version: int | None = None
+    async with aclosing(aiter(stream)) as messages:
+        while ids > 0:
+            message = await anext(messages)
+            assert isinstance(message, MembersChanged)
+            assert version in (None, message.from_version)
+            version = message.to_version
+            ids -= len(message.joined_ids) + len(message.left_ids)
+    assert ids == 0
 
 
 @pytest.mark.parametrize("count", [1, GLANCE, GLANCE + 1, PAGE + GLANCE + 1, RING, RING + 1])
@@ -78,3 +93,37 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
             await elsewhere.look(*channels)
         assert {channel.head.member_count if channel.head else 0 for channel in channels} == {1}
         assert {len(channel.ring) for channel in channels} == {1}
+
+
+async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_the_log(context: Context, elsewhere: Hub) -> None:
+    (group,) = await tagged_groups(context, "Client", 1)
+    contacts = await people(context, 1_000)
+    with elsewhere.watching(group.id, Bell()) as channel:
+        await elsewhere.look(channel)
+        async with asyncio.timeout(DEADLINE):
+            for number in range(RING_IDS // len(contacts) + 1):
+                await (remove_tags if number % 2 else add_tags)(context, contact_ids=contacts, tags=CLIENT)
+                await elsewhere.look(channel)
+            assert (channel.ring.ids, len(channel.ring)) == (RING_IDS, RING_IDS // LARGEST)
+            await until_told(stream_of(elsewhere, context, group), RING_IDS + len(contacts))
+
+
+async def test_where_all_only_count_no_entries_are_kept(context: Context, elsewhere: Hub) -> None:
+    contact, *_ = await people(context, 1)
+    (group,) = await tagged_groups(context, "Client", 1)
+    with elsewhere.watching(group.id, Bell(), entries=False) as channel:
+        async with asyncio.timeout(DEADLINE):
+            await elsewhere.look(channel)
+            await toggle(context, contact, 3)
+            await elsewhere.look(channel)
+            assert channel.head
+            assert (channel.head.member_count, len(channel.ring)) == (1, 0)
+            with elsewhere.watching(group.id, Bell()):
+                await toggle(context, contact, 2)
+                await elsewhere.look(channel)
+                assert len(channel.ring) == 1  # it has the tag already
+                await until_told(stream_of(elsewhere, context, group), 4)
+            assert len(channel.ring) == 0
+            await toggle(context, contact, 2)
+            await elsewhere.look(channel)
+            assert len(channel.ring) == 0

@@ -8,12 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from models import BulkAction, BulkActionState, ChangeCause
+from models.bulk import SHOWN
 from models.errors import ProblemCode, refuse
 from models.fields import to_microseconds
 from resolvers import paging
 from resolvers.access import require_editor
 from resolvers.bulk.changes import read_change
 from resolvers.bulk.inverses import contacts_kept
+from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import Document
 from resolvers.bulk.rehearsal import BulkPreview, rehearse
 from resolvers.bulk.targets import Target, read_target
@@ -48,7 +50,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a client asks for; two starts with the same fingerprint ask for the same."""
+    """What a client asks for; two starts with the same key and the same fingerprint ask for the same."""
 
     target: Target
     total: int
@@ -65,12 +67,13 @@ async def bulk_action(context: Context, action_id: str) -> BulkAction | None:
 
 async def bulk_actions(context: Context, page: PageArguments) -> Page[BulkAction]:
     """The account's bulk actions, the newest first."""
-    return await paging.page(context.scope.bulk_actions, page, order=NEWEST_FIRST, limits=context.services.pages)
+    return await paging.page(context.scope.bulk_actions.only(*SHOWN), page, order=NEWEST_FIRST, limits=context.services.pages)
 
 
 def progress(context: Context, action_id: str) -> AsyncIterator[BulkAction]:
     """The bulk action as it is now, then whenever it has come further, and at last as it ended."""
-    return follow_progress(context.caller.account_id, id_of(action_id, "BulkAction", "bulk action"))
+    number = id_of(action_id, "BulkAction", "bulk action")
+    return follow_progress(context.services.hub.actions, context.caller.account_id, number)
 
 
 async def start_bulk_action(
@@ -82,7 +85,7 @@ async def start_bulk_action(
     if dry_run:
         return Started(preview=await rehearse(context, await read_target(context, target), partial(read_change, context, change)))
     # First of all, for what the action has done may keep its own target from being found again.
-    fingerprint = _fingerprint(target, change)
+    fingerprint = _fingerprint(target, change) if key else ""
     if earlier := await _earlier(context, key, fingerprint):
         return Started(earlier)
     found = await read_target(context, target)
@@ -100,7 +103,12 @@ def _checked_key(key: str | None) -> str | None:
 
 
 def _fingerprint(*given: Document) -> str:
-    return sha256(json.dumps(given, default=str, sort_keys=True).encode()).hexdigest()
+    try:
+        written = json.dumps(given, default=str, sort_keys=True)
+    except RecursionError:
+        message = "The values are nested too deeply. No field takes more than a list of texts."
+        raise refuse(ProblemCode.INVALID, message, "input", "change") from None
+    return sha256(written.encode()).hexdigest()
 
 
 async def _earlier(context: Context, key: str | None, fingerprint: str) -> BulkAction | None:
@@ -116,8 +124,10 @@ async def _begin(context: Context, wanted: _Wanted, change: Change) -> int:
     if earlier := await _earlier(context, wanted.key, wanted.fingerprint):
         return int(earlier.pk)
     bulk_change = await read_change(context, wanted.change, change)
-    values = {"target": wanted.target.document(), "change": bulk_change.document(), "total": wanted.total}
-    return await _create(context, change, {**values, "idempotency_key": wanted.key, "fingerprint": wanted.fingerprint})
+    needs = await look_up(change, {*wanted.target.needs, *bulk_change.needs})
+    values = {"target": wanted.target.document(), "change": {**bulk_change.document(), "needs": [[*need] for need in needs]}}
+    given = {"total": wanted.total, "idempotency_key": wanted.key, "fingerprint": wanted.fingerprint}
+    return await _create(context, change, values | given)
 
 
 async def _create(context: Context, change: Change, values: Mapping[str, Any]) -> int:
@@ -167,7 +177,7 @@ async def _begin_undo(context: Context, action_id: int, change: Change) -> int:
     kept = await contacts_kept(change.database, action_id)
     await _refuse_undo(context, action, kept)
     values = {"target": action.target, "change": action.change, "total": kept, "undoes_id": action_id}
-    return await _create(context, change, {**values, "fingerprint": _fingerprint({"undo": action_id})})
+    return await _create(context, change, {**values, "fingerprint": ""})
 
 
 async def _refuse_undo(context: Context, action: BulkAction, kept: int) -> None:

@@ -12,7 +12,8 @@ from resolvers.context import Context
 from resolvers.drafts import Aim, Row, draft_contacts
 from resolvers.membership.change import Change
 from resolvers.rules import Problems
-from resolvers.tag_refs import TagRef, check_count, create_tags, find_tags, missing_names
+from resolvers.tag_refs import TagRef, check_count, find_tags
+from resolvers.taggings import create_missing_tags
 
 PATH = ("input", "change")
 
@@ -51,16 +52,8 @@ async def _tag_change(change: Change, given: Mapping[str, Any]) -> TagChange:
         check_count(named, problems, *PATH, "tags", side)
     problems.raise_any()
     if given.get("create_missing"):
-        await _create_missing(change, refs["add"])
+        await create_missing_tags(change, refs["add"], *PATH, "tags", "add")
     return await _known_tags(change, refs)
-
-
-async def _create_missing(change: Change, refs: Sequence[TagRef]) -> None:
-    problems = Problems()
-    missing = missing_names(refs, await find_tags(change, refs), problems, *PATH, "tags", "add")
-    problems.raise_any()
-    if missing:
-        await create_tags(change, missing)
 
 
 async def _known_tags(change: Change, refs: Mapping[str, Sequence[TagRef]]) -> TagChange:

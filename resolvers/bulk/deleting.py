@@ -1,13 +1,14 @@
 """Deleting many contacts, and bringing them back with all that belonged to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from models import RecordType
-from resolvers.bulk.editing import taken_emails
+from resolvers.bulk.editing import existing_fields, taken_emails
+from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.bulk.tagging import restore_taggings
 from resolvers.contact_table import COLUMNS, TYPES, VALUE_TYPES, delete_contacts, read_locked, replace_terms
@@ -39,7 +40,7 @@ def _declared(types: dict[str, str]) -> str:
 READ_TAGGINGS = "SELECT contact_id, tag_id, tagged_at, tagged_by_id FROM taggings WHERE contact_id = ANY(:contacts)"
 READ_APPOINTMENTS = f"SELECT {APPOINTMENT_COLUMNS} FROM appointments WHERE contact_id = ANY(:contacts)"  # noqa: S608  # columns of ours
 READ_VALUES = f"SELECT contact_id, field_id, ordinal, {VALUES} FROM custom_values WHERE contact_id = ANY(:contacts)"  # noqa: S608
-# A user who is gone owns nobody any more, and values of a field that is gone have nowhere to be.
+# A user who is gone owns nobody any more.
 RESTORE_CONTACTS = f"""
     INSERT INTO contacts (id, account_id, {COLUMNS})
     SELECT id, CAST(:account AS bigint), {COLUMNS.replace("owner_id", "(SELECT id FROM users WHERE id = given.owner_id)")}
@@ -51,15 +52,19 @@ RESTORE_APPOINTMENTS = f"""
 """  # noqa: S608  # columns of ours
 RESTORE_VALUES = f"""
     INSERT INTO custom_values (account_id, contact_id, field_id, ordinal, {VALUES})
-    SELECT custom_fields.account_id, contact_id, field_id, ordinal, {VALUES}
-    FROM ROWS(:given AS given(contact_id bigint, field_id bigint, ordinal int, {VALUE_TYPES}))
-    JOIN custom_fields ON custom_fields.id = given.field_id
+    SELECT CAST(:account AS bigint), contact_id, field_id, ordinal, {VALUES}
+    FROM ROWS(:given AS given(contact_id bigint, field_id bigint, ordinal int, {VALUE_TYPES})) WHERE true
 """  # noqa: S608  # columns of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """The end of contacts, with their taggings, appointments and memberships."""
+
+    @property
+    def needs(self) -> Collection[Need]:
+        """Nothing."""
+        return ()
 
     def document(self) -> Document:
         """The form in which it is stored."""
@@ -82,25 +87,40 @@ class Deletion:
         return Outcome(len(contacts), inverse=inverse)
 
     async def revert(self, change: Change, inverse: Document) -> Outcome:
-        """Bring the contacts back, all but those whose e-mail address another contact has by now."""
+        """Bring the contacts back, all but those whose e-mail address another contact has by now; tags and fields that are gone stay so."""
         taken = await taken_emails(change, (contact["email"] for contact in inverse["contacts"]))
         contacts = [contact for contact in inverse["contacts"] if contact["email_folded"] not in taken]
         back = {contact["id"] for contact in contacts}
+        poorer: set[int] = set()
         if contacts:
-            await self._restore(change, {kind: _of(rows, back) for kind, rows in inverse.items() if kind != "contacts"}, contacts)
-        return Outcome(len(contacts), kept=len(inverse["contacts"]) - len(contacts))
+            poorer = await self._restore(change, {kind: _of(rows, back) for kind, rows in inverse.items() if kind != "contacts"}, contacts)
+        return Outcome(len(contacts), kept=len(inverse["contacts"]) - len(contacts) + len(poorer))
 
-    async def _restore(self, change: Change, belongings: dict[str, list[Document]], contacts: list[Document]) -> None:
+    async def _restore(self, change: Change, belongings: dict[str, list[Document]], contacts: list[Document]) -> set[int]:
+        """Bring these contacts back with what was theirs; returns those of whom a tagging or a value could not come back."""
         database, account = change.database, change.account_id
         await database.rows(RESTORE_CONTACTS, account=account, contacts=contacts)
         await replace_terms(change, {}, {contact["id"]: terms_of(contact) for contact in contacts})
-        await restore_taggings(change, belongings["taggings"])
+        untagged = await _restore_taggings(change, belongings["taggings"])
         await database.rows(RESTORE_APPOINTMENTS, account=account, appointments=belongings["appointments"])
-        await database.rows(RESTORE_VALUES, given=belongings["values"])
+        unset = await _restore_values(change, belongings["values"])
         for contact in contacts:
             change.create(RecordType.CONTACT, contact["id"])
         for contact_id, _ in groupby(belongings["appointments"], itemgetter("contact_id")):
             change.create(RecordType.APPOINTMENT, contact_id)
+        return untagged | unset
+
+
+async def _restore_taggings(change: Change, taggings: list[Document]) -> set[int]:
+    restored = {*await restore_taggings(change, taggings)}
+    return {row["contact_id"] for row in taggings if (row["contact_id"], row["tag_id"]) not in restored}
+
+
+async def _restore_values(change: Change, values: list[Document]) -> set[int]:
+    fields = await existing_fields(change, {row["field_id"] for row in values})
+    there = [row for row in values if row["field_id"] in fields]
+    await change.database.rows(RESTORE_VALUES, account=change.account_id, given=there)
+    return {row["contact_id"] for row in values if row["field_id"] not in fields}
 
 
 def _of(rows: Any, contact_ids: set[int]) -> list[Document]:

@@ -1,17 +1,18 @@
 """Setting and clearing fields of many contacts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from models.errors import NotFound
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
+from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.contact_table import Pair, Stored, read_locked, read_values
 from resolvers.custom_values import Cells
 from resolvers.drafts import Draft, Row
 from resolvers.membership.change import Change
+from resolvers.membership.numbers import numbers
 from resolvers.put import Target, put_targets
 
 EXISTING = "SELECT id FROM custom_fields WHERE account_id = :account AND id = ANY(:fields)"
@@ -28,23 +29,22 @@ class FieldChange:
     cells: Mapping[str, Stored]
     custom: Mapping[int, list[Cells]]
 
+    @property
+    def needs(self) -> Collection[Need]:
+        """The custom fields."""
+        return {Need("custom", field_id) for field_id in self.custom}
+
     def document(self) -> Document:
         """The form in which it is stored."""
         return {"fields": {"cells": self.cells, "custom": [[field_id, cells] for field_id, cells in self.custom.items()]}}
 
     async def carry_out(self, change: Change, contact_ids: Sequence[int]) -> Outcome:
         """Set the fields of these contacts."""
-        if len(await self._existing(change)) < len(self.custom):
-            raise NotFound("A custom field that was to be set has been deleted.")
         rows = await read_locked(change, contact_ids)
         targets = _targets(rows, dict.fromkeys(rows, _draft(self.cells, self.custom)))
         changed = await put_targets(change, targets)
         change.gather(rows)
         return Outcome(changed, inverse={"contacts": [self._before(target) for target in targets if target.changed]})
-
-    async def _existing(self, change: Change) -> set[int]:
-        given = {"account": change.account_id, "fields": sorted(self.custom)}
-        return {row["id"] for row in await change.database.rows(EXISTING, **given)} if self.custom else set()
 
     def _before(self, target: Target) -> Document:
         before = target.before or {}
@@ -65,7 +65,7 @@ class FieldChange:
         return _Present(
             rows=await read_locked(change, wanted),
             values=await read_values(change, wanted, self.custom) if self.custom else {},
-            fields=await self._existing(change),
+            fields=await existing_fields(change, self.custom),
             emails=await taken_emails(change, (before["cells"].get("email") for before in wanted.values())),
         )
 
@@ -107,6 +107,11 @@ def _targets(rows: Mapping[int, dict[str, Any]], drafts: Mapping[int, Draft]) ->
     for target in targets:
         target.take(drafts[target.id])
     return targets
+
+
+async def existing_fields(change: Change, field_ids: Collection[int]) -> set[int]:
+    """Those of these custom fields that exist."""
+    return {*await numbers(change.database, EXISTING, account=change.account_id, fields=sorted(field_ids))} if field_ids else set()
 
 
 async def taken_emails(change: Change, emails: Iterable[Any]) -> set[str]:

@@ -1,9 +1,10 @@
 """What every kind of bulk change can do, and what doing it comes to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from resolvers.bulk.needs import Need
 from resolvers.membership.change import Change
 
 Document = Mapping[str, Any]
@@ -21,11 +22,15 @@ class Outcome:
 class BulkChange(Protocol):
     """One change that can be made to any contact, and taken back from those to whom it was made."""
 
+    @property
+    def needs(self) -> Collection[Need]:
+        """What must exist for it to be carried out."""
+
     def document(self) -> Document:
         """The form in which it is stored."""
 
     async def carry_out(self, change: Change, contact_ids: Sequence[int]) -> Outcome:
-        """Change these contacts, which are locked; what stays the same is not touched. `NotFound` if what it refers to is gone."""
+        """Change these contacts, which are locked; what stays the same is not touched."""
 
     async def revert(self, change: Change, inverse: Document) -> Outcome:
         """Bring back what one chunk changed, wherever it still is as that chunk left it."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from models import ChangeCause, Group, RecordType
 from models.database import Database
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.chunks import Ahead, Chunk, Place, look_ahead, take
+from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import BulkChange
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import Target
@@ -19,6 +21,7 @@ from resolvers.context import Context
 from resolvers.membership.change import Change
 from resolvers.membership.fence import shared
 from resolvers.membership.settle import settle
+from resolvers.write import winning
 
 MOST_REHEARSED = 100_000  # contacts: the client waits for the answer
 
@@ -59,6 +62,13 @@ class _Tally:
     joins: Counter[int] = field(default_factory=Counter)
     leaves: Counter[int] = field(default_factory=Counter)
 
+    def add(self, other: "_Tally") -> None:
+        """Count another chunk's too."""
+        self.total += other.total
+        self.changed += other.changed
+        self.joins.update(other.joins)
+        self.leaves.update(other.leaves)
+
 
 async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
     """Everything that the change would do to the target now, and to groups that the caller may view; nothing is written."""
@@ -69,7 +79,9 @@ async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
     while not is_last:
         ahead = await look_ahead(context, Place(target, position, pace.size))
         with pace.timed():
-            chunk = await _rehearse_next(context, _Rehearsal(read, ahead), tally)
+            chunk, counted = await winning(partial(_rehearse_next, context, _Rehearsal(read, ahead)))
+        context.forget()
+        tally.add(counted)
         position, is_last = chunk.position, chunk.is_last
     return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
 
@@ -80,19 +92,19 @@ class _Rehearsal:
     ahead: Ahead
 
 
-async def _rehearse_next(context: Context, rehearsal: _Rehearsal, tally: _Tally) -> Chunk:
+async def _rehearse_next(context: Context, rehearsal: _Rehearsal) -> tuple[Chunk, _Tally]:
     services, account_id = context.services, context.caller.account_id
     async with _rolled_back(services.database, account_id):
         change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
+        await look_up(change, rehearsal.ahead.place.target.needs)
         bulk_change = await rehearsal.read(change)
         chunk = await take(context, change, rehearsal.ahead)
         watch = await _Watch.of(change, chunk.present)
-        tally.total += len(chunk.reached)
-        tally.changed += (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
+        changed = (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
         grown = await settle(change, await services.definitions.current(services.database, account_id))
+        tally = _Tally(len(chunk.reached), changed)
         await watch.count(change, grown, tally)
-    context.forget()
-    return chunk
+    return chunk, tally
 
 
 class _RolledBack(Exception):

@@ -1,6 +1,6 @@
 """What a bulk action does, in a sentence, with the names that things have now and that the reader may know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from models import BulkAction, RecordType
@@ -11,6 +11,8 @@ from resolvers.criteria.sentence import sentence
 from resolvers.criteria.words import counted, listing
 from resolvers.where import read_stored
 
+Labelled = tuple[str, Any]  # the value of a field, with the field's label
+
 LABELS = {field.column.removesuffix("_folded"): field.label for field in FIELDS[RecordType.CONTACT].values()}
 DELETED_TAG = "a deleted tag"
 DELETED_FIELD = "a deleted field"
@@ -18,7 +20,8 @@ DELETED_FIELD = "a deleted field"
 
 async def summary(context: Context, action: BulkAction) -> str:
     """Whom the action is about, and what becomes of them: `Members of Clients: add the tag VIP.`"""
-    said = f"{await _target(context, action.target)}: {await _change(context, action.change)}"
+    target, change = await context.loaders.bulk_documents_by_id.load(action.pk)
+    said = f"{await _target(context, target)}: {await _change(context, change)}"
     if action.undoes_id is None:
         return f"{said}."
     return f"Undo of “{said}”." + _kept(action.kept)
@@ -27,13 +30,13 @@ async def summary(context: Context, action: BulkAction) -> str:
 def _kept(count: int) -> str:
     if not count:
         return ""
-    return f" Of {counted(count, 'contact')} something was left as it is, because it had changed since."
+    return f" Of {counted(count, 'contact')} something was left as it is, because it had changed since or was gone."
 
 
 async def _target(context: Context, target: Any) -> str:
     match target:
-        case {"contacts": ids}:
-            return counted(len(ids), "chosen contact")
+        case {"contacts": count}:
+            return counted(count, "chosen contact")
         case {"group": group_id}:
             group = await context.loaders.groups_by_id.load(group_id)
             return f"Members of {group.name if group else HIDDEN}"
@@ -47,8 +50,8 @@ async def _change(context: Context, change: Any) -> str:
             said = [f"{verb} {await _tags(context, ids)}" for verb, ids in (("add", add), ("remove", remove)) if ids]
             return ", ".join(said)
         case {"fields": {"cells": cells, "custom": custom}}:
-            values = {LABELS[name]: value for name, value in cells.items()} | await _custom(context, custom)
-            return ", ".join(_fields(values))
+            plain = [(LABELS[name], value) for name, value in cells.items()]
+            return ", ".join(_fields([*plain, *await _custom(context, custom)]))
         case _:
             return "delete"
 
@@ -58,16 +61,16 @@ async def _tags(context: Context, ids: list[int]) -> str:
     return f"the {'tag' if len(names) == 1 else 'tags'} {listing(names, 'and')}"
 
 
-async def _custom(context: Context, custom: list[tuple[int, Any]]) -> dict[str, Any]:
+async def _custom(context: Context, custom: Sequence[tuple[int, Any]]) -> Iterable[Labelled]:
     fields = await context.loaders.custom_fields_by_id.load_many(field_id for field_id, _ in custom)
-    return {field.label if field else DELETED_FIELD: entries for field, (_, entries) in zip(fields, custom, strict=True)}
+    return [(field.label if field else DELETED_FIELD, entries) for field, (_, entries) in zip(fields, custom, strict=True)]
 
 
-def _fields(values: dict[str, Any]) -> Iterator[str]:
-    """Which fields are set and which are cleared; a missing value is None, or no entry."""
+def _fields(values: Sequence[Labelled]) -> Iterator[str]:
+    """Which fields are set and which are cleared; a missing value is None, or no entry. Fields may have the same label."""
     for verb, labels in (
-        ("set", [label for label, value in values.items() if value not in (None, [])]),
-        ("clear", [label for label, value in values.items() if value in (None, [])]),
+        ("set", [label for label, value in values if value not in (None, [])]),
+        ("clear", [label for label, value in values if value in (None, [])]),
     ):
         if labels:
             yield f"{verb} {listing(labels, 'and')}"

@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any
 
 from models.database import Database, Rows
-from models.errors import NotFound
 from models.fields import to_microseconds
 from resolvers.bulk.locks import lock
+from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.criteria.mentions import Mention
 from resolvers.membership.change import UPDATED_AT, Change, Sweep
@@ -20,7 +20,6 @@ from resolvers.taggings import MARK_UPDATED
 Pair = tuple[int, int]  # of contact and tag
 Contacts = dict[int, list[int]]  # by tag
 
-EXISTING = "SELECT id FROM tags WHERE account_id = :account AND id = ANY(:tags)"
 # Contacts are looked up one by one: PostgreSQL would take a join for a reason to read all of them.
 ADD = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
@@ -64,6 +63,11 @@ class TagChange:
     add: tuple[int, ...]
     remove: tuple[int, ...]
 
+    @property
+    def needs(self) -> Collection[Need]:
+        """The tags: one that was to be removed may have been merged into another, which its contacts carry now."""
+        return {Need("tag", tag_id) for tag_id in (*self.add, *self.remove)}
+
     def document(self) -> Document:
         """The form in which it is stored."""
         return {"tags": {"add": self.add, "remove": self.remove}}
@@ -82,15 +86,7 @@ class TagChange:
     async def _add(self, change: Change, contact_ids: Sequence[int]) -> Contacts:
         lists = [{"tag_id": tag_id, "ids": ids} for tag_id in self.add for ids in lists_of(contact_ids)]
         given = {"account": change.account_id, "actor": change.actor_id, "at": to_microseconds(change.at), "tags": self.add, "lists": lists}
-        added = by_key(await _add_taggings(change.database, given))
-        if len(added) < len(self.add):
-            await self._require_tags(change)
-        return added
-
-    async def _require_tags(self, change: Change) -> None:
-        found = await change.database.rows(EXISTING, account=change.account_id, tags=self.add)
-        if len(found) < len(self.add):
-            raise NotFound("A tag that was to be added has been deleted.")
+        return by_key(await _add_taggings(change.database, given))
 
     async def revert(self, change: Change, inverse: Document) -> Outcome:
         """Remove the tags that were added, unless they were added anew since, and add those that were removed."""

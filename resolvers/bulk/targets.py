@@ -1,7 +1,7 @@
 """The contacts that a bulk action is about: chosen ones, the members of a group, or those for which criteria hold."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from tortoise.queryset import QuerySet
 
 from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
+from resolvers.bulk.needs import Need, needs_of
 from resolvers.bulk.outcome import Document
 from resolvers.context import Context
 from resolvers.criteria.lists import AT_FIRST, Short, choice, ways
@@ -30,6 +31,10 @@ EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND i
 class Target(Protocol):
     """A set of contacts, which may change while it is walked."""
 
+    @property
+    def needs(self) -> Collection[Need]:
+        """What must exist for it to be the same set."""
+
     def document(self) -> Document:
         """The form in which it is stored."""
 
@@ -48,6 +53,11 @@ class Chosen:
     """Contacts that somebody named, ascending."""
 
     ids: Sequence[int]
+
+    @property
+    def needs(self) -> Collection[Need]:
+        """Nothing: contacts who are gone are passed over."""
+        return ()
 
     def document(self) -> Document:
         """The form in which it is stored."""
@@ -72,6 +82,11 @@ class Members:
     """The members of a group of contacts."""
 
     group_id: int
+
+    @property
+    def needs(self) -> Collection[Need]:
+        """The group."""
+        return (Need("group", self.group_id),)
 
     def document(self) -> Document:
         """The form in which it is stored."""
@@ -106,6 +121,7 @@ class Matching:
     """The contacts for which criteria hold, as they were understood when they were asked first."""
 
     criteria: Document
+    needs: Collection[Need] = ()
     _criterion: Criterion | None = None
 
     def document(self) -> Document:
@@ -205,6 +221,7 @@ async def _members(context: Context, group_id: str) -> Members:
 
 async def _matching(context: Context, where: Document) -> Matching:
     try:
-        return Matching((await readable_tree(context, {"contacts": where})).document)
+        tree = await readable_tree(context, {"contacts": where})
     except Refused as refused:
         raise Refused([replace(problem, path=(*PATH, "where", *problem.path[1:])) for problem in refused.problems]) from None
+    return Matching(tree.document, needs_of(tree))

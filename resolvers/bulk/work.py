@@ -19,6 +19,7 @@ from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
 from resolvers.bulk.chunks import Ahead, Place, look_ahead, take
 from resolvers.bulk.inverses import keep, use_up
+from resolvers.bulk.needs import look_up, stored_needs
 from resolvers.bulk.outcome import Outcome
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import stored_target
@@ -128,10 +129,10 @@ async def _next_chunk(context: Context, action: Action, ahead: Ahead, change: Ch
 
 
 async def _change_chunk(context: Context, change: Change, action: Action, ahead: Ahead) -> Step:
+    document = orjson.loads(action["change"])
+    await look_up(change, stored_needs(document))  # before the target is asked, which would understand its criteria in another way
     chunk = await take(context, change, ahead)
-    outcome = Outcome(0)
-    if chunk.present:
-        outcome = await stored_change(orjson.loads(action["change"])).carry_out(change, chunk.present)
+    outcome = await stored_change(document).carry_out(change, chunk.present) if chunk.present else Outcome(0)
     if outcome.changed:
         await keep(change, action["id"], chunk.position, outcome)
     return Step(chunk.position, len(chunk.reached), outcome, chunk.is_last)

@@ -1,0 +1,30 @@
+"""Being impatient with the database: waiting for one's turn is never given up, however long it lasts."""
+
+import asyncio
+
+from models.database import Database, open_database
+
+DEADLINE = 20.0
+PATIENCE = 0.05
+
+
+async def answer(database: Database, asking: asyncio.Event) -> dict[str, int]:
+    with database.impatiently(PATIENCE):
+        asking.set()
+        return await database.row("SELECT 1 AS one")
+
+
+async def test_who_waits_for_a_turn_is_not_given_up(url: str) -> None:
+    async with asyncio.timeout(DEADLINE), open_database(url, pool_size=1) as database, asyncio.TaskGroup() as tasks:
+        begin, asking = asyncio.Event(), asyncio.Event()
+
+        async def ask() -> dict[str, int]:
+            await begin.wait()
+            return await answer(database, asking)
+
+        waiting = tasks.create_task(ask())  # outside of the transaction, which the tasks of its inside belong to
+        async with database.transaction():
+            begin.set()
+            await asking.wait()
+            assert not (await asyncio.wait([waiting], timeout=10 * PATIENCE))[0]
+        assert await waiting == {"one": 1}

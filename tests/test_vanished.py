@@ -1,0 +1,189 @@
+"""A PostgreSQL server that vanishes without a word, as behind a firewall that forgets connections: nobody waits for it for good."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sized
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from structlog.testing import capture_logs
+
+from models.database import Database, connection_arguments, open_database
+from models.leadership import Leadership
+from resolvers.context import Context
+from resolvers.taggings import add_tags
+from subscriptions.bells import Peal
+from subscriptions.bus import LocalBus
+from subscriptions.contacts import Contacts, WatchedContact
+from subscriptions.hub import Hub
+from subscriptions.messages import Heartbeat, MembersChanged, Message
+from subscriptions.progress import Actions, WatchedAction
+from subscriptions.stream import Stream
+from subscriptions.viewer import Viewer
+from tests.buses import Tunnel
+from tests.support import DrivenClock, new_account, running_services
+from tests.test_write_path import people, tagged_groups
+
+DEADLINE = 20.0
+PATIENCE = 0.2
+OFTEN = 0.02
+LONG = "SELECT pg_sleep(3600)"
+RUNNING = "SELECT count(*) AS running FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)' AND datname = current_database()"
+
+pytestmark = pytest.mark.only("postgresql")
+
+
+@pytest.fixture
+async def tunnel(url: str) -> Tunnel:
+    place = connection_arguments(url)
+    return Tunnel(f"{place['host']}/.s.PGSQL.{place['port']}" if place["host"].startswith("/") else place["port"])
+
+
+@pytest.fixture
+async def distant_url(tunnel: Tunnel, url: str) -> AsyncIterator[str]:
+    """How the database is reached through the tunnel."""
+    place = connection_arguments(url)
+    who = quote(place["user"]) + (f":{quote(place['password'])}" if place["password"] else "")
+    async with tunnel.open() as port:
+        yield f"postgresql://{who}@127.0.0.1:{port}/{place['database']}"
+
+
+@pytest.fixture
+async def distant(tunnel: Tunnel, distant_url: str) -> AsyncIterator[Database]:
+    """The database at the other end of the tunnel."""
+    async with open_database(distant_url) as database:
+        yield database
+        tunnel.collapse()  # or the pool would wait for the connections that are forgotten
+
+
+@pytest.fixture
+async def owner(distant: Database) -> AsyncIterator[Context]:
+    async with running_services(distant, DrivenClock()) as services:
+        yield await new_account(services)
+
+
+@asynccontextmanager
+async def impatient_hub(database: Database) -> AsyncIterator[Hub]:
+    hub = Hub(database, LocalBus(), compare_seconds=OFTEN, answer_seconds=PATIENCE)
+    async with hub.running():
+        yield hub
+
+
+@asynccontextmanager
+async def following(hub: Hub, context: Context, heartbeat_seconds: float) -> AsyncIterator["asyncio.Queue[Message]"]:
+    """What a watcher of a group of clients hears after the heartbeat with which it begins."""
+    (group,) = await tagged_groups(context, "Client", 1)
+    heard = asyncio.Queue[Message]()
+
+    async def follow() -> None:
+        viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
+        async for message in Stream(hub, viewer, group.id, None, heartbeat_seconds):
+            heard.put_nowait(message)
+
+    task = asyncio.create_task(follow())
+    assert isinstance(await heard.get(), Heartbeat)
+    yield heard
+    task.cancel()
+
+
+async def lines(logs: Sized, count: int) -> None:
+    """Wait until so many lines are logged."""
+    while len(logs) < count:  # noqa: ASYNC110  # logging has no event for it
+        await asyncio.sleep(0)
+
+
+async def until_statement(database: Database, task: "asyncio.Task[Any]") -> None:
+    """Wait until the statement that takes long runs at the server."""
+    while not task.done() and not (await database.row(RUNNING))["running"]:
+        pass
+
+
+async def test_a_watcher_hears_of_what_happens_after_its_connection_has_vanished(tunnel: Tunnel, distant: Database, owner: Context) -> None:
+    contact, *_ = await people(owner, 1)
+    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, 3600) as heard:
+        with capture_logs() as logs:
+            tunnel.forget()
+            await lines(logs, 1)
+        assert logs[0]["reason"] == "no answer within 0.2 seconds"
+        await add_tags(owner, contact_ids=[contact], tags=[{"name": "Client"}])
+        assert isinstance(await heard.get(), MembersChanged)
+
+
+async def test_nobody_is_told_to_be_current_while_the_log_cannot_be_looked_at(tunnel: Tunnel, distant: Database, owner: Context) -> None:
+    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, OFTEN) as heard:
+        assert isinstance(await heard.get(), Heartbeat)
+        (channel,) = hub._channels.values()
+        tunnel.refuse()
+        tunnel.forget()
+        with capture_logs() as logs:
+            while hub.is_current(channel):  # noqa: ASYNC110  # time alone ends it
+                await asyncio.sleep(0)
+            while not heard.empty():
+                heard.get_nowait()
+            await lines(logs, len(logs) + 10)
+        assert heard.empty()
+        tunnel.admit()
+        assert isinstance(await heard.get(), Heartbeat)
+
+
+def contacts_look(database: Database) -> Coroutine[Any, Any, None]:
+    return Contacts(database, Peal(), compare_seconds=OFTEN, answer_seconds=PATIENCE).look(WatchedContact(1))
+
+
+def actions_look(database: Database) -> Coroutine[Any, Any, None]:
+    return Actions(database, Peal(), answer_seconds=PATIENCE).look(WatchedAction(1))
+
+
+@pytest.mark.parametrize("look", [contacts_look, actions_look])
+async def test_a_look_is_given_up_and_the_next_one_has_a_new_connection(
+    tunnel: Tunnel, distant: Database, look: Callable[[Database], Coroutine[Any, Any, None]]
+) -> None:
+    async with asyncio.timeout(DEADLINE):
+        tunnel.forget()
+        with pytest.raises(TimeoutError, match="no answer"):
+            await look(distant)
+        await look(distant)
+
+
+async def ask(database: Database) -> None:
+    await database.rows(LONG)
+
+
+async def ask_in_a_transaction(database: Database) -> None:
+    async with database.transaction():
+        await database.rows(LONG)
+
+
+@pytest.mark.parametrize("work", [ask, ask_in_a_transaction])
+async def test_what_is_cancelled_ends_and_its_connection_is_closed(
+    tunnel: Tunnel, distant: Database, work: Callable[[Database], Coroutine[Any, Any, None]]
+) -> None:
+    async with asyncio.timeout(DEADLINE):
+        asking = asyncio.create_task(work(distant))
+        await until_statement(distant, asking)
+        tunnel.forget()
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert distant.pool().used == 0
+
+
+async def test_who_would_lead_does_not_wait_for_good(tunnel: Tunnel, url: str, distant_url: str) -> None:
+    leader, next_one = Leadership(url), Leadership(distant_url, answer_seconds=PATIENCE)
+    async with asyncio.timeout(DEADLINE):
+        assert await leader.held()
+        assert not await next_one.held()
+        tunnel.forget()
+        await leader.resign()
+        while not await next_one.held():  # noqa: ASYNC110  # PostgreSQL tells nobody that a lock is free
+            await asyncio.sleep(0)
+        await next_one.resign()
+
+
+async def test_the_system_watches_over_connections_to_other_machines(distant: Database) -> None:
+    async with distant.connection.acquire_connection() as connection:
+        wire = connection._transport.get_extra_info("socket")
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15_000
