@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,10 @@ from resolvers.clock import step
 from resolvers.contacts import create_contact, update_contact
 from resolvers.context import Context
 from resolvers.groups import create_group
+from resolvers.membership.clock import start
 from resolvers.membership.verify import verify
 from tests.effort import examples
+from tests.holding import DEADLINE, connected, until_waiting
 from tests.support import NOON, DrivenClock, new_account, running_services
 
 SKEW = timedelta(seconds=5)
@@ -106,3 +109,14 @@ async def test_no_record_comes_and_goes_between_two_clocks(
         await step(here)
         assert await verify(database, here.definitions, owner.caller.account_id) == []
         assert set((await company.flips()).values()) <= {1}
+
+
+@pytest.mark.only("postgresql")
+async def test_processes_that_start_together_share_one_clock(database: Database, url: str) -> None:
+    async with asyncio.timeout(DEADLINE), connected(url) as other:
+        async with other.transaction():
+            await other.execute("INSERT INTO clock (id, now, settled) VALUES (1, 0, 0)")
+            starting = asyncio.create_task(start(database, NOON))
+            await until_waiting(other, 1, starting)
+        await starting
+    assert await database.row("SELECT now FROM clock") == {"now": 0}

@@ -22,10 +22,12 @@ from tests.support import new_account
 from tests.test_export import exporting
 
 HALF_AN_EXPORT = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from app.exporting.destination import destination
 from app.programs import run
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever runs the tests may have it ignored
 
 async def work(services):
     with destination(Path(sys.argv[1]), overwrite=True) as stream:

@@ -63,6 +63,20 @@ def _another(database: Database) -> Iterator[Another]:
         yield another
 
 
+async def test_an_interrupted_import_has_told_of_all_that_is_imported(database: Database, tmp_path: Path) -> None:
+    async with importing(database, tmp_path) as target:
+        work = _import_of(target, "email\n" + "".join(f"p{number}@example.com\n" for number in range(ROWS)))
+
+        def interrupt(_read: int) -> None:
+            if work.summary.rows:  # one part is written, another one is being written, and this is a third one
+                asyncio.get_running_loop().call_soon(running.cancel)
+
+        running = asyncio.create_task(work.run(interrupt))
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert 0 < work.summary.created == await target.context.scope.contacts.count() < ROWS
+
+
 @pytest.mark.only("sqlite")
 async def test_an_import_outlasts_another_write(database: Database, tmp_path: Path) -> None:
     async with importing(database, tmp_path) as target:

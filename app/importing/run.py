@@ -104,9 +104,18 @@ class Import:
             chunks = self._chunks(progress)
             part = await self._prepared(chunks)
             while part.records:
-                # While the database is busy with one part, the next one is read and checked.
-                _, part = await asyncio.gather(self._put(part, bad_rows), self._prepared(chunks))
+                part = await self._put_and_prepare(part, chunks, bad_rows)
         return self.summary
+
+    async def _put_and_prepare(self, part: Part, chunks: Iterator[list[Record]], bad_rows: BadRows) -> Part:
+        """Write a part; the next one is read and checked while the database is busy with it, and is returned."""
+        following = asyncio.create_task(self._prepared(chunks))
+        try:
+            await self._put(part, bad_rows)  # which is awaited to its end, whatever becomes of the other
+            return await following
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     def _chunks(self, progress: Progress) -> Iterator[list[Record]]:
         return chunked(brought_together(self.table, self.maker, progress), CHUNK)

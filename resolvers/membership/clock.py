@@ -18,7 +18,8 @@ from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Ta
 from resolvers.membership.index import AccountDefinitions
 from resolvers.membership.numbers import numbers
 
-START = "INSERT INTO clock (id, now, settled) SELECT 1, CAST(:at AS bigint), CAST(:at AS bigint) WHERE NOT EXISTS (SELECT 1 FROM clock)"
+# Of processes that start together each may see that there is none.
+START = "INSERT INTO clock (id, now, settled) VALUES (1, CAST(:at AS bigint), CAST(:at AS bigint)) ON CONFLICT (id) DO NOTHING"
 ADVANCE = "UPDATE clock SET now = :at WHERE now < :at AND settled = now"
 SETTLED = "UPDATE clock SET settled = :at WHERE settled < :at"
 READ = "SELECT now, settled FROM clock"
