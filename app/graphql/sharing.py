@@ -42,8 +42,11 @@ class SharedAnswers:
     def find(self, sharers: object, event: Hashable, make: Make) -> Shared:
         """The answer to the event for these sharers, made now unless it is there or on its way; `make` does not raise."""
         key = sharers, event
+        kept = self._kept.get(key)
+        if kept and kept.made_at >= asyncio.get_running_loop().time() - KEPT_SECONDS:
+            return kept
         self._forget()
-        return self._making.get(key) or self._kept.get(key) or self._make(key, make)
+        return self._making.get(key) or self._make(key, make)
 
     def _make(self, key: Key, make: Make) -> Shared:
         shared, answer = Shared(), make(key[1])
