@@ -7,8 +7,6 @@ of their own; a cell of several entries quotes those that would fall apart; no t
 import re
 from collections.abc import Iterable
 
-from models import Account
-
 ID = "id"
 MARK = "musterAccount"
 TAGS = "tags"
@@ -19,11 +17,6 @@ _ENTRY = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[;|]|$)|([^;|]*)(?:[;|]|$)')
 _FORMULA = re.compile("['=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")  # with the full-width forms, which some spreadsheets run too
 _TELEPHONE = re.compile(r"[+-]?[\d ().-]*", re.ASCII)  # a formula at best for a number
 _SHIELD = "'"
-
-
-def mark_of(account: Account) -> str:
-    """What stands beside ids that are this account's, and were given since the database was last restored or copied, if it was."""
-    return account.mark
 
 
 def custom_column(key: str) -> str:

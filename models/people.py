@@ -61,7 +61,10 @@ def new_mark() -> str:
 
 
 class Account(Model):
-    """A tenant: everything else belongs to exactly one account. Files say by its `mark` that the ids in them are its own."""
+    """A tenant: everything else belongs to exactly one account.
+
+    Files say by its `mark` that the ids in them are its own, given since the database was last restored or copied, if it was.
+    """
 
     id = fields.BigIntField(primary_key=True)
     name = TextColumn()

@@ -182,12 +182,13 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
     async def work(change: Change) -> None:
         if not await context.scope.all_groups.filter(id=deleted.id).exists():
             raise unknown("group")
-        hidden = [build.id for build in await builds(change.database, change.account_id) if build.group_id == deleted.id]
+        under_way = await builds(change.database, change.account_id)
+        hidden = [build.id for build in under_way if build.group_id == deleted.id]
         using = partial(context.services.definitions.using, change.database, change.account_id)
         users = {user for number in (deleted.id, *hidden) for user in await using(Mention("group", number))} - {deleted.id}
         if users and not force:
             raise await in_use(context, sorted(users), "id")
-        await delete(change, deleted.id)
+        await delete(change, deleted.id, under_way)
         change.announce(deleted.id)
         change.redefine(*users)
         await record_deleted(context, change, deleted)

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -183,10 +184,16 @@ def clock() -> DrivenClock:
 
 
 @pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
+def limits() -> dict[str, int]:
+    """Limits of `services` that are other than by default; for modules to say."""
+    return {}
+
+
+@pytest.fixture
+async def services(database: Database, clock: DrivenClock, limits: dict[str, int]) -> AsyncIterator[Services]:
     """The services of one process."""
     async with running_services(database, clock) as running:
-        yield running
+        yield replace(running, **limits)  # type: ignore[arg-type]  # they are numbers
 
 
 @pytest.fixture

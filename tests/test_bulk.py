@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from graphql import parse, validate
 from structlog.testing import capture_logs
 
 from models import BulkAction, BulkActionState, BulkInverse, ChangeCause, FieldType, Role
-from models.database import Database
 from models.errors import Conflict, Forbidden, NotFound
 from models.ids import to_global_id
 from resolvers.appointments import create_appointment
@@ -55,7 +52,7 @@ from tests.bulk_account import (
     tagged,
 )
 from tests.holding import overtake
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support import DrivenClock, new_account, new_user
 
 DEADLINE = 30.0
 GONE = "This no longer exists: the tag VIP. It may have been deleted, or merged into another."
@@ -63,9 +60,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "bulk.md"
 
 
 @pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield replace(running, bulk_chunk=2)
+def limits() -> dict[str, int]:
+    return {"bulk_chunk": 2}
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Bulk actions whose tags, custom fields or groups disappear: they end, rather than understand their criteria in another way."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from models import FieldType
-from models.database import Database
 from models.errors import NotFound
 from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
@@ -21,7 +19,6 @@ from resolvers.taggings import add_tags
 from resolvers.tags import create_tag, delete_tag, merge_tags, update_tag
 from tests.bulk_account import ADD_VIP, EVERYBODY, REMOVE_VIP, again, carried_out, gid, ids_of, new_owner, start, tagged
 from tests.holding import overtake
-from tests.support import DrivenClock, running_services
 
 DELETE: dict[str, Any] = {"delete": True}
 NOT_VIP: dict[str, Any] = {"tags": {"containsNone": [{"name": "VIP"}]}}
@@ -33,9 +30,8 @@ End = Callable[[Context], Awaitable[object]]
 
 
 @pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield replace(running, bulk_chunk=2)
+def limits() -> dict[str, int]:
+    return {"bulk_chunk": 2}
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """Reading bulk actions: lists and progress leave alone what may be large, and summaries read it for all of a list at once."""
 
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from models import BulkAction, FieldType
 from models.bulk import SHOWN
-from models.database import Database
 from resolvers.bulk.actions import progress, undo_bulk_action
 from resolvers.bulk.summary import summary
 from resolvers.bulk.work import work
@@ -17,7 +14,6 @@ from resolvers.context import Context, Services
 from resolvers.fields import create_custom_field
 from tests.asking import answer, ask
 from tests.bulk_account import ADD_VIP, EVERYBODY, carried_out, gid, ids_of, new_owner, start
-from tests.support import DrivenClock, running_services
 
 LIST = "{ bulkActions(first: 10) { totalCount nodes { id state undoes { id } undoneBy { id } } } }"
 SUMMARIES = "{ bulkActions(first: 10) { nodes { summary } } }"
@@ -32,9 +28,8 @@ KEYED = 'input: { idempotencyKey: "k", target: { contactIds: [$id] }, change: { 
 
 
 @pytest.fixture
-async def services(database: Database, clock: DrivenClock) -> AsyncIterator[Services]:
-    async with running_services(database, clock) as running:
-        yield replace(running, bulk_chunk=2)
+def limits() -> dict[str, int]:
+    return {"bulk_chunk": 2}
 
 
 @pytest.fixture

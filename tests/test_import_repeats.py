@@ -6,7 +6,6 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.exchange import mark_of
 from app.importing.opening import open_table
 from app.importing.repeats import MOST_HELD, MOST_TOGETHER, Gathering, Repeats, chunked
 from app.importing.table import Record
@@ -75,7 +74,7 @@ async def test_rows_far_apart_that_name_one_contact_by_its_id_and_by_its_address
     between = "".join(f",,p{number}@example.com,P\n" for number in range(CHUNK + 1))
     async with importing(database, tmp_path) as target:
         await target.run("email\nann@example.com\n")
-        mark = mark_of(await account(target.context))
+        mark = (await account(target.context)).mark
         (ann,) = (await target.contacts()).values()
         named = f"{to_global_id('Contact', ann['id'])},{mark},ann@example.com,Ann\n"
         for rows in ((named, between, ",,ANN@example.com,Anna\n"), (",,ANN@example.com,Anna\n", between, named)):

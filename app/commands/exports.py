@@ -9,7 +9,6 @@ import orjson
 import typer
 
 from app.accounts import as_owner, chosen_account
-from app.exchange import mark_of
 from app.exporting.destination import STANDARD_OUTPUT, destination, format_of
 from app.exporting.formats import WRITERS, Columns, Format
 from app.terminal import note, progress, say
@@ -64,7 +63,7 @@ async def export_file(services: Services, order: ExportOrder) -> str:
 
 
 async def _columns(context: Context, account: Account, custom: list[str]) -> Columns:
-    return Columns(mark_of(account), custom, {user.id: user.email for user in await context.scope.users.all()})
+    return Columns(account.mark, custom, {user.id: user.email for user in await context.scope.users.all()})
 
 
 async def _source(context: Context, order: ExportOrder) -> Source:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table as Listing
 
 from app.accounts import as_owner, chosen_account
-from app.exchange import ID, MARK, TAGS, mark_of
+from app.exchange import ID, MARK, TAGS
 from app.importing.fields import names_of
 from app.importing.new_fields import NewField, new_fields
 from app.importing.opening import open_table
@@ -83,7 +83,7 @@ def telling_how_far(summary: Summary) -> Iterator[None]:
 
 async def _place(context: Context, account: Account) -> Place:
     users = await context.scope.users.all()
-    return Place(ZoneInfo(account.timezone), mark_of(account), {user.email_folded: user.id for user in users})
+    return Place(ZoneInfo(account.timezone), account.mark, {user.email_folded: user.id for user in users})
 
 
 async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:

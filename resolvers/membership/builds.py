@@ -5,7 +5,7 @@ touches are judged chunk by chunk. Groups that depend on a group that is replace
 the hidden groups say of each other they say in terms of each other.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,8 @@ async def plan(change: Change, definitions: AccountDefinitions, wanted: Mapping[
     await _begin(change, definitions, {group_id: criteria for group_id, criteria in edits.items() if criteria is not None})
 
 
-async def delete(change: Change, group_id: int) -> None:
-    """Delete a group with what is being built for it; what else is being built goes by its public number from now on."""
-    under_way = await builds(change.database, change.account_id)
+async def delete(change: Change, group_id: int, under_way: Sequence[Build]) -> None:
+    """Delete a group with what is being built for it; what else is under way goes by its public number from now on."""
     others = [build for build in under_way if build.group_id != group_id]
     await _define(change, {build.id: build.criteria for build in others}, {build.group_id: build.id for build in others})
     await forget(change, [group_id, *(build.id for build in under_way if build.group_id == group_id)])
