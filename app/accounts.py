@@ -11,13 +11,12 @@ from models import Account, ChangeCause, Role, TokenScope, User
 from models.errors import BadInput, ProblemCode, refuse
 from models.ids import to_global_id
 from models.text import fold
-from resolvers import accounts, users
-from resolvers.clock import system_context
-from resolvers.context import Caller, Context, Services
-from resolvers.membership.change import Change
-from resolvers.rules import Problems, email, required_text, time_zone
-from resolvers.scope import Scope
-from resolvers.tokens import create_access_token
+from resolvers.access import accounts, users
+from resolvers.access.tokens import create_access_token
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Caller, Context, Services, system_context
+from resolvers.operation.scope import Scope
+from resolvers.values.validation import Problems, email, required_text, time_zone
 
 MOST_LISTED = 10
 

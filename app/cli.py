@@ -19,15 +19,15 @@ from app.commands.imports import ColumnWishes, CreateFields, ImportedFile, Order
 from app.commands.restorations import begin_anew
 from app.commands.servers import load_demo_visibly, serve_until_stopped
 from app.demo.load import CONTACTS
-from app.importing.plan import Wishes
+from app.files.importing.plan import Wishes
 from app.programs import configured, on_database, run
 from app.settings import Settings, described
 from app.terminal import note, output, say
 from models import TokenScope
-from models.database import open_database, sqlite_path
+from models.engine.database import open_database, sqlite_path
+from models.engine.migrate import migrate as apply_migrations
 from models.errors import MusterError, Refused
-from models.migrate import migrate as apply_migrations
-from resolvers.context import Services
+from resolvers.operation.context import Services
 from schema import build_schema
 
 FAILED = 1

@@ -12,9 +12,9 @@ from app.logs import configure_logging
 from app.services import open_services
 from app.settings import PREFIX, Settings, load_settings
 from app.terminal import note
-from models.database import sqlite_path
+from models.engine.database import sqlite_path
 from models.errors import DatabaseUnreachable
-from resolvers.context import Services
+from resolvers.operation.context import Services
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from app.settings import Settings
-from models.database import Database, Observe, open_database, unobserved
-from models.migrate import require_current_schema
-from resolvers.context import PageLimits, Services, WallClock
-from resolvers.criteria.limits import CriteriaLimits
+from models.engine.database import Database, Observe, open_database, unobserved
+from models.engine.migrate import require_current_schema
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
+from resolvers.operation.context import PageLimits, Services, WallClock
 from subscriptions.bus import Bus, LocalBus
 from subscriptions.bus.postgres import postgres_line
 from subscriptions.bus.redis import channel_of, redis_line

@@ -20,17 +20,16 @@ from bench.loading import load
 from bench.servers import new_database, temporary_server
 from bench.table import table
 from models import Group, GroupState
-from models.database import open_database
+from models.engine.database import open_database
+from models.engine.statement import Engine
 from models.ids import to_global_id
-from models.statement import Engine
-from resolvers.builds import build
-from resolvers.clock import system_context
-from resolvers.contacts import update_contact
-from resolvers.context import Context, Services
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.groups import create_group, update_group
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group, update_group
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
+from resolvers.operation.context import Context, Services, system_context
+from resolvers.records.contacts import update_contact
 from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub
 

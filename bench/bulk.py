@@ -28,18 +28,18 @@ from bench.raw_writes import RawWriter, raw_writer
 from bench.servers import new_database, temporary_server
 from bench.table import table
 from models import BulkActionState, Role
-from models.database import open_database
+from models.engine.database import open_database
+from models.engine.statement import Engine
 from models.ids import to_global_id
-from models.statement import Engine
 from resolvers.bulk.actions import start_bulk_action
 from resolvers.bulk.work import work
-from resolvers.context import Caller, Context, Services
-from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.grouping.watching import group_changes
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
-from resolvers.scope import Scope
-from resolvers.taggings import add_tags
-from resolvers.watching import group_changes
+from resolvers.operation.context import Caller, Context, Services
+from resolvers.operation.scope import Scope
+from resolvers.tagging.taggings import add_tags
 from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub
 from subscriptions.messages import MembersChanged

@@ -8,7 +8,7 @@ import orjson
 
 from bench.dataset import Batch
 from models.audience import EVERYONE
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
 
 ACCOUNT, OTHER_ACCOUNT = 1, 2  # the groups of what is done by hand are the other account's, so that nobody settles them

@@ -26,14 +26,14 @@ from bench.servers import new_database, single_connection, temporary_server
 from bench.table import table
 from bench.timing import interleaved
 from models import Appointment, Contact, RecordType
-from models.database import Database
-from models.statement import Engine, prepare
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.lists import Way, choice, ways
-from resolvers.criteria.parse import parse
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Tree
-from resolvers.selection import Criterion, Selection
+from models.engine.database import Database
+from models.engine.statement import Engine, prepare
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.querying.lists import Way, choice, ways
+from resolvers.criteria.semantics.time import Now
+from resolvers.reading.selection import Criterion, Selection
 
 SIZES = (10_000, 100_000)
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")

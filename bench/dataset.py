@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from models import FieldType, RecordType
 from models.fields import to_day_number, to_microseconds
 from models.text import fold
-from resolvers.criteria.names import FieldName, GroupName, Vocabulary
+from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 NOW_US = to_microseconds(NOW)

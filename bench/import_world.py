@@ -10,13 +10,13 @@ from typing import Any
 
 from app.accounts import NewAccount, create_account
 from bench.dataset import COMPANIES, COUNTRIES, HOSTS, LAST_NAMES, SEED, STATUSES
-from models.database import open_database
-from resolvers.context import Context, Services
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.groups import create_group
+from models.engine.database import open_database
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.grouping.groups import create_group
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context, Services
+from resolvers.tagging.tags import create_tag
 from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub
 

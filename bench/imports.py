@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 from app.commands.exports import ExportOrder, export_file
 from app.commands.imports import Order, import_file
-from app.importing.plan import Wishes
+from app.files.importing.plan import Wishes
 from bench.import_world import account_with_groups, write_people
 from bench.raw_writes import PRAGMAS
 from bench.servers import new_database, temporary_server
 from bench.table import table
-from models.database import sqlite_path
-from resolvers.imports import CHUNK
+from models.engine.database import sqlite_path
+from resolvers.records.imports import CHUNK
 
 # The tables that an import fills, with what tells the contact; entries of the log, which are few, are taken as they are counted.
 WRITTEN = {"contacts": "id", "search_terms": "contact_id", "taggings": "contact_id", "group_members": "record_id", "group_events": "id"}

@@ -7,7 +7,7 @@ from contextlib import closing
 import asyncpg
 
 from bench.dataset import Batch
-from models.database import connection_arguments, sqlite_path
+from models.engine.database import connection_arguments, sqlite_path
 
 SQLITE_INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 POSTGRESQL_INDEXES = """

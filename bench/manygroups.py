@@ -13,9 +13,9 @@ from bench.dataset import ACCOUNT, COMPANIES, COUNTRIES, DAY_US, FIELDS, NOW_US,
 from models import RecordType
 from models.ids import to_global_id
 from models.text import fold
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.names import GroupName, Vocabulary
-from resolvers.membership.facts import CONTACT_COLUMNS
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.language.names import GroupName, Vocabulary
+from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
 
 GROUPS_A_TAG = 10  # on average, besides those that name it beside another
 TAGS_A_CONTACT = 8

@@ -23,14 +23,14 @@ from bench.manygroups import ManyGroups
 from bench.table import table
 from models import RecordType
 from models.text import fold
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.mentions import Mention
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import Needs
-from resolvers.criteria.time import Now
-from resolvers.membership.alteration import Alteration
-from resolvers.membership.index import AccountDefinitions, Definition, compile_definition
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.mentions import Mention
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.candidates.index import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.change.alteration import Alteration
 
 SIZES = (1_000, 10_000, 100_000)
 FEWEST, ROUNDS = 50, 300

@@ -1,7 +1,7 @@
 """The reference criteria, from simple to nasty, each beside the SQL that people who know this schema would write for it.
 
 There may be several ways to write it by hand, of which the fastest counts. They begin at FROM, in the dialect of
-`models.statement`.
+`models.engine.statement`.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.dataset import ACCOUNT, BOARD, CLIENT, COLOUR, DAY_US, GOLD, NEWSLETTER, NOW, NOW_US, PARTNER, POINTS, SILVER
+from models.engine.statement import Engine
 from models.fields import to_day_number
 from models.ids import to_global_id
-from models.statement import Engine
 
 CONTACTS = "FROM contacts WHERE contacts.account_id = :account AND "
 TODAY = to_day_number(NOW.date())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.bulk_world import ACCOUNT, AT, USER, Scene
 from bench.raw_writes import RawWriter
-from models.statement import Engine
+from models.engine.statement import Engine
 
 IDS: Mapping[Engine, str] = {"sqlite": "json_group_array(id)", "postgresql": "CAST(json_agg(id) AS text)"}
 CHOOSE = "CREATE TEMPORARY TABLE chosen AS SELECT id, score FROM contacts WHERE account_id = {account} AND status_folded IN ({statuses})"

@@ -9,7 +9,7 @@ import aiosqlite
 import asyncpg
 
 from bench.write_world import AT, World
-from models.database import connection_arguments, sqlite_path
+from models.engine.database import connection_arguments, sqlite_path
 
 POOL = 10  # connections, as many as a server has
 PRAGMAS = (

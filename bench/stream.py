@@ -18,7 +18,7 @@ from bench.servers import new_database, temporary_server
 from bench.sockets import HANDSHAKE, frame
 from bench.stage import DEADLINE, STALLED_SECONDS, Http, Stage, greetings, open_watchers, staged
 from bench.table import table
-from models.statement import Engine
+from models.engine.statement import Engine
 
 WATCHERS = (1, 100, 1000, 5000)
 ROUNDS = 40

@@ -13,7 +13,7 @@ import orjson
 from bench.dataset import Batch
 from models.audience import EVERYONE
 from models.ids import to_global_id
-from resolvers.sign_in import hash_of
+from resolvers.access.sign_in import hash_of
 
 AT = 1_780_000_000_000_000
 CONTACTS = 10_000  # of each account: every write takes one that nobody has written to

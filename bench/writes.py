@@ -32,15 +32,15 @@ from bench.table import table
 from bench.timing import interleaved
 from bench.waiting import Watched
 from bench.write_world import UNRELATED, World, batches, worlds
-from models.database import open_database
+from models.engine.database import open_database
+from models.engine.statement import Engine
 from models.ids import to_global_id
-from models.statement import Engine
-from resolvers.context import Services
-from resolvers.criteria.limits import CriteriaLimits
+from resolvers.access.sign_in import authenticate
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
-from resolvers.sign_in import authenticate
-from resolvers.taggings import add_tags
+from resolvers.operation.context import Services
+from resolvers.tagging.taggings import add_tags
 from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub
 

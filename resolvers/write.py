@@ -14,11 +14,11 @@ from tortoise.exceptions import IntegrityError
 
 from models import ChangeCause
 from models.errors import Conflict
-from resolvers.context import Context, Services
-from resolvers.membership.change import Change
+from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.change.change import Change
 from resolvers.membership.fence import shared, taken
-from resolvers.membership.index import AccountDefinitions
 from resolvers.membership.settle import Outdated, settle
+from resolvers.operation.context import Context, Services
 
 T = TypeVar("T")
 Work = Callable[[Change], Awaitable[T]]

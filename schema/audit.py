@@ -7,7 +7,7 @@ from strawberry import ID, UNSET, Parent
 
 import models
 from models.ids import to_global_id
-from resolvers import users
+from resolvers.access import users
 from schema.fields import Info, field
 from schema.scalars import JSON
 from schema.types import Node, User

@@ -6,10 +6,10 @@ import strawberry
 from strawberry import ID, Parent
 
 import models
-from resolvers import preview, suggestions
-from resolvers.criteria.diagnose import Diagnostic
-from resolvers.frequent import Wanted
-from resolvers.segment_fields import SegmentField as StoredField
+from resolvers.authoring import preview, suggestions
+from resolvers.authoring.frequent_values import Wanted
+from resolvers.authoring.segment_fields import SegmentField as StoredField
+from resolvers.criteria.diagnostics.diagnose import Diagnostic
 from schema.fields import Info, field
 from schema.scalars import JSON
 from schema.types import CriteriaDiagnostic, Record

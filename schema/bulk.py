@@ -7,7 +7,7 @@ import strawberry
 from strawberry import ID, UNSET, Parent
 
 import models
-from resolvers import users
+from resolvers.access import users
 from resolvers.bulk import actions, rehearsal, summary
 from schema.criteria import ContactCriteria, TagRef
 from schema.fields import Info, field

@@ -10,7 +10,8 @@ from strawberry import ID, Parent
 
 import models
 from models.ids import to_global_id
-from resolvers import nodes, watching
+from resolvers.grouping import watching
+from resolvers.records import nodes
 from schema.fields import Info, field
 from schema.types import Group, Record
 from subscriptions import messages

@@ -9,7 +9,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
-from resolvers.paging import Page, PageArguments
+from resolvers.reading.paging import Page, PageArguments
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
-from resolvers.allowance import Allowance
+from resolvers.operation.allowance import Allowance
 from schema.cost import Tariff
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded, without_cause
 from schema.limits import DocumentLimits

@@ -9,7 +9,7 @@ from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 
-from models.database import UNREACHABLE
+from models.engine.database import UNREACHABLE
 from models.errors import BadInput, MusterError, Refused, Unavailable
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth

@@ -7,7 +7,7 @@ import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
-from resolvers.context import Context
+from resolvers.operation.context import Context
 
 Info = strawberry.Info[Context, None]
 

@@ -5,7 +5,7 @@ import datetime
 import strawberry
 from strawberry import UNSET
 
-from resolvers.criteria.time import NamedDay
+from resolvers.criteria.semantics.time import NamedDay
 
 strawberry.enum(NamedDay)
 

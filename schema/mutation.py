@@ -7,8 +7,11 @@ import strawberry
 from strawberry import ID
 
 import models
-from resolvers import accounts, appointments, contacts, fields, groups, imports, taggings, tags, tokens, users
+from resolvers.access import accounts, tokens, users
 from resolvers.bulk import actions
+from resolvers.grouping import groups
+from resolvers.records import appointments, contacts, fields, imports
+from resolvers.tagging import taggings, tags
 from schema.arguments import changes, plain
 from schema.bulk import StartBulkActionInput
 from schema.fields import Info

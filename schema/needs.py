@@ -6,7 +6,7 @@ from typing import Any
 from strawberry.extensions import FieldExtension
 
 from models import TokenScope
-from resolvers.access import require_scope
+from resolvers.access.roles import require_scope
 from schema.fields import Info
 
 

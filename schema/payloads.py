@@ -9,12 +9,12 @@ from strawberry.extensions import FieldExtension
 
 import models
 from models.errors import Problem, ProblemCode, Refused
+from resolvers.authoring.segment_fields import SegmentField as StoredField
+from resolvers.authoring.segment_fields import of_custom
 from resolvers.bulk.actions import Started
 from resolvers.bulk.rehearsal import BulkPreview as FoundPreview
-from resolvers.put import PutResult
-from resolvers.segment_fields import SegmentField as StoredField
-from resolvers.segment_fields import of_custom
-from resolvers.taggings import TagResult
+from resolvers.records.save_contacts import PutResult
+from resolvers.tagging.taggings import TagResult
 from schema.builder import SegmentField
 from schema.bulk import BulkAction, BulkPreview
 from schema.errors import MOST_PROBLEMS

@@ -6,12 +6,17 @@ import strawberry
 from strawberry import ID
 
 import models
-from resolvers import allowance, appointments, audit_log, contacts, explaining, groups, nodes, preview, segment_fields, tags, tokens, users
+from resolvers.access import audit_log, tokens, users
+from resolvers.authoring import explaining, preview, segment_fields
 from resolvers.bulk import actions
-from resolvers.context import Caller
-from resolvers.criteria.explain import Explanation as FoundExplanation
-from resolvers.nodes import Row
-from resolvers.paging import Page, PageArguments
+from resolvers.criteria.evaluation.explain import Explanation as FoundExplanation
+from resolvers.grouping import groups
+from resolvers.operation import allowance
+from resolvers.operation.context import Caller
+from resolvers.reading.paging import Page, PageArguments
+from resolvers.records import appointments, contacts, nodes
+from resolvers.records.nodes import Row
+from resolvers.tagging import tags
 from schema.arguments import document, plain
 from schema.audit import AuditEntry, AuditFilter
 from schema.builder import Explanation, Preview, SegmentField

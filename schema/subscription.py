@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID
 
 import models
-from resolvers import watching
 from resolvers.bulk import actions
+from resolvers.grouping import watching
 from schema.bulk import BulkAction
 from schema.changes import ContactGroupChange, GroupChange, GroupCount
 from schema.fields import Info, field

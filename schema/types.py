@@ -13,10 +13,13 @@ import models
 from models.audience import Audience as StoredAudience
 from models.ids import to_global_id
 from models.people import in_order
-from resolvers import accounts, appointments, contacts, groups, members, permissions, taggings, tags, tokens, users, watching
-from resolvers.context import Caller
-from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode
-from resolvers.paging import Edge, Page, PageArguments
+from resolvers.access import accounts, tokens, users
+from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode
+from resolvers.grouping import groups, members, permissions, watching
+from resolvers.operation.context import Caller
+from resolvers.reading.paging import Edge, Page, PageArguments
+from resolvers.records import appointments, contacts
+from resolvers.tagging import taggings, tags
 from schema.connections import Connection, Listing, Paged
 from schema.fields import Info, field
 from schema.inputs import MemberOrder, order_of

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from models.errors import Forbidden, NotFound
-from subscriptions.bells import Bell
 from subscriptions.hub import Channel, Hub
 from subscriptions.log import Head
 from subscriptions.messages import GroupCount
 from subscriptions.viewer import Viewer
+from subscriptions.wakeups.wakeup import Bell
 
 LEAST_SECONDS = 0.25  # between two counts of one group
 

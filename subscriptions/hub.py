@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from models.database import ANSWER_SECONDS, UNREACHABLE, Database
-from subscriptions.bells import Peal, Ringable
+from models.engine.database import ANSWER_SECONDS, UNREACHABLE, Database
 from subscriptions.bus import Bus
-from subscriptions.contacts import Contacts
+from subscriptions.contacts.watched import Contacts
 from subscriptions.cursor import Cursor
 from subscriptions.log import Head, Seen, entries_after, look
 from subscriptions.messages import Step, step_of
 from subscriptions.progress import Actions
 from subscriptions.ring import RING, Ring
+from subscriptions.wakeups.wakeup import Peal, Ringable
 
 COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
 MOST_AT_ONCE = 256  # groups of one look: with what is new of each, some four megabytes at most

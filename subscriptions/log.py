@@ -10,7 +10,7 @@ import orjson
 
 from models import ChangeCause, EventKind, RecordType
 from models.audience import Audience, read_audience
-from models.database import Database, Row
+from models.engine.database import Database, Row
 from models.fields import from_microseconds
 from subscriptions.cursor import Cursor
 

@@ -9,9 +9,9 @@ import structlog
 
 from models import BulkAction
 from models.bulk import SHOWN
-from models.database import ANSWER_SECONDS, UNREACHABLE, Database
+from models.engine.database import ANSWER_SECONDS, UNREACHABLE, Database
 from models.errors import NotFound
-from subscriptions.bells import Bell, Peal
+from subscriptions.wakeups.wakeup import Bell, Peal
 
 LEAST_SECONDS = 0.25  # between two looks, and between two messages to one watcher
 PAUSE_SECONDS = 2.0  # after a look that failed

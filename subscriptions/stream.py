@@ -10,14 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from models.errors import Forbidden, NotFound
-from subscriptions.alarm import Alarm
-from subscriptions.bells import Bell
 from subscriptions.cursor import Cursor
-from subscriptions.express import Outcome, Tell
 from subscriptions.hub import Channel, Hub
 from subscriptions.log import Head, entries_after, oldest_position
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason, Step, step_of
 from subscriptions.viewer import Viewer
+from subscriptions.wakeups.immediate_push import Outcome, Tell
+from subscriptions.wakeups.restartable_timer import Alarm
+from subscriptions.wakeups.wakeup import Bell
 
 
 @dataclass(slots=True, eq=False)

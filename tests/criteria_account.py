@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from models import Group, Role
 from models.audience import EVERYONE
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Refused
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.context import Caller, Context
-from resolvers.groups import create_group
-from resolvers.scope import Scope
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Caller, Context
+from resolvers.operation.scope import Scope
 from tests import criteria_world as world
 from tests.support import DrivenClock, running_services
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from models import Account, Appointment, Contact, CustomField, CustomValue, FieldType, Group, GroupMember, RecordType, Tag, Tagging, User
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_day_number, to_microseconds, to_units
 from models.ids import to_global_id
 from models.text import fold_or_none
-from resolvers.criteria.facts import AppointmentFacts, ContactFacts
-from resolvers.criteria.names import FieldName, GroupName, Vocabulary
+from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
 
 Record = dict[str, Any]
 Document = dict[str, Any]

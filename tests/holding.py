@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from models.database import connection_arguments
+from models.engine.database import connection_arguments
 
 DEADLINE = 30.0
 

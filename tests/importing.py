@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from app.commands.imports import Order, import_file
-from app.importing.plan import Wishes
-from app.importing.run import Summary
-from models.database import Database
-from resolvers.accounts import account
-from resolvers.contacts import custom_fields_of
-from resolvers.context import Context
+from app.files.importing.plan import Wishes
+from app.files.importing.run import Summary
+from models.engine.database import Database
+from resolvers.access.accounts import account
+from resolvers.operation.context import Context
+from resolvers.records.contacts import custom_fields_of
 from tests.support import DrivenClock, new_account, running_services
 
 

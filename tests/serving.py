@@ -21,14 +21,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from app.graphql import GraphQLApp
-from app.graphql.accept import GRAPHQL_JSON, JSON
-from app.graphql.limits import TransportLimits
-from app.graphql.line import HttpLine, Line
+from app.graphql.transport.accept import GRAPHQL_JSON, JSON
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.uvicorn_protocols import HttpLine, Line
 from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
-from resolvers.allowance import Allowance
-from resolvers.context import Caller
-from resolvers.sign_in import Lapse
+from resolvers.access.sign_in import Lapse
+from resolvers.operation.allowance import Allowance
+from resolvers.operation.context import Caller
 from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
 from schema.fields import field

@@ -8,15 +8,15 @@ from itertools import count
 import pytest
 
 from models import AccessToken, Account, Role, User
-from models.database import Database
+from models.engine.database import Database
 from models.errors import ProblemCode, Refused
 from models.ids import to_global_id
 from models.text import fold
-from resolvers.context import Caller, Context, Services
-from resolvers.criteria.limits import CriteriaLimits
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
-from resolvers.scope import Scope
+from resolvers.operation.context import Caller, Context, Services
+from resolvers.operation.scope import Scope
 from subscriptions.bus import Bus, LocalBus
 from subscriptions.hub import Hub
 

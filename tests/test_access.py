@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import AccessToken, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, Forbidden, Unauthenticated
 from models.ids import to_global_id
-from resolvers.access import ROLES, outranks, require_admin, require_editor
-from resolvers.context import Caller, Context, Services
-from resolvers.nodes import node, nodes
-from resolvers.sign_in import Lapse, authenticate, lapsed
-from resolvers.tokens import create_access_token, revoke_access_token
-from resolvers.users import update_user
+from resolvers.access.roles import ROLES, outranks, require_admin, require_editor
+from resolvers.access.sign_in import Lapse, authenticate, lapsed
+from resolvers.access.tokens import create_access_token, revoke_access_token
+from resolvers.access.users import update_user
+from resolvers.operation.context import Caller, Context, Services
+from resolvers.records.nodes import node, nodes
 from tests.support import DrivenClock, new_account, token_id, user_id, with_role
 
 # ---------------------------------------------------------------- signing in

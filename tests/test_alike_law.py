@@ -11,27 +11,27 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from models import ChangeCause, FieldType, RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
 from resolvers.bulk.editing import FieldChange
 from resolvers.bulk.outcome import BulkChange, Document, Outcome
 from resolvers.bulk.tagging import TagChange
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Tree
-from resolvers.custom_values import stored_values
-from resolvers.fields import create_custom_field
-from resolvers.membership.alike import JointJudgement, candidates
-from resolvers.membership.change import Change
-from resolvers.membership.evaluate import Flips
-from resolvers.membership.index import AccountDefinitions
-from resolvers.membership.known import KnownTags, remaining
-from resolvers.membership.now import read_clock
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.batch.batch_evaluation import JointJudgement, candidates
+from resolvers.membership.batch.batch_query import Sieve, sift
+from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.change.change import Change
+from resolvers.membership.change.flips import Flips
+from resolvers.membership.change.partial_evaluation import KnownTags, remaining
+from resolvers.membership.evaluation.clock_reading import read_clock
+from resolvers.membership.rebuilding.verify import differences
 from resolvers.membership.settle import settle
-from resolvers.membership.sift import Sieve, sift
-from resolvers.membership.verify import differences
+from resolvers.records.fields import create_custom_field
+from resolvers.values.custom_values import stored_values
 from tests import criteria_world as world
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services

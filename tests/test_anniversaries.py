@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import Account, Contact
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_day_number, to_microseconds
-from resolvers.criteria.anniversaries import REMEMBERED, anniversary_days, anniversary_instants
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import criteria_query
-from resolvers.criteria.ranges import Turn, turns, unrolled
-from resolvers.criteria.temporal import boundaries, temporal_leaves
-from resolvers.criteria.time import FIRST_DAY, LAST_DAY, MICROSECONDS_A_DAY, Now
-from resolvers.criteria.tree import Condition, Tree
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.temporal import boundaries, temporal_leaves
+from resolvers.criteria.language.tree import Condition, Tree
+from resolvers.criteria.querying.query import criteria_query
+from resolvers.criteria.semantics.anniversaries import REMEMBERED, anniversary_days, anniversary_instants
+from resolvers.criteria.semantics.ranges import Turn, turns, unrolled
+from resolvers.criteria.semantics.time import FIRST_DAY, LAST_DAY, MICROSECONDS_A_DAY, Now
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
 

@@ -9,7 +9,9 @@ from tortoise.models import Model
 from models import Appointment, AppointmentStatus, Contact, Role
 from models.errors import Forbidden, NotFound, Refused
 from models.ids import to_global_id
-from resolvers.appointments import (
+from resolvers.operation.context import Context
+from resolvers.reading.paging import PageArguments
+from resolvers.records.appointments import (
     appointment,
     appointments,
     appointments_of,
@@ -17,9 +19,7 @@ from resolvers.appointments import (
     delete_appointment,
     update_appointment,
 )
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.paging import PageArguments
+from resolvers.records.contacts import create_contact
 from tests.support import NOON, DrivenClock, new_account, new_user
 
 CALL = {"title": "Call Äpfel", "starts_at": NOON}

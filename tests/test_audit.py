@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from models import Group, GroupEvent, GroupMember
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.auditing import audit, repair
-from resolvers.builds import build
-from resolvers.clock import step
-from resolvers.contacts import create_contact, update_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.grouping.watching import group_changes
+from resolvers.maintenance.auditing import audit, repair
+from resolvers.maintenance.clock import step
 from resolvers.membership.clock import advance
-from resolvers.membership.rebuild import LARGEST_EXACT_CHANGE
-from resolvers.watching import group_changes
+from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, update_contact
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason
 from tests.support import NOON, DrivenClock, new_account, running_services
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from models import AuditAction, AuditEntry, FieldType, Group, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Forbidden, MusterError, Refused
 from models.ids import to_global_id
-from resolvers.accounts import update_account
-from resolvers.audit_log import MOST_BYTES, audit_log, prune
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field, delete_custom_field, update_custom_field
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.nodes import node
-from resolvers.paging import PageArguments
-from resolvers.sign_in import authenticate
-from resolvers.tags import create_tag, merge_tags
-from resolvers.tokens import create_access_token, revoke_access_token
-from resolvers.users import create_user, update_user
+from resolvers.access.accounts import update_account
+from resolvers.access.audit_log import MOST_BYTES, audit_log, prune
+from resolvers.access.sign_in import authenticate
+from resolvers.access.tokens import create_access_token, revoke_access_token
+from resolvers.access.users import create_user, update_user
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.operation.context import Context, Services
+from resolvers.reading.paging import PageArguments
+from resolvers.records.fields import create_custom_field, delete_custom_field, update_custom_field
+from resolvers.records.nodes import node
+from resolvers.tagging.tags import create_tag, merge_tags
 from tests.asking import answer, ask
 from tests.support import DrivenClock, new_account, new_user, running_services
 

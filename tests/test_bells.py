@@ -3,8 +3,8 @@
 import asyncio
 from itertools import pairwise
 
-from subscriptions.alarm import Alarm
-from subscriptions.bells import AT_ONCE, Bell, Peal
+from subscriptions.wakeups.restartable_timer import Alarm
+from subscriptions.wakeups.wakeup import AT_ONCE, Bell, Peal
 
 DEADLINE = 5.0
 

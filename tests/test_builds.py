@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from models import ChangeCause, Contact, Group, GroupMember, GroupState, RetiredSet
-from models.database import Database
+from models.engine.database import Database
 from models.errors import MusterError, Refused
 from models.ids import to_global_id
-from resolvers.builds import build
-from resolvers.clock import step
-from resolvers.contacts import create_contact, delete_contact, update_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.membership.builds import builds, plan
-from resolvers.membership.change import Change
-from resolvers.membership.retention import sweep
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag, delete_tag, merge_tags
-from resolvers.watching import cursor, group_changes
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.grouping.watching import cursor, group_changes
+from resolvers.maintenance.clock import step
+from resolvers.membership.change.change import Change
+from resolvers.membership.journal.retention import sweep
+from resolvers.membership.rebuilding.builds import builds, plan
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag, delete_tag, merge_tags
 from resolvers.write import BUMP, MARK, write
 from subscriptions.messages import DefinitionChanged, MembersChanged, Message
 from tests.holding import overtake

@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from models import AuditAction, AuditEntry, ChangeCause, Contact, EventKind, Group, GroupEvent, GroupMember
-from models.database import Database
+from models.engine.database import Database
 from models.errors import NotFound
 from models.ids import to_global_id
-from resolvers.builds import build
-from resolvers.contacts import create_contact, delete_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.membership.builds import builds
-from resolvers.membership.change import Change
-from resolvers.membership.rebuild import LARGEST_EXACT_CHANGE
-from resolvers.membership.scan import scan_next
-from resolvers.membership.swap import Difference, difference, swap
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags
-from resolvers.tags import create_tag, merge_tags
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.membership.change.change import Change
+from resolvers.membership.rebuilding.builds import builds
+from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE
+from resolvers.membership.rebuilding.scan import scan_next
+from resolvers.membership.rebuilding.swap import Difference, difference, swap
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, delete_contact
+from resolvers.tagging.taggings import add_tags
+from resolvers.tagging.tags import create_tag, merge_tags
 from resolvers.write import write
 from tests.holding import connected, until_waiting
 from tests.support import DrivenClock, new_account, running_services

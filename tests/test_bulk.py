@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 from models import BulkAction, BulkActionState, BulkInverse, ChangeCause, FieldType, Role
 from models.errors import Conflict, Forbidden, NotFound
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment
 from resolvers.bulk import inverses
 from resolvers.bulk.actions import (
     bulk_action,
@@ -29,13 +28,14 @@ from resolvers.bulk.rehearsal import MOST_REHEARSED
 from resolvers.bulk.summary import summary
 from resolvers.bulk.targets import MOST_CHOSEN
 from resolvers.bulk.work import work, work_on_next
-from resolvers.contacts import create_contact, delete_contact, update_contact
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field, delete_custom_field
-from resolvers.groups import create_group, delete_group
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import delete_tag
+from resolvers.grouping.groups import create_group, delete_group
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context, Services
+from resolvers.records.appointments import create_appointment
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
+from resolvers.records.fields import create_custom_field, delete_custom_field
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import delete_tag
 from tests.asking import ask, schema
 from tests.bulk_account import (
     ADD_VIP,

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import BulkAction, BulkActionState
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
 from resolvers.bulk.rehearsal import BulkPreview
 from resolvers.bulk.work import work
-from resolvers.contacts import contacts, delete_contact, update_contact
-from resolvers.context import Services
-from resolvers.members import members
-from resolvers.paging import PageArguments
-from resolvers.taggings import add_tags, remove_tags
+from resolvers.grouping.members import members
+from resolvers.operation.context import Services
+from resolvers.reading.paging import PageArguments
+from resolvers.records.contacts import contacts, delete_contact, update_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
 from tests.bulk_world import CHANGES, CONTACTS, TARGETS, World, in_chunks_of, mortal, new_world
 from tests.effort import examples
 from tests.support import DrivenClock, running_services

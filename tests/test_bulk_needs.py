@@ -11,12 +11,12 @@ from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.work import work, work_on_next
-from resolvers.contacts import update_contact
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field, delete_custom_field
-from resolvers.groups import create_group, delete_group
-from resolvers.taggings import add_tags
-from resolvers.tags import create_tag, delete_tag, merge_tags, update_tag
+from resolvers.grouping.groups import create_group, delete_group
+from resolvers.operation.context import Context, Services
+from resolvers.records.contacts import update_contact
+from resolvers.records.fields import create_custom_field, delete_custom_field
+from resolvers.tagging.taggings import add_tags
+from resolvers.tagging.tags import create_tag, delete_tag, merge_tags, update_tag
 from tests.bulk_account import ADD_VIP, EVERYBODY, REMOVE_VIP, again, carried_out, gid, ids_of, new_owner, start, tagged
 from tests.holding import overtake
 

@@ -4,17 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import ChangeCause
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.bulk.pace import FIRST, STEEPEST, Pace
 from resolvers.bulk.tagging import TagChange
-from resolvers.contacts import create_contact
-from resolvers.criteria.mentions import Mention
-from resolvers.groups import create_group
-from resolvers.membership.change import Change
-from resolvers.membership.verify import verify
-from resolvers.tags import create_tag
+from resolvers.criteria.language.mentions import Mention
+from resolvers.grouping.groups import create_group
+from resolvers.membership.change.change import Change
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.records.contacts import create_contact
+from resolvers.tagging.tags import create_tag
 from resolvers.write import write
 from tests.support import DrivenClock, new_account, running_services
 

@@ -10,8 +10,8 @@ from models.bulk import SHOWN
 from resolvers.bulk.actions import progress, undo_bulk_action
 from resolvers.bulk.summary import summary
 from resolvers.bulk.work import work
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field
+from resolvers.operation.context import Context, Services
+from resolvers.records.fields import create_custom_field
 from tests.asking import answer, ask
 from tests.bulk_account import ADD_VIP, EVERYBODY, carried_out, gid, ids_of, new_owner, start
 

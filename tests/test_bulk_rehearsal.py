@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from asyncpg.exceptions import DeadlockDetectedError
 
-from models.database import Database
+from models.engine.database import Database
 from resolvers.bulk.actions import Started, start_bulk_action
-from resolvers.context import Context
-from resolvers.taggings import add_tags
+from resolvers.operation.context import Context
+from resolvers.tagging.taggings import add_tags
 from tests.bulk_account import ids_of, new_owner
 from tests.holding import connected, until_waiting
 from tests.support import DrivenClock, running_services

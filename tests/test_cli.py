@@ -24,12 +24,12 @@ from app.programs import on_database
 from app.services import open_services
 from app.settings import Settings, described
 from models import AuditAction
-from models.database import Database, open_database
+from models.engine.database import Database, open_database
 from models.errors import BadInput, Refused, Unavailable
 from models.ids import to_global_id
-from resolvers.audit_log import audit_log
-from resolvers.paging import PageArguments
-from resolvers.sign_in import authenticate
+from resolvers.access.audit_log import audit_log
+from resolvers.access.sign_in import authenticate
+from resolvers.reading.paging import PageArguments
 from tests.processes import DEADLINE, MUSTER, Server, environment, muster, serving
 from tests.programs import run
 from tests.support import DrivenClock, running_services

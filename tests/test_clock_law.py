@@ -11,19 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Group
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment, update_appointment
-from resolvers.clock import step
-from resolvers.contacts import create_contact, delete_contact, update_contact
-from resolvers.context import Context, Services
-from resolvers.groups import create_group
-from resolvers.members import members
+from resolvers.grouping.groups import create_group
+from resolvers.grouping.members import members
+from resolvers.maintenance.clock import step
 from resolvers.membership.clock import advance
-from resolvers.membership.verify import verify
-from resolvers.paging import PageArguments
-from resolvers.scope import Scope
-from resolvers.taggings import add_tags, remove_tags
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context, Services
+from resolvers.operation.scope import Scope
+from resolvers.reading.paging import PageArguments
+from resolvers.records.appointments import create_appointment, update_appointment
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
 from tests import criteria_world as world
 from tests.criteria_account import OWNER, set_moment
 from tests.effort import examples

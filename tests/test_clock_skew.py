@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Account
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment, update_appointment
-from resolvers.clock import step
-from resolvers.contacts import create_contact, update_contact
-from resolvers.context import Context
-from resolvers.groups import create_group
+from resolvers.grouping.groups import create_group
+from resolvers.maintenance.clock import step
 from resolvers.membership.clock import start
-from resolvers.membership.verify import verify
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.appointments import create_appointment, update_appointment
+from resolvers.records.contacts import create_contact, update_contact
 from tests.effort import examples
 from tests.holding import DEADLINE, connected, until_waiting
 from tests.support import NOON, DrivenClock, new_account, running_services

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from models.database import Database
+from models.engine.database import Database
 from models.errors import MusterError
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment, update_appointment
-from resolvers.clock import step
-from resolvers.contacts import create_contact, delete_contact, update_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, update_group
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag
+from resolvers.grouping.groups import create_group, update_group
+from resolvers.maintenance.clock import step
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.appointments import create_appointment, update_appointment
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag
 from tests.support import DrivenClock, new_account, running_services
 
 WRITERS = 8

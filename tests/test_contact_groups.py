@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from models import Contact, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, NotFound
 from models.ids import to_global_id
-from resolvers.contacts import create_contact, delete_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.membership.retention import prune
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag
-from resolvers.watching import contact_group_changes, group_left_or_joined
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.grouping.watching import contact_group_changes, group_left_or_joined
+from resolvers.membership.journal.retention import prune
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, delete_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag
 from subscriptions.messages import ContactGroupChange
 from tests.support import DrivenClock, new_account, new_user, running_services
 

@@ -16,15 +16,15 @@ from models import Contact, FieldType, Role
 from models.errors import BadInput, Forbidden, NotFound, ProblemCode, Refused
 from models.ids import to_global_id
 from models.text import fold
-from resolvers.appointments import create_appointment
-from resolvers.contacts import contact_by, contacts, create_contact, delete_contact, update_contact, upsert_contact
-from resolvers.context import Context
-from resolvers.drafts import Row
-from resolvers.fields import create_custom_field
-from resolvers.imports import import_contacts, import_good_rows
-from resolvers.paging import PageArguments
-from resolvers.taggings import tags_of
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context
+from resolvers.reading.paging import PageArguments
+from resolvers.records.appointments import create_appointment
+from resolvers.records.contacts import contact_by, contacts, create_contact, delete_contact, update_contact, upsert_contact
+from resolvers.records.drafts import Row
+from resolvers.records.fields import create_custom_field
+from resolvers.records.imports import import_contacts, import_good_rows
+from resolvers.tagging.taggings import tags_of
+from resolvers.tagging.tags import create_tag
 from schema.errors import MOST_PROBLEMS
 from tests.asking import ask
 from tests.support import NOON, DrivenClock, new_account, new_user

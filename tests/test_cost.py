@@ -21,9 +21,9 @@ from graphql import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers.allowance import Allowance
-from resolvers.context import Context
-from resolvers.imports import MOST_ROWS
+from resolvers.operation.allowance import Allowance
+from resolvers.operation.context import Context
+from resolvers.records.imports import MOST_ROWS
 from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, Pricing, Tariff
 from schema.documents import CHARACTERS, holds_more
 from schema.limits import DocumentLimits

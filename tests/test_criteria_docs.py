@@ -17,23 +17,23 @@ from tortoise.queryset import QuerySet
 
 from app.settings import described
 from models import Account, Appointment, AppointmentStatus, Contact, RecordType, Tag, Tagging
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Problem, ProblemCode, Refused
 from models.fields import from_day_number, to_microseconds
 from models.text import fold
-from resolvers.context import Context
-from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode, diagnose
-from resolvers.criteria.facts import AppointmentFacts, ContactFacts
-from resolvers.criteria.fields import CUSTOM_KINDS, FIELDS, Family, RecordField
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.names import Vocabulary, load_vocabulary
-from resolvers.criteria.operators import OPERATORS
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import criteria_query
-from resolvers.criteria.sentence import sentence
-from resolvers.criteria.time import NamedDay, Now, Offset, day_number, shifted
-from resolvers.criteria.tree import conditions
+from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode, diagnose
+from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.fields import CUSTOM_KINDS, FIELDS, Family, RecordField
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.names import Vocabulary, load_vocabulary
+from resolvers.criteria.language.operators import OPERATORS
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import conditions
+from resolvers.criteria.querying.query import criteria_query
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.criteria.semantics.time import NamedDay, Now, Offset, day_number, shifted
+from resolvers.operation.context import Context
 from tests.asking import ask, schema
 from tests.criteria_page import ENTRIES, EXAMPLES, READ, REFERENCE, REMARKED, about, entry
 from tests.support import NOON, DrivenClock, new_account, running_services

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from models import Account, Appointment, Contact, Tag, Tagging
-from models.database import Database, Rows
+from models.engine.database import Database, Rows
 from models.fields import to_microseconds
 from models.text import fold_or_none
-from resolvers.criteria.facts import AppointmentFacts, ContactFacts
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.mentions import Mention, mentions
-from resolvers.criteria.names import load_vocabulary
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import criteria_query
-from resolvers.criteria.sentence import sentence
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Tree
+from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.mentions import Mention, mentions
+from resolvers.criteria.language.names import load_vocabulary
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.querying.query import criteria_query
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.criteria.semantics.time import Now
 
 CLIENTS: Any = {"contacts": {"all": [{"country": {"equals": ["Canada", "Mexico"]}}, {"tags": {"containsAny": [{"name": "Client"}]}}]}}
 UPCOMING: Any = {"appointments": {"startsAt": {"onOrAfter": {"now": {}}}}}

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from models import Appointment, Contact, RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.lists import Way, choice
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.query import NONE, Lists
-from resolvers.criteria.sql import Sql
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Tree
-from resolvers.selection import Criterion, Selection
+from models.orm.sql import Sql
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.querying.lists import Way, choice
+from resolvers.criteria.querying.query import NONE, Lists
+from resolvers.criteria.semantics.time import Now
+from resolvers.reading.selection import Criterion, Selection
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
 from tests.effort import examples

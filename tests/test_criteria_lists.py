@@ -5,13 +5,13 @@ from typing import Any
 
 from models import FieldType
 from models.ids import to_global_id
-from resolvers.contacts import contacts, create_contact
-from resolvers.context import Context
-from resolvers.criteria.query import criteria_lists
-from resolvers.fields import create_custom_field
-from resolvers.paging import PageArguments
-from resolvers.preview import preview, sample
-from resolvers.where import now, read_new
+from resolvers.authoring.preview import preview, sample
+from resolvers.criteria.querying.query import criteria_lists
+from resolvers.operation.context import Context
+from resolvers.reading.criteria_input import now, read_new
+from resolvers.reading.paging import PageArguments
+from resolvers.records.contacts import contacts, create_contact
+from resolvers.records.fields import create_custom_field
 
 DEADLINE = 60.0  # PostgreSQL, left to itself, would look for the best order of joins for as long again and again
 CHOICES = [f"choice {number}" for number in range(8)]

@@ -9,16 +9,16 @@ import pytest
 
 from models import RecordType
 from models.ids import to_global_id
-from resolvers.criteria.checks import Check
-from resolvers.criteria.explain import ExplanationNode, explain
-from resolvers.criteria.facts import AppointmentFacts, ContactFacts, StoredValue
-from resolvers.criteria.fields import FIELDS, Family
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.operators import OPERATORS
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import compile_predicate
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import AllOf, Column, Condition, Related, Tree
+from resolvers.criteria.evaluation.explain import ExplanationNode, explain
+from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts, StoredValue
+from resolvers.criteria.evaluation.predicate import compile_predicate
+from resolvers.criteria.language.fields import FIELDS, Family
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.operators import OPERATORS
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import AllOf, Column, Condition, Related, Tree
+from resolvers.criteria.semantics.checks import Check
+from resolvers.criteria.semantics.time import Now
 from tests import criteria_world as world
 
 ZONE = ZoneInfo("Europe/Berlin")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from models.ids import to_global_id
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.names import GroupName
-from resolvers.criteria.parse import parse
-from resolvers.criteria.place import MOST_PROBLEMS
-from resolvers.criteria.tree import Tree
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.names import GroupName
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.place import MOST_PROBLEMS
+from resolvers.criteria.language.tree import Tree
 from tests import criteria_world as world
 
 NAMES = world.vocabulary(ZoneInfo("UTC"), with_gone=True)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from models import RecordType
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.criteria.diagnose import DiagnosticCode, diagnose
-from resolvers.criteria.explain import ExplanationNode, explain
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.mentions import Mention, groups_mentioned, mentions
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import Needs, compile_predicate, judge, needs
-from resolvers.criteria.sentence import sentence
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import AllOf, AnyOf, Path, Tree, walk
+from resolvers.criteria.diagnostics.diagnose import DiagnosticCode, diagnose
+from resolvers.criteria.evaluation.explain import ExplanationNode, explain
+from resolvers.criteria.evaluation.predicate import Needs, compile_predicate, judge, needs
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.mentions import Mention, groups_mentioned, mentions
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import AllOf, AnyOf, Path, Tree, walk
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.criteria.semantics.time import Now
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.fields import from_day_number, from_microseconds, to_day_number, to_microseconds
-from resolvers.criteria.checks import Within
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import judge
-from resolvers.criteria.ranges import HIGHEST, LOWEST, difference, edges, normalised
-from resolvers.criteria.temporal import boundaries, is_zoned, moves, temporal_leaves
-from resolvers.criteria.time import (
+from resolvers.criteria.evaluation.predicate import judge
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.temporal import boundaries, is_zoned, moves, temporal_leaves
+from resolvers.criteria.language.tree import Column, Condition
+from resolvers.criteria.semantics.checks import Within
+from resolvers.criteria.semantics.ranges import HIGHEST, LOWEST, difference, edges, normalised
+from resolvers.criteria.semantics.time import (
     FIRST_DAY,
     LAST_DAY,
     LATEST,
@@ -33,7 +34,6 @@ from resolvers.criteria.time import (
     moved,
     start_of_day,
 )
-from resolvers.criteria.tree import Column, Condition
 from tests import criteria_world as world
 from tests.criteria_reference import Reference
 

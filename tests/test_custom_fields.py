@@ -8,10 +8,10 @@ import pytest
 from models import Contact, CustomField, FieldType, Role
 from models.errors import Forbidden, Refused
 from models.ids import to_global_id
-from resolvers.contacts import create_contact, custom_fields_of, update_contact
-from resolvers.context import Context
-from resolvers.fields import create_custom_field, custom_fields, delete_custom_field, update_custom_field
-from resolvers.groups import create_group
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, custom_fields_of, update_contact
+from resolvers.records.fields import create_custom_field, custom_fields, delete_custom_field, update_custom_field
 from tests.support import NOON, DrivenClock, new_account, new_user
 
 CHOICES = ["Gold", "Straße"]

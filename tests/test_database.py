@@ -11,7 +11,7 @@ from tortoise.exceptions import IntegrityError
 
 from app.services import open_services
 from app.settings import Settings
-from models.database import Database, open_database
+from models.engine.database import Database, open_database
 from models.errors import DatabaseUnreachable
 from resolvers.membership.clock import start
 from resolvers.membership.fence import SPACE, TAKE, shared

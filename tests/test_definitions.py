@@ -3,11 +3,11 @@
 import pytest
 
 from models import ChangeCause
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Conflict
-from resolvers.context import Context
-from resolvers.groups import create_group
-from resolvers.membership.change import Change
+from resolvers.grouping.groups import create_group
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
 from resolvers.write import write
 from tests.support import DrivenClock, new_account, running_services
 

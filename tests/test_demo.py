@@ -19,11 +19,11 @@ from app.demo.names import TAGS
 from app.demo.people import SOON, Inventor
 from app.demo.sign_in import demo_token, token_path
 from models import AccessToken
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Refused
-from resolvers.clock import step
-from resolvers.context import Context
-from resolvers.membership.verify import verify
+from resolvers.maintenance.clock import step
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
 from tests.processes import DEADLINE, MUSTER, environment
 from tests.support import NOON, DrivenClock, running_services
 from tests.web import web_client

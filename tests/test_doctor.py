@@ -10,7 +10,7 @@ import pytest
 from app.doctor.checkup import examine
 from app.doctor.finding import Level
 from app.settings import Settings
-from models.database import open_database
+from models.engine.database import open_database
 from tests.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for
 from tests.processes import DEADLINE, Server, free_port
 from tests.programs import run

@@ -12,11 +12,11 @@ from graphql import GraphQLError
 from structlog.testing import capture_logs
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-from app.graphql.http import STATUS_BY_CODE
-from app.serving import PortTaken
+from app.graphql.transport.http import STATUS_BY_CODE
+from app.running.serving import PortTaken
 from app.settings import Settings
 from models import errors
-from models.database import connection_arguments
+from models.engine.database import connection_arguments
 from models.errors import MusterError, ProblemCode, RateLimited, Refused, TooCostly
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits

@@ -8,9 +8,9 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from app.graphql.accept import EVENTS, JSON
-from app.graphql.limits import TransportLimits
-from resolvers.sign_in import Lapse
+from app.graphql.transport.accept import EVENTS, JSON
+from app.graphql.transport.limits import TransportLimits
+from resolvers.access.sign_in import Lapse
 from tests.serving import ADA, BOB, DEADLINE, Service, code_of, post, serve
 from tests.web import web_client
 

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import FieldType, GroupMember, RecordType, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, NotFound
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.criteria.explain import ExplanationNode
-from resolvers.explaining import explain
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group, criteria_text, delete_group
-from resolvers.tags import create_tag, delete_tag
+from resolvers.authoring.explaining import explain
+from resolvers.criteria.evaluation.explain import ExplanationNode
+from resolvers.grouping.groups import create_group, criteria_text, delete_group
+from resolvers.operation.context import Context
+from resolvers.records.appointments import create_appointment
+from resolvers.records.contacts import create_contact
+from resolvers.records.fields import create_custom_field
+from resolvers.tagging.tags import create_tag, delete_tag
 from tests import criteria_world as world
 from tests.asking import ask
 from tests.criteria_account import account, group_id, new_group, set_moment

@@ -16,24 +16,24 @@ from hypothesis import strategies as st
 
 from app.commands.exports import ExportOrder, export_file
 from app.commands.imports import Order, import_file
-from app.exchange import entries_of, joined, shielded, unshielded
-from app.exporting.formats import Format
-from app.importing.plan import Wishes
-from app.importing.run import Summary
+from app.files.exchange import entries_of, joined, shielded, unshielded
+from app.files.exporting.formats import Format
+from app.files.importing.plan import Wishes
+from app.files.importing.run import Summary
 from app.services import open_services
 from app.settings import Settings
 from models import FieldType, Role, User
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput
 from models.ids import to_global_id
 from models.text import fold
-from resolvers.accounts import account
-from resolvers.contacts import create_contact, custom_fields_of, delete_contact
-from resolvers.context import Context, Services
-from resolvers.exports import PART, contacts_matching, exported
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group
-from resolvers.imports import import_contacts
+from resolvers.access.accounts import account
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context, Services
+from resolvers.records.contacts import create_contact, custom_fields_of, delete_contact
+from resolvers.records.exports import PART, contacts_matching, exported
+from resolvers.records.fields import create_custom_field
+from resolvers.records.imports import import_contacts
 from tests.programs import run
 from tests.support import DrivenClock, new_account, running_services
 

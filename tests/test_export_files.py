@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.exporting.destination import destination
+from app.files.exporting.destination import destination
 from app.services import open_services
 from app.settings import Settings
 from app.terminal import say
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput
 from tests.processes import DEADLINE, environment
 from tests.programs import run
@@ -24,7 +24,7 @@ from tests.test_export import exporting
 HALF_AN_EXPORT = """
 import asyncio, signal, sys
 from pathlib import Path
-from app.exporting.destination import destination
+from app.files.exporting.destination import destination
 from app.programs import run
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever runs the tests may have it ignored

@@ -12,11 +12,11 @@ from app.commands.exports import ExportOrder, export_file
 from app.services import open_services
 from app.settings import Settings
 from models import Account, migrations
-from models.database import APP, CONNECTION, MODULES, Database, open_database, sqlite_path
-from models.migrate import migrate
-from resolvers.accounts import account
-from resolvers.contacts import create_contact
-from resolvers.restoring import begin_new_epochs
+from models.engine.database import APP, CONNECTION, MODULES, Database, open_database, sqlite_path
+from models.engine.migrate import migrate
+from resolvers.access.accounts import account
+from resolvers.maintenance.restoring import begin_new_epochs
+from resolvers.records.contacts import create_contact
 from tests.programs import run
 from tests.support import DrivenClock, new_account, running_services
 from tests.test_export import exporting

@@ -9,15 +9,15 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from app.graphql.operations import ANY_OPERATION, Answers, Operations
-from app.graphql.turns import Turns
-from app.graphql.wire import Answer, Asked
-from models.database import Database
+from app.graphql.execution.concurrency_limit import Turns
+from app.graphql.execution.operations import ANY_OPERATION, Answers, Operations
+from app.graphql.execution.wire import Answer, Asked
+from models.engine.database import Database
 from models.errors import BadInput
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.groups import create_group
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact
 from tests.asking import schema
 from tests.serving import Peer, serve
 from tests.support import DrivenClock, new_account, running_services

@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from models import ChangeCause
-from models.database import Database
+from models.engine.database import Database
 from models.ids import from_global_id, to_global_id
-from resolvers.accounts import update_account
-from resolvers.builds import build
-from resolvers.clock import step
-from resolvers.contacts import create_contact, update_contact
-from resolvers.context import Context
-from resolvers.criteria.mentions import Mention
-from resolvers.groups import create_group, update_group
-from resolvers.membership.builds import builds
-from resolvers.membership.change import Change
+from resolvers.access.accounts import update_account
+from resolvers.criteria.language.mentions import Mention
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group, update_group
+from resolvers.maintenance.clock import step
+from resolvers.membership.change.change import Change
 from resolvers.membership.clock import advance, affected, mark_settled
-from resolvers.membership.scan import scan_next
+from resolvers.membership.rebuilding.builds import builds
+from resolvers.membership.rebuilding.scan import scan_next
+from resolvers.membership.rebuilding.verify import Difference, verify
 from resolvers.membership.settle import settle
-from resolvers.membership.verify import Difference, verify
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, update_contact
 from resolvers.write import write
 from tests.holding import overtake
 from tests.support import DrivenClock, new_account, running_services

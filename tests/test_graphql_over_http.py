@@ -7,9 +7,9 @@ import httpx
 import orjson
 import pytest
 
-from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON
-from app.graphql.limits import TransportLimits
-from app.graphql.requests import LONGEST_QUERY_STRING
+from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.requests import LONGEST_QUERY_STRING
 from tests.serving import ADA, Service, code_of, post, serve
 from tests.web import web_client
 

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from models import Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, NotFound
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group
-from resolvers.watching import group_counts
+from resolvers.grouping.groups import create_group, delete_group
+from resolvers.grouping.watching import group_counts
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact
 from subscriptions.messages import GroupCount
 from tests.support import DrivenClock, new_account, new_user, running_services
 

@@ -6,11 +6,11 @@ import pytest
 
 from models import FieldType, Role
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group, delete_group
-from resolvers.tags import create_tag, delete_tag
+from resolvers.grouping.groups import create_group, delete_group
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact
+from resolvers.records.fields import create_custom_field
+from resolvers.tagging.tags import create_tag, delete_tag
 from tests.asking import answer, ask
 from tests.criteria_account import group_id
 from tests.support import new_user

@@ -8,11 +8,11 @@ import httpx
 from structlog.testing import capture_logs
 
 from app.health.readiness import Readiness
-from app.server import Server
+from app.running.server import Server
 from app.settings import Settings
-from models.database import Database
-from resolvers.groups import create_group
-from subscriptions.bells import Bell
+from models.engine.database import Database
+from resolvers.grouping.groups import create_group
+from subscriptions.wakeups.wakeup import Bell
 from tests.processes import DEADLINE
 from tests.support import DrivenClock, new_account, running_services
 from tests.web import web_client

@@ -19,9 +19,9 @@ from graphql import (
     is_leaf_type,
 )
 
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.context import Context
+from resolvers.operation.context import Context
 from tests.asking import answer, ask, schema
 from tests.effort import examples
 from tests.leaks import traces_in

@@ -7,10 +7,9 @@ from contextlib import ExitStack, aclosing
 import pytest
 
 from models import Group
-from models.database import Database
-from resolvers.context import Context
-from resolvers.taggings import add_tags, remove_tags
-from subscriptions.bells import Bell
+from models.engine.database import Database
+from resolvers.operation.context import Context
+from resolvers.tagging.taggings import add_tags, remove_tags
 from subscriptions.bus import LocalBus
 from subscriptions.cursor import Cursor
 from subscriptions.hub import MOST_AT_ONCE, Hub
@@ -19,6 +18,7 @@ from subscriptions.messages import MembersChanged
 from subscriptions.ring import RING, RING_IDS
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
+from subscriptions.wakeups.wakeup import Bell
 from tests.test_write_path import people, tagged_groups
 
 DEADLINE = 30.0

@@ -22,10 +22,10 @@ from models.errors import Unauthenticated, Unavailable
 from models.ids import to_global_id
 from models.people import EVERY_SCOPE
 from models.text import fold
-from resolvers.context import Context, Services
-from resolvers.sign_in import Lapse, lapsed
-from resolvers.tokens import create_access_token
-from resolvers.users import update_user
+from resolvers.access.sign_in import Lapse, lapsed
+from resolvers.access.tokens import create_access_token
+from resolvers.access.users import update_user
+from resolvers.operation.context import Context, Services
 from tests.identity_provider import AUDIENCE, CURVES, ISSUER, IdentityProvider, identity_provider, key_for, token
 from tests.support import DrivenClock, new_account, new_user
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from models.database import Database, open_database
+from models.engine.database import Database, open_database
 
 DEADLINE = 20.0
 PATIENCE = 0.05

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.importing.csv_table import LARGEST_CELL
-from app.importing.opening import open_table
-from models.database import Database
+from app.files.importing.csv_table import LARGEST_CELL
+from app.files.importing.opening import open_table
+from models.engine.database import Database
 from models.errors import BadInput
 from models.text import fold
-from resolvers.imports import CHUNK
+from resolvers.records.imports import CHUNK
 from tests.importing import importing
 from tests.processes import DEADLINE, MUSTER, environment, new_token
 from tests.programs import run

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.importing.fields import key_for, names_of
-from app.importing.plan import Plan, Wishes, plan_import
+from app.files.importing.fields import key_for, names_of
+from app.files.importing.plan import Plan, Wishes, plan_import
 from models import CustomField, FieldType, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, Refused
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group
-from resolvers.imports import CHUNK
-from resolvers.users import create_user
+from resolvers.access.users import create_user
+from resolvers.grouping.groups import create_group
+from resolvers.records.fields import create_custom_field
+from resolvers.records.imports import CHUNK
 from tests.importing import importing
 
 

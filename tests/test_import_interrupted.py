@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.commands.imports import telling_how_far
-from app.importing.fields import names_of
-from app.importing.opening import open_table
-from app.importing.plan import Wishes, plan_import
-from app.importing.rows import Place, RowMaker
-from app.importing.run import Import
-from models.database import Database
+from app.files.importing.fields import names_of
+from app.files.importing.opening import open_table
+from app.files.importing.plan import Wishes, plan_import
+from app.files.importing.rows import Place, RowMaker
+from app.files.importing.run import Import
+from models.engine.database import Database
 from models.errors import Conflict
-from resolvers.imports import CHUNK
+from resolvers.records.imports import CHUNK
 from tests.importing import Importing, importing
 
 IMPATIENT = "PRAGMA busy_timeout = 1"  # milliseconds

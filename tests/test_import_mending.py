@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.importing.csv_table import LARGEST_CELL
-from app.importing.opening import open_table
-from app.importing.table import NOT_MENDED, TEXT
-from models.database import Database
+from app.files.importing.csv_table import LARGEST_CELL
+from app.files.importing.opening import open_table
+from app.files.importing.table import NOT_MENDED, TEXT
+from models.engine.database import Database
 from models.errors import BadInput
-from resolvers.custom_values import LONGEST_LONG_TEXT
+from resolvers.values.custom_values import LONGEST_LONG_TEXT
 from tests.importing import importing
 from tests.processes import new_token
 from tests.programs import run

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from models import CustomField, FieldType
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput
-from resolvers.fields import LONGEST_LABEL, MOST_FIELDS, create_custom_field
+from resolvers.records.fields import LONGEST_LABEL, MOST_FIELDS, create_custom_field
 from tests.importing import Importing, importing
 
 

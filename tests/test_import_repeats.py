@@ -6,13 +6,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.importing.opening import open_table
-from app.importing.repeats import MOST_HELD, MOST_TOGETHER, Gathering, Repeats, chunked
-from app.importing.table import Record
-from models.database import Database
+from app.files.importing.opening import open_table
+from app.files.importing.repeats import MOST_HELD, MOST_TOGETHER, Gathering, Repeats, chunked
+from app.files.importing.table import Record
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.accounts import account
-from resolvers.imports import CHUNK
+from resolvers.access.accounts import account
+from resolvers.records.imports import CHUNK
 from tests.importing import importing
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumberFormat
 
-from resolvers.drafts import Checked
-from resolvers.emails import is_ordinary_address
-from resolvers.phones import e164
+from resolvers.records.drafts import Checked
+from resolvers.values.emails import is_ordinary_address
+from resolvers.values.phones import e164
 
 # ---------------------------------------------------------------- e-mail addresses
 

@@ -3,8 +3,8 @@
 import pytest
 
 from models import Account, Tag
-from models.database import Database
-from models.insertion import MOST_AT_ONCE, insert_rows
+from models.engine.database import Database
+from models.engine.insertion import MOST_AT_ONCE, insert_rows
 
 COLUMNS = {"account_id": "bigint", "name": "text", "name_folded": "text", "created_at": "bigint", "updated_at": "bigint", "color": "text"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from graphql import GraphQLObjectType
 
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.context import Context, Services
+from resolvers.operation.context import Context, Services
 from tests.asking import answer, ask, formatted, schema
 from tests.support import new_account
 from tests.walking import Guide, roots, variables

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.leadership import Leadership
+from models.engine.leadership import Leadership
 from tests.processes import DEADLINE
 
 MANY = 20

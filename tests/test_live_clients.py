@@ -18,11 +18,11 @@ import pytest
 from app.services import open_services
 from app.settings import Settings
 from models import Role
-from models.database import open_database
+from models.engine.database import open_database
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.sign_in import authenticate
-from resolvers.taggings import remove_tags
+from resolvers.access.sign_in import authenticate
+from resolvers.records.contacts import create_contact
+from resolvers.tagging.taggings import remove_tags
 from tests.processes import DEADLINE, Server, free_port, new_token, serving
 from tests.test_sign_in_changes import CHANGED, SET_ROLE, connected, person
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from resolvers.batching import LARGEST_BATCH, Loader
+from resolvers.operation.batching import LARGEST_BATCH, Loader
 
 
 class Shelf:

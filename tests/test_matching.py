@@ -7,14 +7,14 @@ import pytest
 from models import RecordType
 from models.fields import to_day_number, to_microseconds
 from models.ids import to_global_id
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.mentions import ANY_TAG, Mention
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import Needs
-from resolvers.membership.alteration import Alteration
-from resolvers.membership.facts import CONTACT_COLUMNS
-from resolvers.membership.index import AccountDefinitions, compile_definition
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.mentions import ANY_TAG, Mention
+from resolvers.criteria.language.parse import parse
+from resolvers.membership.candidates.index import AccountDefinitions, compile_definition
+from resolvers.membership.change.alteration import Alteration
+from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
 from tests import criteria_world as world
 
 ZONE = world.ZONES[0]

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from models import RecordType
 from models.fields import to_microseconds
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.mentions import EXISTENCE, Mention
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import Needs, values_of
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Column
-from resolvers.membership.alteration import Alteration, Values
-from resolvers.membership.evaluate import records_of
-from resolvers.membership.index import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.matching import Matching, guards_need
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.evaluation.predicate import Needs, values_of
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.mentions import EXISTENCE, Mention
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import Column
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.candidates.index import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.candidates.matching import Matching, guards_need
+from resolvers.membership.change.alteration import Alteration, Values
+from resolvers.membership.evaluation.evaluate import records_of
 from tests import criteria_world as world
 from tests.effort import examples
 

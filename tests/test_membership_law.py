@@ -11,18 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import ChangeCause, Contact, RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Conflict, Refused
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment, delete_appointment, update_appointment
-from resolvers.clock import step
-from resolvers.contacts import create_contact, delete_contact, update_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.membership.change import Change
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag, delete_tag, merge_tags, update_tag
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.maintenance.clock import step
+from resolvers.membership.change.change import Change
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.appointments import create_appointment, delete_appointment, update_appointment
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag, delete_tag, merge_tags, update_tag
 from resolvers.write import write
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from app.graphql.accept import EVENTS, JSON
-from app.middleware import COMPRESSED_FROM, middleware
+from app.graphql.transport.accept import EVENTS, JSON
+from app.running.middleware import COMPRESSED_FROM, middleware
 from app.settings import Settings
 from tests.serving import ADA, DEADLINE, Service, serve
 from tests.web import web_client

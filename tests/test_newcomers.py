@@ -6,19 +6,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import ChangeCause, RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.auditing import audit
-from resolvers.drafts import Aim, Row
-from resolvers.groups import create_group
-from resolvers.imports import import_contacts
-from resolvers.membership.change import Change
-from resolvers.membership.definitions import NOTHING
-from resolvers.membership.index import AccountDefinitions
-from resolvers.membership.newcomers import sweep_newcomers
+from resolvers.grouping.groups import create_group
+from resolvers.maintenance.auditing import audit
+from resolvers.membership.batch.created_contacts import sweep_newcomers
+from resolvers.membership.candidates.definitions import NOTHING
+from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.change.change import Change
 from resolvers.membership.settle import settle
-from resolvers.put import put_contacts
-from resolvers.tags import create_tag
+from resolvers.records.drafts import Aim, Row
+from resolvers.records.imports import import_contacts
+from resolvers.records.save_contacts import put_contacts
+from resolvers.tagging.tags import create_tag
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services
 from tests.test_alike_law import Judge, Members, together, tried

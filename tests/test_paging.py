@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from models import Contact, Tag
 from models.errors import BadInput
 from models.fields import to_microseconds
+from models.orm.keyset import Order, write_cursor
 from models.text import fold
-from resolvers.contacts import ORDERS, contacts
-from resolvers.context import Context, PageLimits
-from resolvers.keyset import Order, write_cursor
-from resolvers.paging import Page, PageArguments, page
-from resolvers.tags import tags
+from resolvers.operation.context import Context, PageLimits
+from resolvers.reading.paging import Page, PageArguments, page
+from resolvers.records.contacts import ORDERS, contacts
+from resolvers.tagging.tags import tags
 from tests.support import NOON, new_account
 
 NAMES = st.sampled_from([None, "Ann", "ann", "Äpfel", "a", "b", "*", "'", "ß", "\U0001f600"])

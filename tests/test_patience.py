@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import orjson
 import pytest
 
-from app.graphql.accept import JSON
-from app.graphql.line import LONGEST_HEAD, HttpLine
+from app.graphql.transport.accept import JSON
+from app.graphql.transport.uvicorn_protocols import LONGEST_HEAD, HttpLine
 from tests.serving import ADA, DEADLINE, Service, serve
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -8,10 +8,10 @@ import pytest
 from models import Role, User
 from models.errors import Forbidden, NotFound, ProblemCode, Refused
 from models.ids import to_global_id
-from resolvers.accounts import update_account
-from resolvers.context import Context, Services
-from resolvers.tokens import access_tokens, create_access_token, revoke_access_token
-from resolvers.users import create_user, update_user, users
+from resolvers.access.accounts import update_account
+from resolvers.access.tokens import access_tokens, create_access_token, revoke_access_token
+from resolvers.access.users import create_user, update_user, users
+from resolvers.operation.context import Context, Services
 from tests.support import DrivenClock, new_account, problems, token_id, user_id, with_role
 
 # ---------------------------------------------------------------- users

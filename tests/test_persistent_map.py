@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers.membership.persistent import MOST_ENTRIES, Map
+from resolvers.membership.candidates.persistent_map import MOST_ENTRIES, Map
 from tests.effort import examples
 
 

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import GroupMember, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import BadInput, Refused
 from models.ids import to_global_id
-from resolvers.contacts import contacts
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group
-from resolvers.paging import PageArguments
-from resolvers.preview import count, criteria_text, diagnostics, preview, sample
+from resolvers.authoring.preview import count, criteria_text, diagnostics, preview, sample
+from resolvers.grouping.groups import create_group, delete_group
+from resolvers.operation.context import Context
+from resolvers.reading.paging import PageArguments
+from resolvers.records.contacts import contacts
 from tests import criteria_world as world
 from tests.asking import answer, ask
 from tests.criteria_account import account, group_id, new_group, set_moment

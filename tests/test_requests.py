@@ -14,8 +14,8 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from app.graphql import GraphQLApp
-from app.graphql.limits import TransportLimits
-from app.graphql.wire import Asked
+from app.graphql.execution.wire import Asked
+from app.graphql.transport.limits import TransportLimits
 from app.telemetry import Telemetry
 from app.telemetry.document import REFUSED, Sketch, Sketches
 from app.telemetry.requests import ObservedRequests, request_id_of

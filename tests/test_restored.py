@@ -5,14 +5,14 @@ import asyncio
 from app.services import open_services
 from app.settings import Settings
 from models import Group
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.auditing import audit
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.groups import create_group
-from resolvers.restoring import begin_new_epochs
-from resolvers.watching import cursor, group_changes
+from resolvers.grouping.groups import create_group
+from resolvers.grouping.watching import cursor, group_changes
+from resolvers.maintenance.auditing import audit
+from resolvers.maintenance.restoring import begin_new_epochs
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact
 from subscriptions.messages import GroupReset, MembersChanged, Message, ResetReason
 from tests.processes import DEADLINE, verify
 from tests.programs import run

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import GroupEvent
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.contacts import create_contact, update_contact
-from resolvers.groups import create_group
-from resolvers.membership.retention import prune
-from resolvers.membership.verify import verify
+from resolvers.grouping.groups import create_group
+from resolvers.membership.journal.retention import prune
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.records.contacts import create_contact, update_contact
 from tests.effort import examples
 from tests.support import NOON, DrivenClock, new_account, running_services
 

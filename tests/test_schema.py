@@ -9,7 +9,7 @@ import pytest
 
 from models import Role
 from models.ids import to_global_id
-from resolvers.context import Context
+from resolvers.operation.context import Context
 from schema.descriptions import describe, described
 from tests.asking import answer, ask, schema
 from tests.support import new_user

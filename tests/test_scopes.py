@@ -11,10 +11,10 @@ from models import Role, TokenScope
 from models.errors import ProblemCode, Refused
 from models.ids import to_global_id
 from models.people import EVERY_SCOPE, SCOPES_BY_ROLE, Scopes, scopes_read, scopes_written
-from resolvers.context import Context, Services
-from resolvers.sign_in import authenticate, context_of
-from resolvers.tokens import create_access_token, scopes_of
-from resolvers.users import update_user
+from resolvers.access.sign_in import authenticate, context_of
+from resolvers.access.tokens import create_access_token, scopes_of
+from resolvers.access.users import update_user
+from resolvers.operation.context import Context, Services
 from schema.mutation import Mutation
 from schema.needs import Needs
 from tests.asking import answer, schema

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.search import terms_of
+from resolvers.reading.search import terms_of
 
 WORDS = st.sampled_from(["ann", "anna", "ann-marie", "o'neil", "7up", "7", "__", "straße", "é", "an n"])
 NAMES = st.none() | st.lists(WORDS, min_size=1, max_size=3).map(" ".join)

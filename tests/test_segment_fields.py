@@ -4,10 +4,10 @@ import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
 from models import FieldType, RecordType
-from resolvers.context import Context
-from resolvers.criteria.fields import CUSTOM_KINDS
-from resolvers.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
-from resolvers.segment_fields import segment_fields
+from resolvers.authoring.segment_fields import segment_fields
+from resolvers.criteria.language.fields import CUSTOM_KINDS
+from resolvers.operation.context import Context
+from resolvers.records.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
 from tests.asking import ask, schema
 from tests.support import new_account
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.contacts import contacts
-from resolvers.context import Context
-from resolvers.criteria.lists import SMALL_FILE, choice, ways
-from resolvers.criteria.query import NONE, Lists
-from resolvers.paging import Page, PageArguments
-from resolvers.preview import preview, sample
-from resolvers.where import now, read_new
+from resolvers.authoring.preview import preview, sample
+from resolvers.criteria.querying.lists import SMALL_FILE, choice, ways
+from resolvers.criteria.querying.query import NONE, Lists
+from resolvers.operation.context import Context
+from resolvers.reading.criteria_input import now, read_new
+from resolvers.reading.paging import Page, PageArguments
+from resolvers.records.contacts import contacts
 from tests.support import NOON, DrivenClock, new_account, running_services
 
 PEOPLE = {"sqlite": 18_000, "postgresql": 600}  # PostgreSQL has but one way, whatever their number

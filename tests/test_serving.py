@@ -8,7 +8,7 @@ from contextlib import closing
 import orjson
 import pytest
 
-from app.serving import claim_port
+from app.running.serving import claim_port
 from app.settings import Settings
 from tests.processes import DEADLINE
 

@@ -8,15 +8,15 @@ import pytest
 
 from models import FieldType, Group
 from models.ids import to_global_id
-from resolvers.clock import step
-from resolvers.contacts import create_contact, update_contact
-from resolvers.context import Context
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group
+from resolvers.grouping.groups import create_group
+from resolvers.maintenance.clock import step
 from resolvers.membership.clock import advance
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag
+from resolvers.membership.rebuilding.verify import verify
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, update_contact
+from resolvers.records.fields import create_custom_field
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag
 from tests.support import NOON, DrivenClock
 
 

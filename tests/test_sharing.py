@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from app.graphql.limits import TransportLimits
-from app.graphql.sharing import KEPT_CHARACTERS, KEPT_SECONDS, Share, SharedAnswers
-from app.graphql.wire import Answer
-from subscriptions.bells import Bell
+from app.graphql.execution.sharing import KEPT_CHARACTERS, KEPT_SECONDS, Share, SharedAnswers
+from app.graphql.execution.wire import Answer
+from app.graphql.transport.limits import TransportLimits
+from subscriptions.wakeups.wakeup import Bell
 from tests.serving import ADA, BOB, DEADLINE, Peer, Service, serve
 
 TICKS = "subscription ($factor: Int!, $start: Int = 1) { ticks(start: $start) { number times(factor: $factor) } }"

@@ -14,22 +14,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import Group, GroupMember, Role
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Forbidden, NotFound
 from models.ids import from_global_id, to_global_id
-from resolvers.contacts import create_contact, delete_contact
-from resolvers.context import Context
-from resolvers.groups import create_group, delete_group, update_group
-from resolvers.membership.rebuild import new_epoch
-from resolvers.membership.retention import prune
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag
-from resolvers.watching import cursor, group_changes
-from subscriptions.bells import Ringable
+from resolvers.grouping.groups import create_group, delete_group, update_group
+from resolvers.grouping.watching import cursor, group_changes
+from resolvers.membership.journal.retention import prune
+from resolvers.membership.rebuilding.rebuild import new_epoch
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact, delete_contact
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag
 from subscriptions.bus import Receive
-from subscriptions.express import Express, Outcome
 from subscriptions.log import PAGE
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
+from subscriptions.wakeups.immediate_push import Express, Outcome
+from subscriptions.wakeups.wakeup import Ringable
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, new_user, running_services
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from models import Contact, CustomField, CustomValue, FieldType, RecordType, Role, Tagging
 from models.ids import to_global_id
 from models.text import fold, fold_or_none
-from resolvers.appointments import create_appointment
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.criteria.fields import CUSTOM_KINDS
-from resolvers.fields import create_custom_field, update_custom_field
-from resolvers.frequent import Wanted
-from resolvers.groups import create_group
-from resolvers.preview import count, preview
-from resolvers.segment_fields import SegmentField, segment_fields
-from resolvers.suggestions import ValueCount, suggestions
-from resolvers.tags import create_tag
+from resolvers.authoring.frequent_values import Wanted
+from resolvers.authoring.preview import count, preview
+from resolvers.authoring.segment_fields import SegmentField, segment_fields
+from resolvers.authoring.suggestions import ValueCount, suggestions
+from resolvers.criteria.language.fields import CUSTOM_KINDS
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context
+from resolvers.records.appointments import create_appointment
+from resolvers.records.contacts import create_contact
+from resolvers.records.fields import create_custom_field, update_custom_field
+from resolvers.tagging.tags import create_tag
 from tests.asking import answer
 from tests.support import NOON, new_account, new_user
 

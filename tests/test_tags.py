@@ -9,13 +9,13 @@ import pytest
 from models import Contact, Group, Role, Tag
 from models.errors import Forbidden, NotFound, Refused
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.groups import create_group
-from resolvers.paging import PageArguments
-from resolvers.tag_merge import renamed
-from resolvers.taggings import add_tags, remove_tags, taggings_of, tags_of
-from resolvers.tags import contact_count, contacts_of, create_tag, delete_tag, merge_tags, tag_by, tags, update_tag, used_by
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context
+from resolvers.reading.paging import PageArguments
+from resolvers.records.contacts import create_contact
+from resolvers.tagging.merging import renamed
+from resolvers.tagging.taggings import add_tags, remove_tags, taggings_of, tags_of
+from resolvers.tagging.tags import contact_count, contacts_of, create_tag, delete_tag, merge_tags, tag_by, tags, update_tag, used_by
 from tests.support import NOON, DrivenClock, new_account, new_user
 
 

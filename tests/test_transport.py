@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from app.graphql.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
-from app.graphql.limits import TransportLimits
-from app.graphql.wire import asked
+from app.graphql.execution.wire import asked
+from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
+from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
 from tests.serving import ADA, DEADLINE, Service, code_of, post, serve
 from tests.web import web_client

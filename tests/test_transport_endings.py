@@ -8,12 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from app.graphql.connections import FORBIDDEN, Connections
-from app.graphql.limits import TransportLimits
-from app.graphql.line import Line
+from app.graphql.transport.connections import FORBIDDEN, Connections
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.uvicorn_protocols import Line
 from models import Role
-from resolvers.context import Caller
-from resolvers.sign_in import Lapse
+from resolvers.access.sign_in import Lapse
+from resolvers.operation.context import Caller
 from tests.serving import BOB, DEADLINE, Peer, Service, serve
 
 

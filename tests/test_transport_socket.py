@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
-from app.graphql.connections import Connections
-from app.graphql.limits import TransportLimits
-from app.graphql.websocket import check
+from app.graphql.transport.connections import Connections
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.websocket import check
 from models import Role
 from models.errors import BadInput
-from resolvers.context import Caller
+from resolvers.operation.context import Caller
 from tests.serving import ADA, BOB, DEADLINE, PROTOCOL, Peer, Service, serve
 
 json_values = st.recursive(

@@ -4,7 +4,7 @@ import asyncio
 
 import orjson
 
-from app.graphql.limits import TransportLimits
+from app.graphql.transport.limits import TransportLimits
 from tests.serving import post, serve
 
 

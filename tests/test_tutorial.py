@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from models.database import open_database
-from models.migrate import known_migrations
+from models.engine.database import open_database
+from models.engine.migrate import known_migrations
 from tests.processes import DEADLINE, free_port
 
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"

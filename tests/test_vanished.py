@@ -10,18 +10,18 @@ from urllib.parse import quote
 import pytest
 from structlog.testing import capture_logs
 
-from models.database import Database, connection_arguments, open_database
-from models.leadership import Leadership
-from resolvers.context import Context
-from resolvers.taggings import add_tags
-from subscriptions.bells import Peal
+from models.engine.database import Database, connection_arguments, open_database
+from models.engine.leadership import Leadership
+from resolvers.operation.context import Context
+from resolvers.tagging.taggings import add_tags
 from subscriptions.bus import LocalBus
-from subscriptions.contacts import Contacts, WatchedContact
+from subscriptions.contacts.watched import Contacts, WatchedContact
 from subscriptions.hub import Hub
 from subscriptions.messages import Heartbeat, MembersChanged, Message
 from subscriptions.progress import Actions, WatchedAction
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
+from subscriptions.wakeups.wakeup import Peal
 from tests.buses import Tunnel
 from tests.support import DrivenClock, new_account, running_services
 from tests.test_write_path import people, tagged_groups

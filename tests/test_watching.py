@@ -9,16 +9,16 @@ import orjson
 import pytest
 from graphql import parse
 
-from app.graphql.operations import ANY_OPERATION, Answers, Operations
-from app.graphql.plan import plan
-from app.graphql.turns import Turns
-from app.graphql.wire import Answer, Asked
+from app.graphql.execution.concurrency_limit import Turns
+from app.graphql.execution.operations import ANY_OPERATION, Answers, Operations
+from app.graphql.execution.sharing_analysis import plan
+from app.graphql.execution.wire import Answer, Asked
 from models import Role
-from models.database import Database
+from models.engine.database import Database
 from models.ids import to_global_id
-from resolvers.contacts import create_contact
-from resolvers.context import Context
-from resolvers.groups import create_group
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context
+from resolvers.records.contacts import create_contact
 from schema.changes import SAME_FOR_ALL
 from tests.asking import schema
 from tests.support import DrivenClock, new_account, new_user, running_services

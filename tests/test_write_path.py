@@ -7,13 +7,13 @@ import pytest
 
 from models import Contact, Group
 from models.ids import to_global_id
-from resolvers.context import Context
-from resolvers.groups import create_group
-from resolvers.membership.log import LARGEST_EVENT, LARGEST_STATEMENT
+from resolvers.grouping.groups import create_group
+from resolvers.membership.journal.log import LARGEST_EVENT, LARGEST_STATEMENT
+from resolvers.membership.rebuilding.verify import verify
 from resolvers.membership.settle import FEW
-from resolvers.membership.verify import verify
-from resolvers.taggings import add_tags, remove_tags
-from resolvers.tags import create_tag
+from resolvers.operation.context import Context
+from resolvers.tagging.taggings import add_tags, remove_tags
+from resolvers.tagging.tags import create_tag
 
 MANY = 1000  # contacts, as many as one call can name
 ROUND_TRIPS = 4  # of a write that flips groups, besides beginning and committing

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.accounts import accounts_to_verify
-from resolvers.auditing import audit, repair
-from resolvers.context import Services
-from resolvers.membership.verify import Difference
+from resolvers.maintenance.auditing import audit, repair
+from resolvers.membership.rebuilding.verify import Difference
+from resolvers.operation.context import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ import orjson
 import typer
 
 from app.accounts import as_owner, chosen_account
-from app.exporting.destination import STANDARD_OUTPUT, destination, format_of
-from app.exporting.formats import WRITERS, Columns, Format
+from app.files.exporting.destination import STANDARD_OUTPUT, destination, format_of
+from app.files.exporting.formats import WRITERS, Columns, Format
 from app.terminal import note, progress, say
 from models import Account, Group
 from models.errors import BadInput
 from models.ids import number_of, to_global_id
 from models.text import fold, storable
-from resolvers.context import Context, Services
-from resolvers.exports import Source, contacts_matching, exported, members_of
-from resolvers.fields import custom_fields
+from resolvers.operation.context import Context, Services
+from resolvers.records.exports import Source, contacts_matching, exported, members_of
+from resolvers.records.fields import custom_fields
 
 ExportedFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file to make, .csv or .jsonl; - for standard output.")]
 GroupName = Annotated[str | None, typer.Option("--group", metavar="NAME", help="Export the members of this group, by name or id.")]

@@ -12,21 +12,21 @@ from rich.markup import escape
 from rich.table import Table as Listing
 
 from app.accounts import as_owner, chosen_account
-from app.exchange import ID, MARK, TAGS
-from app.importing.fields import names_of
-from app.importing.new_fields import NewField, new_fields
-from app.importing.opening import open_table
-from app.importing.plan import Plan, Wishes, plan_import
-from app.importing.rows import Place, RowMaker
-from app.importing.run import Import, Summary
-from app.importing.table import Table
+from app.files.exchange import ID, MARK, TAGS
+from app.files.importing.fields import names_of
+from app.files.importing.new_fields import NewField, new_fields
+from app.files.importing.opening import open_table
+from app.files.importing.plan import Plan, Wishes, plan_import
+from app.files.importing.rows import Place, RowMaker
+from app.files.importing.run import Import, Summary
+from app.files.importing.table import Table
 from app.terminal import note, notes, progress
 from models import Account, FieldType
 from models.errors import Conflict, Refused
-from resolvers.context import Context, Services
-from resolvers.fields import create_custom_field, custom_fields
-from resolvers.rules import Problems
-from resolvers.tag_refs import tag_name
+from resolvers.operation.context import Context, Services
+from resolvers.records.fields import create_custom_field, custom_fields
+from resolvers.tagging.references import tag_name
+from resolvers.values.validation import Problems
 
 ImportedFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A CSV file in UTF-8 whose first line names its columns, or .jsonl, an object a line.")

@@ -1,8 +1,8 @@
 """What has to be done after a database was restored."""
 
 from models import Account
-from resolvers.context import Services
-from resolvers.restoring import begin_new_epochs
+from resolvers.maintenance.restoring import begin_new_epochs
+from resolvers.operation.context import Services
 
 
 async def begin_anew(services: Services) -> int:

@@ -9,13 +9,13 @@ import orjson
 
 from app.demo.load import CONTACTS, load_demo
 from app.demo.sign_in import demo_token, token_path
+from app.running.serving import claim_port, serve, url_at
 from app.services import open_services
-from app.serving import claim_port, serve, url_at
 from app.settings import Settings
 from app.terminal import note, progress, say
 from models import Account
-from models.locks import alone_on
-from resolvers.context import Services
+from models.engine.locks import alone_on
+from resolvers.operation.context import Services
 
 QUERY = "{ groups { nodes { name criteriaText memberCount } } }"
 

@@ -9,14 +9,14 @@ from app.demo.names import TAGS
 from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Inventor
 from models import FieldType, Role
 from models.ids import to_global_id
-from resolvers.appointments import create_appointment
-from resolvers.context import Context, Services
-from resolvers.drafts import Row
-from resolvers.fields import create_custom_field
-from resolvers.groups import create_group
-from resolvers.imports import CHUNK, import_good_rows
-from resolvers.tags import create_tag
-from resolvers.users import create_user
+from resolvers.access.users import create_user
+from resolvers.grouping.groups import create_group
+from resolvers.operation.context import Context, Services
+from resolvers.records.appointments import create_appointment
+from resolvers.records.drafts import Row
+from resolvers.records.fields import create_custom_field
+from resolvers.records.imports import CHUNK, import_good_rows
+from resolvers.tagging.tags import create_tag
 
 DEMO = NewAccount("Demo", "demo@example.com", "America/Toronto")
 CONTACTS = 1000

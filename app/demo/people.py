@@ -9,7 +9,7 @@ from typing import Any
 from unicodedata import normalize
 
 from app.demo.names import COUNTRIES, FIRMS, JOBS, MEETINGS, PLACES, SOURCES, STATUSES, STREETS, TAGS, Country
-from resolvers.drafts import Row
+from resolvers.records.drafts import Row
 
 SEED = 20_260_101
 PLANS = ("Free", "Team", "Business")

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from app.accounts import accounts_named, as_owner, create_token
 from app.demo.load import DEMO
-from models.database import sqlite_path
+from models.engine.database import sqlite_path
 from models.errors import Unauthenticated
-from resolvers.context import Services
-from resolvers.sign_in import authenticate
+from resolvers.access.sign_in import authenticate
+from resolvers.operation.context import Services
 
 READABLE_BY_OWNER = 0o600
 SUFFIX = ".demo-token"

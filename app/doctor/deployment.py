@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from app.doctor.finding import Finding, doubtful, fine, wrong
 from app.settings import Settings
-from models.database import Database
+from models.engine.database import Database
+from models.engine.leadership import LEADER_LOCK
+from models.engine.locks import alone_on
+from models.engine.migrate import known_migrations, require_current_schema
 from models.errors import DatabaseInUse, SchemaOutdated, SchemaTooNew
 from models.fields import to_microseconds
-from models.leadership import LEADER_LOCK
-from models.locks import alone_on
-from models.migrate import known_migrations, require_current_schema
 from resolvers.membership.clock import READ
 
 TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.doctor.finding import Finding, doubtful, fine, wrong
 from app.settings import PREFIX, Settings
-from models.database import Database, Row
+from models.engine.database import Database, Row
 
 ABOUT = """
     SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from app.doctor.finding import Finding, doubtful, fine, wrong
-from models.database import Database
+from models.engine.database import Database
 
 MODE = "PRAGMA journal_mode"
 EVERYBODY = 0o007

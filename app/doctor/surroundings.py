@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from app.doctor.finding import Finding, doubtful, fine, wrong
 from app.health.probes import FIT, READY, UNFIT
-from app.serving import PortTaken, claim_port
+from app.running.serving import PortTaken, claim_port
 from app.settings import PREFIX, Settings
-from models.database import Database
+from models.engine.database import Database
 from models.errors import Unavailable
 from subscriptions.bus.postgres import postgres_line
 from subscriptions.bus.redis import channel_of, redis_line

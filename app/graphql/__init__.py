@@ -6,15 +6,15 @@ import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from app.graphql.connections import Connections
-from app.graphql.http import HttpEndpoint
-from app.graphql.limits import TransportLimits
-from app.graphql.operations import ObserveAnswers, Operations, unobserved
-from app.graphql.turns import Turns
-from app.graphql.websocket import SocketEndpoint
-from app.graphql.wire import Authenticate
-from resolvers.context import Caller
-from resolvers.sign_in import Lapse
+from app.graphql.execution.concurrency_limit import Turns
+from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
+from app.graphql.execution.wire import Authenticate
+from app.graphql.transport.connections import Connections
+from app.graphql.transport.http import HttpEndpoint
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.websocket import SocketEndpoint
+from resolvers.access.sign_in import Lapse
+from resolvers.operation.context import Caller
 
 
 class GraphQLApp:

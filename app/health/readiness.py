@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from app.health.readings import clock_lag
+from models.engine.migrate import require_current_schema
 from models.errors import Unavailable
-from models.migrate import require_current_schema
-from resolvers.context import Services
+from resolvers.operation.context import Services
 
 ANSWER_SECONDS = 2.0  # within which the database must answer
 KEPT_SECONDS = 1.0  # so that many who ask do not become many questions to the database

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from models.fields import to_microseconds
-from resolvers.context import Services
 from resolvers.membership.clock import read_span
+from resolvers.operation.context import Services
 
 BULK = """
     SELECT state, count(*) AS actions, coalesce(sum(processed), 0) AS done, coalesce(sum(total), 0) AS total

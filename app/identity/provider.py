@@ -17,8 +17,8 @@ from app.settings import Settings
 from models.errors import Unauthenticated
 from models.ids import number_of
 from models.text import storable
-from resolvers.context import WallClock
-from resolvers.sign_in import Identity
+from resolvers.access.sign_in import Identity
+from resolvers.operation.context import WallClock
 
 LONGEST_TOKEN = 16_384  # characters
 REQUIRED = ["iss", "aud", "exp"]

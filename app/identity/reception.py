@@ -3,8 +3,8 @@
 import re
 
 from app.identity.provider import Provider
-from resolvers.context import Context, Services
-from resolvers.sign_in import authenticate, sign_in
+from resolvers.access.sign_in import authenticate, sign_in
+from resolvers.operation.context import Context, Services
 
 _JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 

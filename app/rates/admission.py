@@ -7,10 +7,10 @@ from limits import RateLimitItemPerMinute
 
 from app.rates.rates import Rates, open_rates
 from app.settings import Settings
-from models.database import Database
+from models.engine.database import Database
 from models.errors import RateLimited, Unauthenticated
-from resolvers.allowance import Allowance
-from resolvers.context import Caller
+from resolvers.operation.allowance import Allowance
+from resolvers.operation.context import Caller
 from subscriptions.bus.redis import channel_of
 
 

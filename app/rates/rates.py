@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from app.rates.windows import Clock, ProcessWindows
 from models.errors import RateLimited
-from resolvers.allowance import Allowance, Standing
+from resolvers.operation.allowance import Allowance, Standing
 from subscriptions.bus.redis import connect
 
 LOST = (RedisError, OSError)  # a TimeoutError is an OSError

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from graphql import DocumentNode, FieldNode, GraphQLError, get_operation_ast, parse
 
-from app.graphql.wire import Asked
+from app.graphql.execution.wire import Asked
 
 MOST_REMEMBERED = 256
 LONGEST_REMEMBERED = 4_096  # characters

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from app.health.readings import Readings, read
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from resolvers.context import Services
+from resolvers.operation.context import Services
 
 ANSWER_SECONDS = 2.0  # within which the database must answer
 

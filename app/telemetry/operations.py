@@ -7,8 +7,8 @@ from time import perf_counter
 
 from structlog.contextvars import bind_contextvars
 
-from app.graphql.operations import Answers
-from app.graphql.wire import Answer, Asked, Context
+from app.graphql.execution.operations import Answers
+from app.graphql.execution.wire import Answer, Asked, Context
 from app.telemetry.document import REFUSED, Sketch, Sketches
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing

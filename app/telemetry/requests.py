@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars, unbind_contextvars
 
-from app.graphql.accept import EVENTS
+from app.graphql.transport.accept import EVENTS
 from app.health.probes import PROBES
 from app.telemetry.gauges import Gauges
 from app.telemetry.metrics import Metrics

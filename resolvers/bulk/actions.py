@@ -11,20 +11,20 @@ from models import BulkAction, BulkActionState, ChangeCause
 from models.bulk import SHOWN
 from models.errors import ProblemCode, refuse
 from models.fields import to_microseconds
-from resolvers import paging
-from resolvers.access import require_editor
+from models.orm.keyset import Order
+from resolvers.access.roles import require_editor
 from resolvers.bulk.changes import read_change
 from resolvers.bulk.inverses import contacts_kept
 from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import Document
 from resolvers.bulk.rehearsal import BulkPreview, rehearse
 from resolvers.bulk.targets import Target, read_target
-from resolvers.context import Context
-from resolvers.identify import id_of, id_or_none, unknown
-from resolvers.keyset import Order
-from resolvers.membership.change import Change
-from resolvers.paging import Page, PageArguments
-from resolvers.rules import Problems, required_text
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+from resolvers.operation.identify import id_of, id_or_none, unknown
+from resolvers.reading import paging
+from resolvers.reading.paging import Page, PageArguments
+from resolvers.values.validation import Problems, required_text
 from resolvers.write import write
 from subscriptions.progress import follow_progress
 

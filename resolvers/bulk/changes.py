@@ -8,12 +8,12 @@ from resolvers.bulk.deleting import Deletion
 from resolvers.bulk.editing import FieldChange
 from resolvers.bulk.outcome import BulkChange, Document
 from resolvers.bulk.tagging import TagChange
-from resolvers.context import Context
-from resolvers.drafts import Aim, Row, draft_contacts
-from resolvers.membership.change import Change
-from resolvers.rules import Problems
-from resolvers.tag_refs import TagRef, check_count, find_tags
-from resolvers.taggings import create_missing_tags
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+from resolvers.records.drafts import Aim, Row, draft_contacts
+from resolvers.tagging.references import TagRef, check_count, find_tags
+from resolvers.tagging.taggings import create_missing_tags
+from resolvers.values.validation import Problems
 
 PATH = ("input", "change")
 

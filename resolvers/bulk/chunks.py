@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from resolvers.bulk.locks import lock
 from resolvers.bulk.targets import Target
-from resolvers.context import Context
-from resolvers.membership.change import Change
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
 
 
 class Place(NamedTuple):

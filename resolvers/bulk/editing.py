@@ -4,16 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from models.orm.numbers import numbers
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
-from resolvers.contact_table import Pair, Stored, read_locked, read_values
-from resolvers.custom_values import Cells
-from resolvers.drafts import Draft, Row
-from resolvers.membership.change import Change
-from resolvers.membership.numbers import numbers
-from resolvers.put import Target, put_targets
+from resolvers.membership.change.change import Change
+from resolvers.records.contact_table import Pair, Stored, read_locked, read_values
+from resolvers.records.drafts import Draft, Row
+from resolvers.records.save_contacts import Target, put_targets
+from resolvers.values.custom_values import Cells
 
 EXISTING = "SELECT id FROM custom_fields WHERE account_id = :account AND id = ANY(:fields)"
 TAKEN = """

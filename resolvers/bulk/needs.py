@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from models.errors import NotFound
-from resolvers.criteria.mentions import ANY_TAG, mentions
-from resolvers.criteria.tree import Tree
-from resolvers.criteria.words import listing
-from resolvers.membership.change import Change
+from resolvers.criteria.language.mentions import ANY_TAG, mentions
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.rendering.words import listing
+from resolvers.membership.change.change import Change
 
 WORDS = {"tag": "tag", "custom": "custom field", "group": "group"}
 

@@ -10,17 +10,17 @@ from typing import Any
 import orjson
 
 from models import ChangeCause, Group, RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.chunks import Ahead, Chunk, Place, look_ahead, take
 from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import BulkChange
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import Target
-from resolvers.context import Context
-from resolvers.membership.change import Change
+from resolvers.membership.change.change import Change
 from resolvers.membership.fence import shared
 from resolvers.membership.settle import settle
+from resolvers.operation.context import Context
 from resolvers.write import winning
 
 MOST_REHEARSED = 100_000  # contacts: the client waits for the answer

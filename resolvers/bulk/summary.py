@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from models import BulkAction, RecordType
-from resolvers.context import Context
-from resolvers.criteria.fields import FIELDS
-from resolvers.criteria.names import HIDDEN
-from resolvers.criteria.sentence import sentence
-from resolvers.criteria.words import counted, listing
-from resolvers.where import read_stored
+from resolvers.criteria.language.fields import FIELDS
+from resolvers.criteria.language.names import HIDDEN
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.criteria.rendering.words import counted, listing
+from resolvers.operation.context import Context
+from resolvers.reading.criteria_input import read_stored
 
 Labelled = tuple[str, Any]  # the value of a field, with the field's label
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from models.database import Database, Rows
+from models.engine.database import Database, Rows
 from models.fields import to_microseconds
+from models.orm.numbers import ELEMENTS, by_key, lists_of, numbers
 from resolvers.bulk.locks import lock
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
-from resolvers.criteria.mentions import Mention
-from resolvers.membership.change import UPDATED_AT, Change, Sweep
-from resolvers.membership.known import KnownTags
-from resolvers.membership.numbers import ELEMENTS, by_key, lists_of, numbers
-from resolvers.taggings import MARK_UPDATED
+from resolvers.criteria.language.mentions import Mention
+from resolvers.membership.change.change import UPDATED_AT, Change, Sweep
+from resolvers.membership.change.partial_evaluation import KnownTags
+from resolvers.tagging.taggings import MARK_UPDATED
 
 Pair = tuple[int, int]  # of contact and tag
 Contacts = dict[int, list[int]]  # by tag

@@ -10,16 +10,16 @@ from tortoise.queryset import QuerySet
 
 from models import Contact, Group, GroupMember, RecordType
 from models.errors import ProblemCode, Refused, refuse
+from models.orm.numbers import among, numbers_of
 from resolvers.bulk.needs import Need, needs_of
 from resolvers.bulk.outcome import Document
-from resolvers.context import Context
-from resolvers.criteria.lists import AT_FIRST, Short, choice, ways
-from resolvers.criteria.names import load_vocabulary
-from resolvers.criteria.parse import parse
-from resolvers.identify import id_of, unknown
-from resolvers.membership.numbers import among, numbers_of
-from resolvers.selection import Criterion, Selection
-from resolvers.where import now, readable_tree
+from resolvers.criteria.language.names import load_vocabulary
+from resolvers.criteria.language.parse import parse
+from resolvers.criteria.querying.lists import AT_FIRST, Short, choice, ways
+from resolvers.operation.context import Context
+from resolvers.operation.identify import id_of, unknown
+from resolvers.reading.criteria_input import now, readable_tree
+from resolvers.reading.selection import Criterion, Selection
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
 SPREAD = 20  # times as many ids as contacts are wanted: where they lie farther apart, a list is the shorter way

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from models import BulkActionState, ChangeCause, Role
-from models.database import UNREACHABLE, Database
+from models.engine.database import UNREACHABLE, Database
 from models.errors import Conflict, MusterError
 from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
@@ -23,9 +23,9 @@ from resolvers.bulk.needs import look_up, stored_needs
 from resolvers.bulk.outcome import Outcome
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import stored_target
-from resolvers.context import Caller, Context, Services
-from resolvers.membership.change import Change
-from resolvers.scope import Scope
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Caller, Context, Services
+from resolvers.operation.scope import Scope
 from resolvers.write import write
 
 Action = Mapping[str, Any]  # the row of one

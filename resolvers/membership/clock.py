@@ -9,14 +9,14 @@ from operator import itemgetter
 from typing import NamedTuple, assert_never
 
 from models import RecordType
-from models.database import Database
+from models.engine.database import Database
 from models.fields import to_microseconds
-from resolvers.criteria.ranges import Ranges
-from resolvers.criteria.temporal import boundaries
-from resolvers.criteria.time import Now
-from resolvers.criteria.tree import Column, Custom, Groups, Source, TaggedAt, Tags
-from resolvers.membership.index import AccountDefinitions
-from resolvers.membership.numbers import numbers
+from models.orm.numbers import numbers
+from resolvers.criteria.language.temporal import boundaries
+from resolvers.criteria.language.tree import Column, Custom, Groups, Source, TaggedAt, Tags
+from resolvers.criteria.semantics.ranges import Ranges
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.candidates.index import AccountDefinitions
 
 # Of processes that start together each may see that there is none.
 START = "INSERT INTO clock (id, now, settled) VALUES (1, CAST(:at AS bigint), CAST(:at AS bigint)) ON CONFLICT (id) DO NOTHING"

@@ -7,7 +7,7 @@ from its beginning, is fence enough.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from models.database import KEEP_PLANS, Database
+from models.engine.database import KEEP_PLANS, Database
 
 SPACE = 7_267_002
 

@@ -5,19 +5,20 @@ from collections.abc import Iterable
 from itertools import chain
 
 from models import RecordType
-from models.database import Row, Rows
-from resolvers.criteria.predicate import Needs
-from resolvers.membership.alike import judge_alike
-from resolvers.membership.change import Change
-from resolvers.membership.evaluate import Flips, Judgement, Memberships
-from resolvers.membership.facts import FactsReader, needs_of
-from resolvers.membership.index import AccountDefinitions, Definition
-from resolvers.membership.log import append, carry_out, record
-from resolvers.membership.matching import Places
-from resolvers.membership.newcomers import sweep_newcomers
-from resolvers.membership.now import read_clock
-from resolvers.membership.rebuild import rebuild
-from resolvers.membership.suspects import concerned, find_suspects, foresee
+from models.engine.database import Row, Rows
+from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.membership.batch.batch_evaluation import judge_alike
+from resolvers.membership.batch.created_contacts import sweep_newcomers
+from resolvers.membership.candidates.index import AccountDefinitions, Definition
+from resolvers.membership.candidates.matching import Places
+from resolvers.membership.change.change import Change
+from resolvers.membership.change.flips import Flips
+from resolvers.membership.evaluation.candidate_groups import concerned, find_suspects, foresee
+from resolvers.membership.evaluation.clock_reading import read_clock
+from resolvers.membership.evaluation.evaluate import Judgement, Memberships
+from resolvers.membership.evaluation.facts import FactsReader, needs_of
+from resolvers.membership.journal.log import append, carry_out, record
+from resolvers.membership.rebuilding.rebuild import rebuild
 
 FEW = 32  # groups whose members are asked for before it is known which of them the write concerns: that saves a round trip
 

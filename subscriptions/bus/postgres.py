@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from models.database import connection_arguments
+from models.engine.database import connection_arguments
 from subscriptions.bus.remote import Line, Open
 
 CHANNEL = "muster_groups"  # PostgreSQL keeps the channels of its databases apart

@@ -10,7 +10,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from models.database import Database
+from models.engine.database import Database
 from subscriptions.bus.remote import Line, Open
 
 ALIASES = {"valkey": "redis", "valkeys": "rediss"}

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from models import Account, Group, GroupState
-from models.database import Database, open_database
+from models.engine.database import Database, open_database
 from models.fields import to_microseconds
-from resolvers.criteria.limits import CriteriaLimits
-from resolvers.membership.definitions import Definitions
-from resolvers.membership.verify import verify
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.rebuilding.verify import verify
 from tests.processes import DEADLINE, muster
 from tests.torture.casts import Cast, Client
 from tests.torture.fleet import PATIENCE, Fleet

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gql import GraphQLRequest
 
 from models import Contact, Group, Tagging
-from models.database import open_database
+from models.engine.database import open_database
 from models.ids import to_global_id
 from tests.torture.editor import create_group
 from tests.torture.fleet import PATIENCE, Fleet

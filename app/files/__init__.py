@@ -1,0 +1,1 @@
+"""Files of contacts: reading them in and writing them out."""

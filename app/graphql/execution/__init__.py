@@ -1,0 +1,1 @@
+"""Running operations: concurrency limits, shared answers, and the bytes that go out."""

@@ -1,0 +1,109 @@
+"""Answers that many are waiting for, made and put into words once.
+
+Each watcher walks through the events at its own pace; only the answer to an event is shared. Those who wait for it are handed
+it, and it is kept for others only for a moment: it tells values as they were when it was made.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.graphql.execution.wire import Answer
+from subscriptions.wakeups.wakeup import Peal, Ringable
+
+KEPT_SECONDS = 1.0  # from when it was made, however long that took
+KEPT_CHARACTERS = 2**24  # of all answers together; with fewer, a watcher that lags behind has some made again
+
+Key = tuple[object, Hashable]  # who shares, and the event
+Make = Callable[[Any], Answer | Awaitable[Answer]]
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """An answer, or those who wait until it is there; whoever holds this has it then, whether or not it is kept for others."""
+
+    answer: Answer | None = None
+    made_at: float = 0.0
+    bells: dict[Ringable, None] = field(default_factory=dict)
+
+
+class SharedAnswers:
+    """The answers that are being made and those of the last moment, by what they depend on."""
+
+    def __init__(self) -> None:
+        self._making: dict[Key, Shared] = {}
+        self._kept: OrderedDict[Key, Shared] = OrderedDict()  # the oldest first
+        self._characters = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._peal = Peal()
+
+    def find(self, sharers: object, event: Hashable, make: Make) -> Shared:
+        """The answer to the event for these sharers, made now unless it is there or on its way; `make` does not raise."""
+        key = sharers, event
+        kept = self._kept.get(key)
+        if kept and kept.made_at >= asyncio.get_running_loop().time() - KEPT_SECONDS:
+            return kept
+        self._forget()
+        return self._making.get(key) or self._make(key, make)
+
+    def _make(self, key: Key, make: Make) -> Shared:
+        shared, answer = Shared(), make(key[1])
+        if isinstance(answer, Answer):
+            self._complete(key, shared, answer)
+        else:
+            self._making[key] = shared
+            # A task of its own: whoever asked first may go away, and the others still want the answer.
+            task = asyncio.create_task(self._finish(key, shared, answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return shared
+
+    async def _finish(self, key: Key, shared: Shared, answer: Awaitable[Answer]) -> None:
+        try:
+            self._complete(key, shared, await answer)
+        finally:
+            del self._making[key]
+        self._peal.ring(shared.bells)
+        shared.bells.clear()
+
+    def _complete(self, key: Key, shared: Shared, answer: Answer) -> None:
+        shared.answer, shared.made_at = answer, asyncio.get_running_loop().time()
+        if not answer.is_faulty:  # the next who asks may be luckier
+            self._kept[key] = shared
+            self._characters += len(answer.text)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what is too old and, where there is too much, of the oldest but not of a single one."""
+        past = asyncio.get_running_loop().time() - KEPT_SECONDS
+        while self._kept:
+            key, oldest = next(iter(self._kept.items()))
+            if oldest.made_at >= past and (self._characters <= KEPT_CHARACTERS or len(self._kept) == 1):
+                return
+            del self._kept[key]
+            self._characters -= len(oldest.answer.text) if oldest.answer else 0
+
+
+class Share:
+    """One watcher's part: it holds on to the answer that it waits for, and so never has to ask for it twice."""
+
+    def __init__(self, answers: SharedAnswers, sharers: object, make: Make) -> None:
+        self._answers = answers
+        self._sharers = sharers  # for as long as there is a watcher, its answers can be shared
+        self._make = make
+        self._awaited: tuple[Hashable, Shared] | None = None
+
+    def answer(self, event: Hashable, bell: Ringable) -> Answer | None:
+        """The answer to the event, if it is there; else the bell rings when it is."""
+        if self._awaited is None or self._awaited[0] != event:
+            self._awaited = event, self._answers.find(self._sharers, event, self._make)
+        shared = self._awaited[1]
+        if shared.answer is None:
+            shared.bells[bell] = None
+        return shared.answer
+
+    def release(self) -> None:
+        """Let go of the answer, once it is told."""
+        self._awaited = None

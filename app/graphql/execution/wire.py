@@ -1,0 +1,118 @@
+"""What crosses the wire: JSON, the request that a client sends, and the answers that it gets for it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from graphql import GraphQLError, GraphQLFormattedError
+
+from models.errors import BadInput
+from resolvers.operation.context import Caller
+from schema.errors import INTERNAL, UNAVAILABLE, as_graphql
+
+FAULTS = frozenset({INTERNAL, UNAVAILABLE})  # codes of what is the server's doing, and may go well the next time
+
+
+class Context(Protocol):
+    """What resolvers are given; of it the transport needs who is asking, and that it starts afresh for each event."""
+
+    @property
+    def token_id(self) -> int:
+        """The token that the operation runs on."""
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf it runs."""
+
+    def forget(self) -> None:
+        """Drop everything read so far."""
+
+
+Authenticate = Callable[[str | None, str], Awaitable[Context]]
+"""From the value of an Authorization header and the client's address to a fresh context; raises Unauthenticated or RateLimited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One GraphQL request, well-formed."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer as JSON, ready to be sent to any number of clients."""
+
+    text: str
+    errors: Sequence[GraphQLFormattedError] | None
+    """Why there is no data: execution never began, or what a subscription was to tell is spoilt by a fault; None if there may be."""
+    codes: tuple[str, ...] = ()
+    """What kinds of errors it names, for those who count them."""
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the server failed."""
+        return not FAULTS.isdisjoint(self.codes)
+
+
+def encode(value: object) -> bytes:
+    """Compact JSON in UTF-8, on one line."""
+    return orjson.dumps(value)
+
+
+def decode(text: bytes) -> object:
+    """The value of a JSON text in UTF-8; nesting beyond 1,024 levels and lone surrogates are refused like bad syntax."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BadInput("Send valid JSON in UTF-8.") from None
+
+
+def asked(value: object) -> Asked:
+    """The request that a JSON value stands for."""
+    if isinstance(value, list):
+        raise BadInput("Send one request at a time: batches are not supported.")
+    if not isinstance(value, dict) or not isinstance(value.get("query"), str) or not value["query"]:
+        raise BadInput('Send a JSON object whose "query" is a GraphQL document.')
+    _optional(value, "extensions", dict)
+    return Asked(value["query"], _optional(value, "variables", dict), _optional(value, "operationName", str))
+
+
+def _optional(request: dict[str, Any], key: str, kind: type) -> Any:
+    value = request.get(key)
+    if value is not None and not isinstance(value, kind):
+        raise BadInput(f'"{key}" must be {"a string" if kind is str else "an object"}, null or absent.')
+    return value
+
+
+def answer_of(data: object, errors: Sequence[GraphQLError] | None, extensions: Mapping[str, object] | None = None) -> Answer:
+    """The answer as the specification words it: no `data` entry if execution never began."""
+    if errors and data is None and not any(error.path for error in errors):
+        return refusal_of(errors)
+    noted = {"errors": [error.formatted for error in errors]} if errors else {}
+    more = {"extensions": extensions} if extensions else {}
+    return Answer(encode({**noted, "data": data, **more}).decode(), None, codes_of(errors or ()))
+
+
+def refusal_of(errors: Sequence[GraphQLError]) -> Answer:
+    """The answer to a request that errors kept from running."""
+    formatted = [error.formatted for error in errors]
+    return Answer(encode({"errors": formatted}).decode(), formatted, codes_of(errors))
+
+
+def codes_of(errors: Sequence[GraphQLError]) -> tuple[str, ...]:
+    """The codes under which errors were published."""
+    return tuple(map(code_of, errors))
+
+
+def code_of(error: GraphQLError) -> str:
+    """The code under which an error was published."""
+    return str((error.extensions or {}).get("code"))
+
+
+def failure(error: Exception) -> Answer:
+    """The answer to a request that this error kept from running."""
+    return refusal_of([as_graphql(error)])

@@ -1,0 +1,90 @@
+"""Answers as server-sent events, in the distinct connections mode of graphql-sse: one request, one stream."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from starlette.types import Receive, Scope, Send
+
+from app.graphql.execution.wire import Answer, failure
+from app.graphql.transport.accept import EVENTS
+from app.graphql.transport.connections import FORBIDDEN, Connection, Connections, race
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.uvicorn_protocols import HANG_UP
+from models.errors import Unauthenticated
+
+HEADERS = [
+    (b"content-type", f"{EVENTS}; charset=utf-8".encode()),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    (b"x-content-type-options", b"nosniff"),
+]
+COMPLETE = b"event: complete\ndata: \n\n"  # browsers drop an event without a data field
+SIGN_OF_LIFE = b": alive\n\n"
+
+
+class EventStream:
+    """An ASGI response that sends each answer as `next`, then `complete`.
+
+    It ends when the answers do, when the client goes or does not read for too long, and when its connection is ended.
+    """
+
+    def __init__(
+        self, source: AsyncGenerator[Answer, None], connections: Connections, connection: Connection, *, limits: TransportLimits
+    ) -> None:
+        self._source = source
+        self._connections = connections
+        self._connection = connection
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            try:
+                await race(self._show_life(send), self._answer(send), self._leave(send), gone(receive))
+                await self._send(send, b"", more=False)
+            except TimeoutError:  # a client that does not read can be told nothing
+                await hang_up(scope, receive)
+        finally:
+            self._connections.discard(self._connection)
+
+    async def _answer(self, send: Send) -> None:
+        async with aclosing(self._source) as source:
+            async for answer in source:
+                await self._send(send, next_event(answer))
+        await self._send(send, COMPLETE)
+
+    async def _show_life(self, send: Send) -> None:
+        """Tell proxies and the client at once that the stream is open, and now and then that it still is."""
+        while True:
+            await self._send(send, SIGN_OF_LIFE)
+            await asyncio.sleep(self._limits.ping_seconds)
+
+    async def _leave(self, send: Send) -> None:
+        """Say why if the sign-in is no longer good; a stream that just breaks off is resumed by its client."""
+        if await self._connection.ended == FORBIDDEN:
+            await self._send(send, next_event(failure(Unauthenticated())) + COMPLETE)
+
+    async def _send(self, send: Send, body: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self._limits.send_seconds):
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def next_event(answer: Answer) -> bytes:
+    """One answer as an event."""
+    return b"event: next\ndata: " + answer.text.encode() + b"\n\n"
+
+
+async def hang_up(scope: Scope, receive: Receive) -> None:
+    """Break the connection off, where the server knows how to, and see it ended."""
+    abort: Callable[[], None] | None = (scope.get("extensions") or {}).get(HANG_UP)
+    if abort:
+        abort()
+        await gone(receive)
+
+
+async def gone(receive: Receive) -> None:
+    """Wait until the client has disconnected."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,103 @@
+"""JSON in the text frames of a WebSocket: of bounded length when read, within a deadline when sent."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
+
+from app.graphql.execution.wire import decode, encode
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.uvicorn_protocols import EXTENSION, Line
+from models.errors import BadInput
+from subscriptions.wakeups.restartable_timer import Alarm
+
+LONGEST_REASON = 123  # bytes: more do not fit into a close frame
+TOO_LONG = 1009
+
+
+class Frames(ASGIWebSocketAdapter):
+    """What strawberry's protocol handler reads from and writes to."""
+
+    def __init__(self, limits: TransportLimits, view: GraphQL, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        self._limits = limits
+        self._line: Line | None = (response.scope.get("extensions") or {}).get(EXTENSION)
+        self._sending = 0
+        self.deadline = Alarm(limits.send_seconds, self._give_up)
+        self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the client made no room for a message in time: then it can be told nothing more."""
+
+    def _give_up(self) -> None:
+        if not self.stalled.done():
+            self.stalled.set_result(None)
+        if self._line:
+            self._line.hang_up()
+
+    @property
+    def _is_open(self) -> bool:
+        return self.ws.application_state == WebSocketState.CONNECTED
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        """Every message until the connection closes."""
+        with suppress(WebSocketDisconnect):
+            while self._is_open:
+                message = await self._read()
+                if len(message) > self._limits.message_bytes:
+                    await self.close(TOO_LONG, f"A message may have {self._limits.message_bytes} bytes")
+                    return
+                yield parse(message)
+
+    async def _read(self) -> bytes:
+        try:
+            return (await self.ws.receive_text()).encode()
+        except KeyError:
+            raise NonTextMessageReceived from None
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send one message."""
+        await self.send_text(encode(message).decode())
+
+    async def send_text(self, message: str) -> None:
+        """Send one message; when that takes longer than the send deadline, the connection is given up."""
+        if not self._is_open or self.stalled.done():
+            raise WebSocketDisconnected
+        if not self._sending:
+            self.deadline.set()
+        self._sending += 1
+        try:
+            await self.ws.send({"type": "websocket.send", "text": message})
+        except WebSocketDisconnect:
+            raise WebSocketDisconnected from None
+        finally:
+            self._sending -= 1
+            if self._sending:
+                self.deadline.set()
+            else:
+                self.deadline.unset()
+
+    def send_at_once(self, message: str) -> bool:
+        """Send one message if there is room for it and nobody else is sending; otherwise do nothing, and return False."""
+        return self._line is not None and not self._sending and self._is_open and self._line.send_at_once(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, unless it is closed or being closed already; a client that makes no room for this either is given up."""
+        if not self._is_open:
+            return
+        try:
+            async with asyncio.timeout(self._limits.send_seconds):
+                await self.ws.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
+        except TimeoutError:
+            self._give_up()
+        except WebSocketDisconnect:
+            pass
+
+
+def parse(message: bytes) -> object:
+    """The JSON value of a message."""
+    try:
+        return decode(message)
+    except BadInput:
+        raise NonJsonMessageReceived from None

@@ -1,0 +1,106 @@
+"""GraphQL over HTTP: one request, answered in JSON or as a stream of events."""
+
+from collections.abc import Iterable, Mapping, Set
+from contextlib import aclosing
+
+from graphql import GraphQLFormattedError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.types.graphql import OperationType
+
+from app.graphql.execution.operations import Operations
+from app.graphql.execution.wire import Answer, Asked, Authenticate, Context, encode
+from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
+from app.graphql.transport.connections import Connections
+from app.graphql.transport.events import EventStream
+from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
+from app.rates.addresses import address_of
+from models.errors import RateLimited, Unauthenticated, Unavailable
+from schema.errors import as_graphql
+
+KINDS = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
+STREAMED = frozenset({OperationType.SUBSCRIPTION})
+Kinds = Set[OperationType]
+
+SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+STATUS_BY_CODE = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAVAILABLE": 503}
+
+
+class HttpEndpoint:
+    """Authenticates and answers each request on its own."""
+
+    def __init__(self, operations: Operations, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
+        self._operations = operations
+        self._authenticate = authenticate
+        self._limits = limits
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever it is."""
+        request = Request(scope, receive)
+        media = preferred(request.headers.get("accept"))
+        try:
+            response = await self._respond(request, media)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            response = refusal(error, media)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request, media: str | None) -> ASGIApp:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=methods(self._limits))
+        require_readable(request, media, self._limits)
+        self._operations.turns.require()
+        context = await self._authenticate(request.headers.get("authorization"), address_of(request))
+        wanted, kinds = await read(request, self._limits), KINDS[request.method]
+        if media == EVENTS:
+            return await self._stream(wanted, context, kinds | STREAMED)
+        return await self._answer(wanted, context, kinds, media=media or JSON)
+
+    async def _answer(self, wanted: Asked, context: Context, kinds: Kinds, *, media: str) -> Response:
+        async with aclosing(await self._operations.begin(wanted, context, kinds=kinds)) as source:
+            answer = await anext(source)
+        return json_response(answer.text.encode(), media, status=status_of(answer, media), headers=retry_headers(answer.errors or ()))
+
+    async def _stream(self, wanted: Asked, context: Context, kinds: Kinds) -> EventStream:
+        source = await self._operations.begin(wanted, context, kinds=kinds)
+        connection = self._connections.open()
+        try:
+            self._connections.admit(connection, context.caller)
+        except Unavailable:
+            self._connections.discard(connection)
+            raise
+        return EventStream(source, self._connections, connection, limits=self._limits)
+
+
+def status_of(answer: Answer, media: str) -> int:
+    """The status of an answer; JSON without a word on GraphQL may come through anything, and says 200 unless it should be sent again."""
+    if RateLimited.code in answer.codes and answer.errors:
+        return STATUS_BY_CODE[RateLimited.code]
+    return 400 if answer.errors and media == GRAPHQL_JSON else 200
+
+
+def retry_headers(errors: Iterable[GraphQLFormattedError]) -> Mapping[str, str]:
+    """When to send a request again, if an error says so."""
+    seconds = [error["extensions"]["retryAfter"] for error in errors if "retryAfter" in error.get("extensions", {})]
+    return {"Retry-After": str(max(seconds))} if seconds else NO_HEADERS
+
+
+def refusal(error: Exception, media: str | None) -> Response:
+    """The response to a request that an error kept from running."""
+    published = as_graphql(error)
+    status, headers = STATUS_BY_CODE.get(str((published.extensions or {})["code"]), 500), retry_headers([published.formatted])
+    if isinstance(error, HttpRefusal):
+        status, headers = error.status, error.headers
+    if isinstance(error, Unauthenticated):
+        headers = {"WWW-Authenticate": "Bearer"}
+    body = encode({"errors": [published.formatted]})
+    return json_response(body, GRAPHQL_JSON if media == GRAPHQL_JSON else JSON, status=status, headers=headers)
+
+
+def json_response(body: bytes, media: str, *, status: int, headers: Mapping[str, str] = NO_HEADERS) -> Response:
+    """An answer as JSON that no browser takes for anything else and nobody keeps."""
+    return Response(body, status, {**SAFE, **headers, "Content-Type": f"{media}; charset=utf-8"})

@@ -1,0 +1,134 @@
+"""The web application: opens the services, mounts GraphQL, runs the workers, and closes everything in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from app.graphql import GraphQLApp
+from app.graphql.transport.limits import TransportLimits
+from app.health.probes import probes
+from app.health.readiness import Readiness
+from app.identity.provider import Provider, open_provider
+from app.identity.reception import receive
+from app.rates.admission import Admission, open_admission
+from app.running.middleware import middleware
+from app.running.workers import running_workers
+from app.services import open_services, wall_clock
+from app.settings import Settings
+from app.telemetry import open_telemetry
+from app.telemetry.exposition import exposed
+from app.telemetry.requests import ObservedRequests
+from models.engine.locks import alone_on
+from resolvers.operation.context import Context, Services, WallClock
+from schema import build_schema
+from schema.limits import DocumentLimits
+
+PATH = "/graphql"
+
+
+class Server:
+    """One process that serves GraphQL; `services` are there while the application runs."""
+
+    def __init__(self, settings: Settings, clock: WallClock = wall_clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._services: Services | None = None
+        self._admission: Admission | None = None
+        self._provider: Provider | None = None
+        telemetry = self._telemetry = open_telemetry(settings)
+        self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds)
+        self._probes = probes(self._readiness)
+        self.graphql = GraphQLApp(
+            build_schema(_document_limits(settings)), self._authenticate, _transport_limits(settings), observe=telemetry.operation
+        )
+        routes = [*self.graphql.routes(PATH), *self._probes]
+        routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
+        routed.router.redirect_slashes = False  # it would lead to http:// behind a proxy that speaks TLS, and tokens with it
+        self.application: ASGIApp = ObservedRequests(routed, telemetry.metrics, telemetry.tracing, access_log=settings.access_log)
+
+    @property
+    def services(self) -> Services:
+        """What the running application works with."""
+        if self._services is None:
+            raise RuntimeError("the application is not running")
+        return self._services
+
+    @property
+    def admission(self) -> Admission:
+        """The limits that the running application counts by."""
+        if self._admission is None:
+            raise RuntimeError("the application is not running")
+        return self._admission
+
+    @asynccontextmanager
+    async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
+        async with self.running():
+            yield
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Be able to serve, and work on what there is to do, while the context is open."""
+        with alone_on(self._settings.database_url):
+            async with (
+                open_services(self._settings, self._clock, observe=self._telemetry.work) as services,
+                open_admission(self._settings, services.database) as admission,
+                open_provider(self._settings, self._clock) as self._provider,
+            ):
+                self._services, self._admission = services, admission
+                exposing = exposed(self._settings, self._telemetry.metrics, services, probes=self._probes)
+                async with running_workers(self._settings, services, self.graphql), exposing:
+                    yield
+                self.close()
+        self._telemetry.close()
+
+    def drain(self) -> None:
+        """Tell whoever asks to send no more requests; those that come are still answered."""
+        self._readiness.stop()
+
+    def close(self) -> None:
+        """End the streams, so that the server can stop without waiting for their clients."""
+        self._readiness.stop()
+        self.graphql.close()
+
+    async def _authenticate(self, authorization: str | None, address: str) -> Context:
+        await self.admission.enter(address)
+        async with self.admission.attempt(address):
+            context = await receive(self.services, self._provider, authorization)
+        context.allowance = self.admission.allowance(context.caller)
+        return context
+
+
+def _document_limits(settings: Settings) -> DocumentLimits:
+    return DocumentLimits(
+        characters=settings.query_max_characters,
+        tokens=settings.query_max_tokens,
+        values=settings.query_max_values,
+        depth=settings.query_max_depth,
+        aliases=settings.query_max_aliases,
+        cost=settings.query_max_cost,
+        page=settings.page_size_default,
+        largest_page=settings.page_size_max,
+    )
+
+
+def _most_of_one(connections: int) -> int:
+    """How many connections one user may have, so that others find room wherever there is any."""
+    return max(1, connections * 9 // 10)
+
+
+def _transport_limits(settings: Settings) -> TransportLimits:
+    return TransportLimits(
+        body_bytes=settings.max_body_bytes,
+        message_bytes=settings.websocket_max_message_bytes,
+        init_seconds=settings.websocket_init_timeout_seconds,
+        ping_seconds=settings.websocket_ping_seconds,
+        send_seconds=settings.send_deadline_seconds,
+        connections=settings.max_sockets,
+        connections_of_one=settings.max_sockets_per_user or _most_of_one(settings.max_sockets),
+        operations=settings.max_operations_per_socket,
+        running=settings.max_running_operations,
+        origins=settings.allowed_origins,
+        queries_by_get=settings.allow_get_queries,
+    )

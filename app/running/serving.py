@@ -1,0 +1,160 @@
+"""Serving with uvicorn, in one process or several: the port, the signals, and streams that end when the server stops."""
+
+import errno
+import gc
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from app.graphql.transport.uvicorn_protocols import HttpLine, Line
+from app.health.probes import ALIVE
+from app.logs import configure_logging
+from app.running.server import PATH, Server
+from app.running.stopping import stop_in_two_steps, stop_without_supervisor
+from app.settings import PREFIX, Settings, load_settings
+from models.errors import Unavailable
+
+APPLICATION = "app.running.serving:application"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and where such a server is found
+BACKLOG = 2048
+LOOK_AGAIN_SECONDS = 0.05
+ANSWER_SECONDS = 1.0
+STUCK_SECONDS = 60  # after which a process that gives no sign is replaced; on a busy machine one takes its time to start
+
+
+class PortTaken(Unavailable):
+    """Another program listens on the port."""
+
+
+def claim_port(settings: Settings) -> socket.socket:
+    """A socket at the address to serve at; raises `PortTaken` or says why it cannot be had."""
+    try:
+        family, _, _, _, address = min(socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM))
+    except socket.gaierror:
+        raise Unavailable(f"There is no host {settings.host}. Check {PREFIX}HOST or --host.") from None
+    claimed = socket.socket(family, socket.SOCK_STREAM)
+    claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _give_up_after(claimed, settings.send_deadline_seconds)
+    try:
+        claimed.bind(address)
+    except OSError as error:
+        claimed.close()
+        raise _cannot_listen(settings, error) from None
+    return claimed
+
+
+def _give_up_after(claimed: socket.socket, seconds: float) -> None:
+    """Let the system end connections on which nothing sent is acknowledged, so that a dead network keeps no descriptor for long."""
+    if sys.platform == "linux":  # connections inherit it there
+        claimed.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> Unavailable:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(f"Port {settings.port} of {settings.host} is taken by another program. Choose another with --port.")
+    return Unavailable(f"Cannot listen on port {settings.port} of {settings.host}: {error.strerror}. Check --host and --port.")
+
+
+def url_at(claimed: socket.socket) -> str:
+    """Where GraphQL will be found on this machine."""
+    host, port = _reachable(claimed)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+
+def _reachable(claimed: socket.socket) -> tuple[str, int]:
+    host, port = claimed.getsockname()[:2]
+    return EVERYWHERE.get(host, host), port
+
+
+def serve(settings: Settings, claimed: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve until a signal ends it; `announce` is called once the port answers."""
+    try:
+        claimed.listen(BACKLOG)
+    except OSError as error:
+        raise _cannot_listen(settings, error) from None
+    threading.Thread(target=_announce, args=(_reachable(claimed), announce), daemon=True).start()
+    (_serve_in_several if settings.workers > 1 else _serve_in_one)(_configuration(settings), claimed)
+
+
+def _configuration(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        APPLICATION,
+        factory=True,
+        interface="asgi3",
+        lifespan="on",
+        loop="uvloop",
+        http=partial(HttpLine, patience=settings.send_deadline_seconds),  # type: ignore[arg-type]  # it is only called
+        ws=Line,
+        ws_max_size=settings.websocket_max_message_bytes,
+        ws_ping_interval=None,  # app.graphql pings, and notices who does not answer
+        ws_per_message_deflate=False,  # doubles the memory of a connection and halves its speed
+        workers=settings.workers,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=STUCK_SECONDS,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[*settings.trusted_proxies],
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+
+
+def _serve_in_one(configuration: uvicorn.Config, claimed: socket.socket) -> None:
+    try:
+        uvicorn.Server(configuration).run([claimed])
+    except SystemExit as stopped:
+        raise _failed_to_start() from stopped
+
+
+def _serve_in_several(configuration: uvicorn.Config, claimed: socket.socket) -> None:
+    supervisor = Multiprocess(configuration, [claimed])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise _failed_to_start()
+
+
+def _failed_to_start() -> Unavailable:
+    return Unavailable("The server could not start. The log above says why.")
+
+
+def _announce(address: tuple[str, int], announce: Callable[[], None]) -> None:
+    while not _answers(address):
+        time.sleep(LOOK_AGAIN_SECONDS)
+    announce()
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    connection = HTTPConnection(*address, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", ALIVE)
+        connection.getresponse()
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def application() -> ASGIApp:
+    """The application of one server process, with the settings of its environment."""
+    settings = load_settings()
+    configure_logging(settings)
+    server = Server(settings)
+    gc.freeze()  # what is there now stays: to look through it for garbage would hold up everybody for a tenth of a second
+
+    async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            stop_in_two_steps(server, settings.drain_seconds)
+            stop_without_supervisor()
+        await server.application(scope, receive, send)
+
+    return serve_one

@@ -1,0 +1,105 @@
+"""What runs beside the requests: the logical clock, bulk actions, the end of revoked tokens' connections, and pruning."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.graphql import GraphQLApp
+from app.settings import Settings
+from models.engine.database import ANSWER_SECONDS, UNREACHABLE
+from models.engine.leadership import Leadership
+from resolvers.access import audit_log
+from resolvers.access.sign_in import lapsed
+from resolvers.bulk import inverses
+from resolvers.bulk.work import work
+from resolvers.grouping.builds import build
+from resolvers.maintenance.clock import step
+from resolvers.membership.journal.retention import prune, sweep
+from resolvers.operation.context import Services
+
+ACCESS_SECONDS = 3.0  # a revoked token ends its connections within five seconds
+PRUNE_SECONDS = 600.0
+BUILD_SECONDS = 1.0
+BULK_SECONDS = 1.0  # after which a process looks for bulk actions that others have started, or left when they died
+
+Job = Callable[[], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def running_workers(settings: Settings, services: Services, graphql: GraphQLApp) -> AsyncIterator[None]:
+    """Run every worker while the context is open."""
+    jobs = _Jobs(settings, services, graphql, Leadership(settings.database_url))
+    tasks = [asyncio.create_task(_repeat(job, seconds), name=job.__name__) for job, seconds in jobs.by_interval()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await jobs.leadership.resign()
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """What there is to do again and again, some of it only in the process that leads."""
+
+    settings: Settings
+    services: Services
+    graphql: GraphQLApp
+    leadership: Leadership
+
+    def by_interval(self) -> list[tuple[Job, float]]:
+        """Every job, and the seconds between two of its turns."""
+        return [
+            (self.pass_time, self.settings.clock_interval_seconds),
+            (self.build_groups, BUILD_SECONDS),
+            (self.work_in_bulk, 0),
+            (self.end_lapsed, ACCESS_SECONDS),
+            (self.forget_the_past, PRUNE_SECONDS),
+        ]
+
+    async def pass_time(self) -> None:
+        if await self.leadership.held():
+            await step(self.services)
+
+    async def build_groups(self) -> None:
+        if await self.leadership.held():
+            await build(self.services)
+
+    async def work_in_bulk(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BULK_SECONDS):
+                await self.services.bulk_started.heard()
+        self.services.bulk_started.clear()
+        await work(self.services)
+
+    async def end_lapsed(self) -> None:
+        if callers := self.graphql.callers():
+            with self.services.database.impatiently(ANSWER_SECONDS):
+                over = await lapsed(self.services, callers)
+            self.graphql.end(over)
+
+    async def forget_the_past(self) -> None:
+        if await self.leadership.held():
+            database, now = self.services.database, self.services.wall_clock()
+            before = now - timedelta(hours=self.settings.log_retention_hours)
+            await prune(database, before=before, keep=self.settings.log_retention_events)
+            await sweep(database)
+            await audit_log.prune(database, before=now - timedelta(days=self.settings.audit_log_days))
+            await inverses.prune(database, before=now - timedelta(days=self.settings.bulk_undo_days))
+
+
+async def _repeat(job: Job, seconds: float) -> None:
+    while True:
+        try:
+            await job()
+        # Nothing may end a worker: what was missed is made up for by its next turn.
+        except UNREACHABLE as error:
+            structlog.get_logger().warning("worker cannot reach the database", worker=job.__name__, reason=str(error))
+        except Exception:
+            structlog.get_logger().exception("worker failed", worker=job.__name__)
+        await asyncio.sleep(seconds)

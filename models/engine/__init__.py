@@ -1,0 +1,1 @@
+"""Connections, transactions, locks and migrations of both database engines."""

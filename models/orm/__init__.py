@@ -1,0 +1,1 @@
+"""Extensions of the query builder: the only place that uses pypika and private parts of Tortoise."""

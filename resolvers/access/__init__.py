@@ -1,0 +1,1 @@
+"""Who may do what: roles, sign-in, users, access tokens, accounts and the audit log."""

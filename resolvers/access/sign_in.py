@@ -1,0 +1,168 @@
+"""Signing in: from an access token, or from what an identity provider vouches for, to the caller; and when that ends."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from hashlib import sha256
+from hmac import compare_digest
+from string import ascii_uppercase
+from typing import Literal
+
+from models import Role
+from models.engine.database import Row
+from models.errors import Unauthenticated
+from models.fields import from_microseconds, to_microseconds
+from models.people import SCOPES_BY_ROLE, scopes_read
+from models.text import fold
+from resolvers.operation.context import Caller, Context, Services
+from resolvers.operation.scope import Scope
+
+LAST_USE_GRAIN = timedelta(minutes=1)  # finer would make every read a write
+_CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
+_ASCII_LOWERED = {ord(letter): letter.lower() for letter in ascii_uppercase}
+
+_FIND = """
+SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
+FROM access_tokens WHERE hash = :hash
+"""
+_MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE id = :id"
+_TOKENS = """
+SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at, users.role
+FROM access_tokens AS token JOIN users ON users.id = token.user_id
+WHERE token.id = ANY(:ids)
+"""
+_BY_ADDRESS = "SELECT id, account_id, role, email FROM users WHERE email_folded = :folded ORDER BY id"
+_BY_SUBJECT = "SELECT id, account_id, role FROM users WHERE subject = :subject ORDER BY id"
+_ROLES = "SELECT id, account_id, role FROM users WHERE id = ANY(:ids)"
+
+
+async def authenticate(services: Services, authorization: str | None) -> Context:
+    """The context of the user whose valid token this `Authorization` header carries; else `Unauthenticated`."""
+    token = await _find(services, authorization or "")
+    await _mark_used(services, token)
+    return context_of(services, _caller(token))
+
+
+def context_of(services: Services, caller: Caller) -> Context:
+    """A fresh context in which to act for a caller."""
+    return Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
+
+
+async def _find(services: Services, authorization: str) -> Row:
+    credentials = _CREDENTIALS.fullmatch(authorization.strip())
+    if not credentials:
+        raise Unauthenticated
+    hashed = hash_of(credentials[1])
+    for token in await services.database.rows(_FIND, hash=hashed):
+        # How long the index takes says something about hashes, of which nobody can choose one. What decides says nothing.
+        if compare_digest(token["hash"], hashed) and not _is_over(token["expires_at"], services.wall_clock()):
+            return token
+    raise Unauthenticated
+
+
+def _is_over(expires_at: int | None, now: datetime) -> bool:
+    return expires_at is not None and expires_at <= to_microseconds(now)
+
+
+def _caller(token: Row) -> Caller:
+    """The caller whom a token signs in: it allows what its scopes and its user's role both allow."""
+    role, expires_at = Role(token["role"]), token["expires_at"]
+    scopes = scopes_read(token["scopes"]) & SCOPES_BY_ROLE[role]
+    expiry = None if expires_at is None else from_microseconds(expires_at)
+    return Caller(token["account_id"], token["user_id"], role, token["id"], scopes=scopes, expires_at=expiry)
+
+
+async def _mark_used(services: Services, token: Row) -> None:
+    now = services.wall_clock()
+    last = token["last_used_at"]
+    if last is None or last <= to_microseconds(now - LAST_USE_GRAIN):
+        await services.database.rows(_MARK_USED, now=to_microseconds(now), id=token["id"])
+
+
+def hash_of(secret: str) -> str:
+    """The form in which a token's secret is stored and found again."""
+    return sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an identity provider vouches for, until when, and in which account if it says so."""
+
+    known_by: Literal["email", "subject"]
+    name: str
+    expires_at: datetime
+    account_id: int | None = None
+
+
+async def sign_in(services: Services, identity: Identity) -> Context:
+    """The context of the one user who is meant; else `Unauthenticated`, which says why nobody is."""
+    users = await _by_address(services, identity.name) if identity.known_by == "email" else await _by_subject(services, identity.name)
+    meant = [user for user in users if identity.account_id in (None, user["account_id"])]
+    if not meant:
+        raise Unauthenticated("You have signed in, but not as a user of this API. Ask an admin of the account to add you.")
+    if len(meant) > 1:
+        raise Unauthenticated("You are a user of several accounts, and your token does not say of which. Use an access token.")
+    (user,) = meant
+    return context_of(services, Caller(user["account_id"], user["id"], Role(user["role"]), 0, expires_at=identity.expires_at))
+
+
+async def _by_address(services: Services, address: str) -> list[Row]:
+    """The users with this address, whatever the case of its ASCII letters.
+
+    Full case folding, by which addresses are found, takes more for the same: a sharp s for two, the Kelvin sign for a k. Those are
+    other mailboxes, and may be somebody else's.
+    """
+    users = await services.database.rows(_BY_ADDRESS, folded=fold(address))
+    return [user for user in users if _mailbox(user["email"]) == _mailbox(address)]
+
+
+async def _by_subject(services: Services, subject: str) -> list[Row]:
+    return await services.database.rows(_BY_SUBJECT, subject=subject)
+
+
+def _mailbox(address: str) -> str:
+    """The form in which two spellings of one address are equal: composed, with ASCII letters in lower case."""
+    text = address.strip().translate(_ASCII_LOWERED)
+    # Composing also exchanges a few single characters for others: it is where the Kelvin sign becomes a K.
+    exchanges = any(unicodedata.normalize("NFC", character) != character for character in text)
+    return text if exchanges else unicodedata.normalize("NFC", text)
+
+
+class Lapse(Enum):
+    """Why a sign-in does not give the same caller any more."""
+
+    OVER = auto()  # it has expired or was revoked, and gives nobody
+    CHANGED = auto()  # it is as good as ever, and allows something else now
+
+
+async def lapsed(services: Services, callers: Collection[Caller]) -> Mapping[Caller, Lapse]:
+    """Those of these callers whom their sign-ins do not give any more, and why."""
+    now = services.wall_clock()
+    present = await _present(services, {caller for caller in callers if not (caller.expires_at and caller.expires_at <= now)})
+    return {caller: Lapse.CHANGED if caller in present else Lapse.OVER for caller in callers if present.get(caller) != caller}
+
+
+async def _present(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
+    """Whom the sign-ins of these callers give now, as far as they give anybody."""
+    with_token = {caller for caller in callers if caller.token_id}
+    return {**await _by_their_tokens(services, with_token), **await _with_their_roles(services, callers - with_token)}
+
+
+async def _by_their_tokens(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
+    if not callers:
+        return {}
+    tokens = await services.database.rows(_TOKENS, ids=sorted({caller.token_id for caller in callers}))
+    present = {token["id"]: _caller(token) for token in tokens}
+    return {caller: present[caller.token_id] for caller in callers if caller.token_id in present}
+
+
+async def _with_their_roles(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
+    if not callers:
+        return {}
+    users = await services.database.rows(_ROLES, ids=sorted({caller.user_id for caller in callers}))
+    roles = {(user["account_id"], user["id"]): Role(user["role"]) for user in users}
+    whose = {caller: (caller.account_id, caller.user_id) for caller in callers}
+    return {caller: replace(caller, role=roles[user]) for caller, user in whose.items() if user in roles}

@@ -1,0 +1,1 @@
+"""Help while criteria are being written: preview, explanation, available fields and suggested values."""

@@ -1,0 +1,142 @@
+"""Why one record matches criteria or not: it is read, judged as every write judges it, and shown in the words of the API."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from models import Appointment, Contact, RecordType
+from models.errors import BadInput
+from models.ids import from_global_id
+from models.records import APPOINTMENT_TEXTS, CONTACT_TEXTS
+from models.text import fold, fold_or_none
+from resolvers.criteria.evaluation.explain import Explanation, ExplanationNode, Json
+from resolvers.criteria.evaluation.explain import explain as explain_tree
+from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts, Facts, StoredValue
+from resolvers.criteria.evaluation.predicate import Needs, needs
+from resolvers.criteria.language.mentions import groups_mentioned
+from resolvers.criteria.language.names import GroupName, Vocabulary
+from resolvers.criteria.language.tree import Tree
+from resolvers.membership.evaluation.facts import read_facts
+from resolvers.operation.context import Context
+from resolvers.operation.identify import id_of, unknown
+from resolvers.reading.criteria_input import Criteria, Document, now, read_argument, read_stored
+
+V = TypeVar("V", bound=StoredValue)
+
+LISTS_OF_NAMES = ("tags", "group")  # where the path of a condition ends that compares a set of them
+
+
+class Written(str):
+    """A folded text, which is what criteria compare, that knows how it was given."""
+
+    __slots__ = ("given",)
+
+    given: str
+
+
+async def explain(context: Context, *, record_id: str, criteria: Document | None, group_id: str | None) -> Explanation:
+    """Whether the record matches these criteria, or those of the group, at the present logical time, and why."""
+    read = await _criteria(context, criteria, group_id)
+    facts = await _facts(context, record_id, read.tree)
+    contact = facts if isinstance(facts, ContactFacts) else facts.contact
+    await _note_texts(context, contact)
+    vocabulary = await _naming(context, contact, read)
+    found = explain_tree(read.tree, facts, now=await now(context, vocabulary), vocabulary=vocabulary)
+    return Explanation(found.matches, _as_read(found.root))
+
+
+async def _criteria(context: Context, criteria: Document | None, group_id: str | None) -> Criteria:
+    if criteria is not None and group_id is None:
+        return await read_argument(context, "criteria", criteria)
+    if criteria is None and group_id is not None:
+        group = await context.loaders.groups_by_id.load(id_of(group_id, "Group", "group"))
+        if group is None:
+            raise unknown("group")
+        return await read_stored(context, group.criteria)
+    raise BadInput("Give exactly one of `criteria` and `groupId`: what the record is to be compared with.")
+
+
+# ---------------------------------------------------------------- the record
+
+
+async def _facts(context: Context, record_id: str, tree: Tree) -> Facts:
+    kind, number = from_global_id(record_id)
+    if kind != tree.record_type.title():
+        raise BadInput(f"`recordId` must be the id of a record of type {tree.record_type}, because these criteria are about such records.")
+    if tree.record_type is RecordType.CONTACT:
+        return await _contact(context, number, needs(tree))
+    return await _appointment(context, number, needs(tree) | Needs(appointments=True))
+
+
+async def _appointment(context: Context, number: int, needed: Needs) -> AppointmentFacts:
+    row = await context.loaders.appointments_by_id.load(number)
+    contact = await _contact(context, row.contact_id, needed) if row else None
+    found = next((found for found in contact.appointments if found.id == number), None) if contact else None
+    if found is None:
+        raise unknown("appointment")
+    return found
+
+
+async def _contact(context: Context, contact_id: int, needed: Needs) -> ContactFacts:
+    found = await read_facts(context.services.database, context.caller.account_id, [contact_id], needed)
+    if contact_id not in found:
+        raise unknown("contact")
+    return found[contact_id]
+
+
+async def _note_texts(context: Context, facts: ContactFacts) -> None:
+    """Let the texts of the contact and of its appointments know how they were given."""
+    facts.values = _written(facts.values, await context.loaders.contacts_by_id.load(facts.id), CONTACT_TEXTS)
+    if facts.appointments:
+        rows = {row.id: row for row in await context.scope.appointments.filter(contact_id=facts.id)}
+        for appointment in facts.appointments:
+            appointment.values = _written(appointment.values, rows.get(appointment.id), APPOINTMENT_TEXTS)
+    if facts.custom:
+        cells = await context.loaders.custom_values_by_contact.load(facts.id)
+        texts: Mapping[tuple[int, object], str] = {(cell.field_id, fold_or_none(cell.text)): cell.text for cell in cells}
+        facts.custom = {
+            field_id: tuple(_with(value, texts.get((field_id, value))) for value in values) for field_id, values in facts.custom.items()
+        }
+
+
+def _written(values: Mapping[str, StoredValue], row: Contact | Appointment | None, names: tuple[str, ...]) -> Mapping[str, StoredValue]:
+    return {**values, **{f"{name}_folded": _with(values[f"{name}_folded"], getattr(row, name, None)) for name in names}}
+
+
+def _with(value: V, given: str | None) -> V | Written:
+    # What has been written between the two reads is another text, and not the one that is judged.
+    if not isinstance(value, str) or fold_or_none(given) != value:
+        return value
+    found = Written(value)
+    found.given = given or ""
+    return found
+
+
+# ---------------------------------------------------------------- the words
+
+
+async def _naming(context: Context, contact: ContactFacts, read: Criteria) -> Vocabulary:
+    """The names that the criteria use and those that the contact brings; of groups that nobody asked about, only the viewable."""
+    loaders, vocabulary = context.loaders, read.vocabulary
+    tags = [tag for tag in await loaders.tags_by_id.load_many(contact.tags) if tag]
+    groups = [group for group in await loaders.groups_by_id.load_many(contact.groups) if group]
+    contact.groups &= {group.id for group in groups} | groups_mentioned(read.tree)
+    owner_id = contact.values["owner_id"]
+    owner = await loaders.users_by_id.load(owner_id) if isinstance(owner_id, int) else None
+    return replace(
+        vocabulary,
+        tags={**vocabulary.tags, **{tag.id: tag.name for tag in tags}},
+        groups={**vocabulary.groups, **{group.id: GroupName(group.name, group.record_type) for group in groups}},
+        users={**vocabulary.users, **({owner.id: owner.name} if owner else {})},
+    )
+
+
+def _as_read(node: ExplanationNode) -> ExplanationNode:
+    actual: Json = [_given(value) for value in node.actual] if isinstance(node.actual, list) else _given(node.actual)
+    if isinstance(actual, list) and node.path[-1] in LISTS_OF_NAMES:
+        actual.sort(key=fold)
+    return replace(node, actual=actual, children=tuple(map(_as_read, node.children)))
+
+
+def _given(value: Json) -> Json:
+    return value.given if isinstance(value, Written) else value

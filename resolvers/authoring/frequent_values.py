@@ -1,0 +1,126 @@
+"""Finding the most frequent texts of a field: counted by index where these are few enough, among the newest records where not.
+
+Counting every row would hold up an account of millions for seconds. So a range of texts that no index leads to, or that
+holds more rows than the bound, is counted in the newest records alone, which stand for the others.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import BadInput
+from models.records import LONG_TEXTS
+from models.text import fold, prefix_end, storable
+from resolvers.operation.context import Context
+
+MOST_VALUES = 100
+LOOKED_AT = 20_000  # rows: some hundredths of a second, in an account of any size
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has been typed so far, how many values fit the list, and how many rows may be looked at to find them."""
+
+    prefix: str | None = None
+    first: int = 20
+    most: int = LOOKED_AT
+
+    @property
+    def low(self) -> str:
+        """The folded prefix: the least text that begins with it."""
+        return fold(self.prefix or "")
+
+    @property
+    def high(self) -> str | None:
+        """The least text above all that begin with it; None if there is none."""
+        return prefix_end(self.low)
+
+    def check(self) -> None:
+        """Refuse what cannot be looked for."""
+        if not 1 <= self.first <= MOST_VALUES:
+            raise BadInput(f"`first` is {self.first}. Ask for 1 to {MOST_VALUES} values at a time.")
+        if not storable(self.prefix or ""):
+            raise BadInput("`prefix` holds a character that no text may hold. Remove it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Where the texts of a field stand, in SQL: rows of `folded`, its `bearer` (null: nobody), and the `place` of the text as given."""
+
+    all: str | None
+    newest: str
+    given: str
+    place: str
+    field_id: int = 0  # of a custom field
+
+
+@dataclass(frozen=True, slots=True)
+class Frequent:
+    """A text as its oldest bearer gave it, how many bear it, and the id of the row it is given in."""
+
+    value: str
+    count: int
+    place: int
+
+
+NEWEST_CONTACTS = "SELECT id FROM contacts WHERE account_id = :account ORDER BY id DESC LIMIT :most"
+
+COLUMN = "SELECT {column}_folded AS folded, id AS place, id AS bearer FROM {table} WHERE account_id = :account"
+
+VALUES = "SELECT {column} AS folded, contact_id AS place, contact_id AS bearer FROM"
+ALL_VALUES = f"{VALUES} custom_values WHERE field_id = :field"
+NEWEST_VALUES = f"{VALUES} ({NEWEST_CONTACTS}) AS newest JOIN custom_values ON contact_id = newest.id AND field_id = :field"
+
+TAGGED = "SELECT name_folded AS folded, tags.id AS place, contact_id AS bearer FROM tags LEFT JOIN"
+NEWEST_TAGGINGS = f"(SELECT tag_id, contact_id FROM ({NEWEST_CONTACTS}) AS newest JOIN taggings ON contact_id = newest.id) AS recent"  # noqa: S608  # SQL of our own
+
+TAGS = Texts(
+    all=f"{TAGGED} taggings ON tag_id = tags.id WHERE tags.account_id = :account",
+    newest=f"{TAGGED} {NEWEST_TAGGINGS} ON tag_id = tags.id WHERE tags.account_id = :account",
+    given="name",
+    place="tags AS given ON given.id = found.place",
+)
+
+# The limit ends the counting: whether there are more is all that is asked.
+COUNT = "SELECT count(*) AS count FROM (SELECT 1 AS one FROM ({rows}) AS looked_at WHERE {range} LIMIT :enough) AS found"
+MOST_FREQUENT = """
+    SELECT given.{given} AS value, found.count AS count, found.place AS place FROM (
+        SELECT folded, count(bearer) AS count, min(place) AS place FROM ({rows}) AS looked_at
+        WHERE {range} GROUP BY folded ORDER BY count(bearer) DESC, folded LIMIT :first
+    ) AS found JOIN {place} ORDER BY found.count DESC, found.folded
+"""
+
+
+def of_column(table: str, column: str) -> Texts:
+    """The texts in a column of records."""
+    rows = COLUMN.format(column=column, table=table)
+    return Texts(
+        all=None if column in LONG_TEXTS else rows,
+        newest=f"{rows} ORDER BY id DESC LIMIT :most",
+        given=column,
+        place=f"{table} AS given ON given.id = found.place",
+    )
+
+
+def of_custom_field(field_id: int, column: str) -> Texts:
+    """The texts of a custom field, which are compared in this column of `custom_values`."""
+    return Texts(
+        all=ALL_VALUES.format(column=column) if column == "folded" else None,
+        newest=NEWEST_VALUES.format(column=column),
+        given="text",
+        place="custom_values AS given ON given.contact_id = found.place AND given.field_id = :field",
+        field_id=field_id,
+    )
+
+
+async def most_frequent(context: Context, texts: Texts, wanted: Wanted) -> list[Frequent]:
+    """The most frequent texts that begin with the prefix; equally frequent ones in the order of texts."""
+    database = context.services.database
+    given: dict[str, Any] = {"account": context.caller.account_id, "field": texts.field_id, "first": wanted.first, "most": wanted.most}
+    given |= {"low": wanted.low, "high": wanted.high, "enough": wanted.most + 1}
+    within = "folded >= :low" if wanted.high is None else "folded >= :low AND folded < :high"
+    rows = texts.newest
+    if texts.all:
+        count = await database.row(COUNT.format(rows=texts.all, range=within), **given)
+        rows = texts.all if count["count"] <= wanted.most else texts.newest
+    statement = MOST_FREQUENT.format(rows=rows, range=within, given=texts.given, place=texts.place)
+    return [Frequent(row["value"], row["count"], row["place"]) for row in await database.rows(statement, **given)]

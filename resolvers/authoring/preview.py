@@ -1,0 +1,60 @@
+"""Criteria tried out before anybody saves them: how many records they select, some of these, and what there is to say about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models import Appointment, Contact, RecordType
+from models.errors import BadInput
+from resolvers.criteria.diagnostics.diagnose import Diagnostic, diagnose
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.criteria.semantics.time import Now
+from resolvers.operation.context import Context
+from resolvers.reading.criteria_input import Criteria, now, read_argument
+from resolvers.reading.selection import Criterion, Selection
+
+LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or appointments with these criteria
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Criteria at one moment; what they select is read when it is asked for."""
+
+    criteria: Criteria
+    now: Now
+    size: int
+
+
+async def preview(context: Context, *, criteria: Mapping[str, Any], sample: int) -> Preview:
+    """What these criteria would come to as a group, now; nothing is stored."""
+    if not 0 <= sample <= LARGEST_SAMPLE:
+        raise BadInput(f"`sample` is {sample}. Ask for 0 to {LARGEST_SAMPLE} records.")
+    read = await read_argument(context, "criteria", criteria)
+    return Preview(read, await now(context, read.vocabulary), sample)
+
+
+async def count(context: Context, preview: Preview) -> int:
+    """How many records the criteria select."""
+    return await _selected(context, preview).all.count()
+
+
+async def sample(context: Context, preview: Preview) -> Sequence[Contact | Appointment]:
+    """The first of these records by id."""
+    return await _selected(context, preview).first(preview.size, "id")
+
+
+def criteria_text(preview: Preview) -> str:
+    """The criteria as an English sentence."""
+    return sentence(*preview.criteria)
+
+
+def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
+    """What is questionable about the criteria."""
+    return diagnose(*preview.criteria)
+
+
+def _selected(context: Context, preview: Preview) -> Selection[Contact] | Selection[Appointment]:
+    criterion = Criterion(context.services.database, preview.criteria.tree, preview.now)
+    if criterion.tree.record_type is RecordType.CONTACT:
+        return Selection(context.scope.contacts, criterion)
+    return Selection(context.scope.appointments, criterion)

@@ -1,0 +1,67 @@
+"""What a builder of criteria needs to know to draw itself: every field that conditions can be about, and what they can ask of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from models import AppointmentStatus, CustomField, FieldType, RecordType
+from resolvers.criteria.language.fields import CUSTOM_KINDS, FIELDS, Family, RecordField
+from resolvers.criteria.language.operators import OPERATORS
+from resolvers.criteria.language.tree import Column, Custom, Groups, Source, Tags
+from resolvers.operation.context import Context
+from resolvers.records.fields import custom_fields
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentField:
+    """A field under the key that it has in criteria; `source` is where its values stand, if it has values of its own."""
+
+    key: str
+    label: str
+    type: FieldType
+    operators: Sequence[str]
+    source: Source | None = None
+    choices: Sequence[str] | None = None
+    is_custom: bool = False
+
+
+BEYOND_COLUMNS = {
+    RecordType.CONTACT: (
+        SegmentField("tags", "Tags", FieldType.TAGS, tuple(OPERATORS[Family.TAGS]), Tags()),
+        SegmentField("taggedAt", "Tagged", FieldType.DATE_TIME, tuple(OPERATORS[Family.DATE_TIME])),
+        SegmentField("group", "Groups", FieldType.GROUP, tuple(OPERATORS[Family.GROUPS]), Groups()),
+        SegmentField("appointments", "Appointments", FieldType.RELATION, ("some", "none", "atLeast")),
+    ),
+    RecordType.APPOINTMENT: (SegmentField("contact", "Contact", FieldType.RELATION, ()),),
+}
+
+
+async def segment_fields(context: Context, record_type: RecordType) -> list[SegmentField]:
+    """The fields of a record type, in the order in which people read them; an account's own come last, by label."""
+    columns = (_of_column(record_type, field) for field in FIELDS[record_type].values())
+    own: Iterable[CustomField] = await custom_fields(context) if record_type is RecordType.CONTACT else ()
+    return [*columns, *BEYOND_COLUMNS[record_type], *map(of_custom, own)]
+
+
+def _of_column(record_type: RecordType, field: RecordField) -> SegmentField:
+    return SegmentField(
+        key=field.key,
+        label=field.label,
+        type=field.type,
+        operators=tuple(OPERATORS[field.family]),
+        source=Column(record_type, field),
+        choices=[status.value for status in AppointmentStatus] if field.family is Family.STATUS else None,
+    )
+
+
+def of_custom(field: CustomField) -> SegmentField:
+    """A custom field as a field of criteria."""
+    kind = CUSTOM_KINDS[field.type]
+    return SegmentField(
+        key=field.key,
+        label=field.label,
+        type=field.type,
+        operators=tuple(OPERATORS[kind.family]),
+        source=Custom(field.id, kind.column, field.key),
+        choices=field.choices,
+        is_custom=True,
+    )

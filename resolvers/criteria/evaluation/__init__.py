@@ -1,0 +1,1 @@
+"""Evaluating criteria in Python, against the facts of one contact."""

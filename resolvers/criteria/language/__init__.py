@@ -1,0 +1,1 @@
+"""The criteria language: its tree, operators, fields, limits and parser."""

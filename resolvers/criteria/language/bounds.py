@@ -1,0 +1,42 @@
+"""The bounds on depth and number of leaves, checked on the bare document before anything descends into it."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from models.errors import ProblemCode, refuse
+from resolvers.criteria.language.limits import CriteriaLimits
+
+LISTS = ("all", "any")
+LEVELS = ("not", "contact", "appointments")
+WITHIN_RELATIONS = ("some", "none", "atLeast", "where")
+
+Visit = tuple[Any, tuple[str, ...], int]
+
+
+def check_bounds(document: Any, limits: CriteriaLimits) -> None:
+    """Refuse criteria that are nested too deep or have too many leaves, whatever else may be wrong with them."""
+    waiting: list[Visit] = [(held, (key,), 0) for key, held in document.items()] if isinstance(document, dict) else []
+    leaves = 0
+    while waiting:
+        value, path, depth = waiting.pop()
+        if depth > limits.depth:
+            message = f"The criteria are nested more than {limits.depth} levels deep: flatten them, or move a part into a group of its own."
+            raise refuse(ProblemCode.TOO_COMPLEX, message, *path)
+        below = list(islice(_below(value, path, depth), limits.leaves + 1))
+        leaves += not below
+        if leaves + len(waiting) + len(below) > limits.leaves:
+            message = f"The criteria have more than {limits.leaves} conditions: move a part into a group of its own."
+            raise refuse(ProblemCode.TOO_COMPLEX, message, *path)
+        waiting += below
+
+
+def _below(value: Any, path: tuple[str, ...], depth: int) -> Iterator[Visit]:
+    for key, held in value.items() if isinstance(value, dict) else ():
+        if key in LISTS and isinstance(held, list):
+            for index, item in enumerate(held):
+                yield item, (*path, key, str(index)), depth + 1
+        elif key in LEVELS:
+            yield held, (*path, key), depth + 1
+        elif key in WITHIN_RELATIONS:
+            yield held, (*path, key), depth

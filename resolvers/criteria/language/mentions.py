@@ -1,0 +1,54 @@
+"""What a tree mentions: everything that, when it changes, can change the truth of the tree for some record."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, assert_never
+
+from models import RecordType
+from resolvers.criteria.language.operators import IS_EMPTY
+from resolvers.criteria.language.tree import Column, Condition, Custom, Groups, Node, Related, TaggedAt, Tags, Tree, walk
+
+ANY_TAG = 0
+EXISTENCE = "*"
+
+
+class Mention(NamedTuple):
+    """A contact's column, tag (0 is any), custom field or group, or its appointments' column (`*` is that there are any)."""
+
+    kind: Literal["contact", "tag", "custom", "appointment", "group"]
+    key: str | int
+
+
+def mentions(tree: Tree) -> frozenset[Mention]:
+    """Everything that the tree mentions, seen from a contact together with its appointments."""
+    return frozenset(mention for node in walk(tree.root) for mention in _of_node(node))
+
+
+def groups_mentioned(tree: Tree) -> frozenset[int]:
+    """The ids of the groups whose members the tree asks for."""
+    return frozenset(int(mention.key) for mention in mentions(tree) if mention.kind == "group")
+
+
+def _of_node(node: Node) -> Iterator[Mention]:
+    match node:
+        case Condition():
+            yield from _of_condition(node)
+        case Related():
+            yield Mention("appointment", EXISTENCE)
+        case _:
+            return
+
+
+def _of_condition(condition: Condition) -> Iterator[Mention]:
+    match condition.source:
+        case Column():
+            yield Mention("contact" if condition.source.record_type is RecordType.CONTACT else "appointment", condition.source.column)
+        case Custom():
+            yield Mention("custom", condition.source.field_id)
+        case TaggedAt():
+            yield Mention("tag", condition.source.tag_id)
+        case Tags():
+            yield from (Mention("tag", tag_id) for tag_id in ((ANY_TAG,) if condition.operator is IS_EMPTY else condition.operand))
+        case Groups():
+            yield from (Mention("group", group_id) for group_id in condition.operand)
+        case _:
+            assert_never(condition.source)

@@ -1,0 +1,129 @@
+"""A place in a document of criteria: where it is, what may be referred to there, and how to refuse what stands in it."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from models import RecordType
+from models.errors import Problem, ProblemCode, Refused
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.names import Vocabulary
+
+Path = tuple[str, ...]
+Found = TypeVar("Found")
+One = TypeVar("One")
+Other = TypeVar("Other")
+
+MOST_PROBLEMS = 100  # reported of one list; beyond that a person has enough to mend
+LONGEST_QUOTE = 60  # characters of a value that a message repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where reading has got to, in criteria about records of one type; `stored` criteria were accepted once and are not judged again."""
+
+    vocabulary: Vocabulary
+    limits: CriteriaLimits
+    record_type: RecordType
+    stored: bool = False
+    path: Path = ()
+
+    def at(self, *steps: str) -> "Place":
+        """The place that these keys and indices lead to."""
+        return Place(self.vocabulary, self.limits, self.record_type, self.stored, (*self.path, *steps))
+
+    def about(self, record_type: RecordType) -> "Place":
+        """The same place, where conditions now concern records of another type."""
+        return Place(self.vocabulary, self.limits, record_type, self.stored, self.path)
+
+    def problem(self, code: ProblemCode, message: str) -> Problem:
+        """Something to mend here."""
+        return Problem(code, message, self.path)
+
+    def invalid(self, message: str) -> Refused:
+        """A refusal of what stands here."""
+        return self.refusal(ProblemCode.INVALID, message)
+
+    def refusal(self, code: ProblemCode, message: str) -> Refused:
+        """A refusal with any code."""
+        return Refused([self.problem(code, message)])
+
+
+def quoted(value: str) -> str:
+    """A value as messages show it: not at any length."""
+    return f"`{value[:LONGEST_QUOTE]}…`" if len(value) > LONGEST_QUOTE else f"`{value}`"
+
+
+def listed(keys: Iterable[str]) -> str:
+    """Keys as messages list them."""
+    return ", ".join(f"`{key}`" for key in keys)
+
+
+def one_key(value: Any, place: Place, *, allowed: Collection[str]) -> tuple[str, Any]:
+    """The only key of an object and what it holds."""
+    expected = f"Give an object with exactly one of {listed(allowed)}."
+    if not isinstance(value, dict):
+        raise place.invalid(f"An object belongs here. {expected}")
+    refuse_unknown(value, place, allowed=allowed)
+    if len(value) != 1:
+        raise place.invalid(f"{len(value)} keys are given here. {expected}")
+    ((key, held),) = value.items()
+    return key, held
+
+
+def members(value: Any, place: Place, *, required: Collection[str] = (), optional: Collection[str] = ()) -> dict[str, Any]:
+    """The members of an object that has all of the required keys and no others but the optional ones."""
+    allowed = (*required, *optional)
+    if not isinstance(value, dict):
+        raise place.invalid(f"An object belongs here. Its keys are {listed(allowed)}.")
+    refuse_unknown(value, place, allowed=allowed)
+    missing = [key for key in required if key not in value]
+    if missing:
+        raise Refused([place.at(key).problem(ProblemCode.INVALID, f"`{key}` is missing: it is required here.") for key in missing])
+    return value
+
+
+def refuse_unknown(value: dict[Any, Any], place: Place, *, allowed: Collection[str]) -> None:
+    """Refuse an object that has a key which does not belong there."""
+    unknown = [str(key) for key in value if key not in allowed][:MOST_PROBLEMS]
+    if unknown:
+        message = f"does not belong here. The keys that do are {listed(allowed)}."
+        raise Refused([place.problem(ProblemCode.INVALID, f"{quoted(key)} {message}") for key in unknown])
+
+
+def each(values: list[Any], place: Place, *, read: Callable[[Any, Place], Found]) -> tuple[Found, ...]:
+    """Every element read; refuses with the problems of all of them."""
+    return together(partial(read, value, place.at(str(index))) for index, value in enumerate(values))
+
+
+def together(readings: Iterable[Callable[[], Found]]) -> tuple[Found, ...]:
+    """What each of these reads; refuses with the problems of all of them."""
+    found: list[Found] = []
+    problems: list[Problem] = []
+    for reading in readings:
+        try:
+            found.append(reading())
+        except Refused as refused:
+            problems += refused.problems
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    if problems:
+        raise Refused(problems[:MOST_PROBLEMS])
+    return tuple(found)
+
+
+def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """What two readings of different kinds give; refuses with the problems of both."""
+    readings: list[Callable[[], Any]] = [one, other]
+    first, second = together(readings)
+    return first, second
+
+
+def elements(value: Any, place: Place) -> list[Any]:
+    """A list that is not empty."""
+    if not isinstance(value, list):
+        raise place.invalid("A list belongs here: put the values in [ ].")
+    if not value:
+        raise place.invalid("The list is empty, which is always a mistake: give at least one value, or remove the condition.")
+    return value

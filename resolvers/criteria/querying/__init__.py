@@ -1,0 +1,1 @@
+"""Compiling criteria to database queries."""

@@ -1,0 +1,43 @@
+"""Lists that SQLite has to be told of: records whose value in a column lies where an index of theirs leads.
+
+Asked for the first by id of those within a range, or with one of several values, it goes through all records until there are enough.
+"""
+
+from typing import NamedTuple
+
+from models.orm.sql import Parameter, Sql
+from models.records import LONG_TEXTS
+from resolvers.criteria.language.fields import TABLES
+from resolvers.criteria.language.tree import Column, Condition, Tree
+from resolvers.criteria.semantics.checks import OneOf, Within
+from resolvers.criteria.semantics.time import Now
+
+WITHOUT_INDEX = {*(f"{name}_folded" for name in LONG_TEXTS), "status"}  # the status of appointments: that of contacts is a text
+
+
+class ColumnList(NamedTuple):
+    """A statement that selects 1 for each record on the list, and the condition that a record is on it.
+
+    One that is `by_id` is begun with by SQLite itself: in an index, ids follow each single value.
+    """
+
+    entries: Sql
+    holds: Sql
+    by_id: bool
+
+
+def column_list(tree: Tree, condition: Condition, now: Now) -> ColumnList | None:
+    """The records of the tree's kind that meet a condition; None if no index leads straight to them."""
+    source, check = condition.source, condition.check(now)
+    if condition.negated or not isinstance(source, Column) or source.field.column in WITHOUT_INDEX or not isinstance(check, OneOf | Within):
+        return None
+    table = f'"{TABLES[tree.record_type]}"'
+    found = check.in_sql(f'{table}."{source.field.column}"')
+    if found.given:
+        return None
+    rows = Sql(f"{table} WHERE {table}.account_id = ", Parameter(tree.account_id), " AND (", found.where, ")")
+    return ColumnList(
+        entries=Sql("SELECT 1 FROM ", rows),
+        holds=Sql(f"{table}.id IN (SELECT {table}.id FROM ", rows, ")"),  # noqa: S608  # names of our own
+        by_id=isinstance(check, OneOf) and len(check.values) == 1,
+    )

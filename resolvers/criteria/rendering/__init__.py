@@ -1,0 +1,1 @@
+"""Writing criteria as English sentences."""

@@ -1,0 +1,1 @@
+"""What operators mean: the questions they ask of values, ranges, and time."""

@@ -1,0 +1,52 @@
+"""What the audit log says of groups: their definitions to those who could view them, and their permissions as a matter of their own."""
+
+from dataclasses import replace
+
+from models import AuditAction, Group
+from models.ids import to_global_id
+from resolvers.access.audit_log import Audited, Values, record
+from resolvers.grouping.permissions import audience_document
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+
+DEFINITION = ("name", "criteria")
+PERMISSION = ("view", "edit")
+
+
+async def record_created(context: Context, change: Change, group: Group) -> None:
+    """Write down that a group has been created."""
+    await record(context, change, replace(_audited(AuditAction.GROUP_CREATED, group, group.view), after=_everything(group)))
+
+
+async def record_updated(context: Context, change: Change, group: Group, values: Values) -> None:
+    """Write down what becomes of a group: its definition for those who may view it before and after, its permission for either."""
+    view = values.get("view", group.view)
+    definition = _audited(AuditAction.GROUP_UPDATED, group, view if view == group.view else "")
+    before = {name: getattr(group, name) for name in DEFINITION}
+    await record(context, change, replace(definition, before=before, after=_with(before, values)))
+    permission = _audited(AuditAction.GROUP_PERMISSION_CHANGED, group, group.view + view)
+    marks = {name: getattr(group, name) for name in PERMISSION}
+    await record(context, change, replace(permission, before=_audiences(marks), after=_audiences(_with(marks, values))))
+
+
+async def record_deleted(context: Context, change: Change, group: Group) -> None:
+    """Write down that a group has been deleted."""
+    await record(context, change, replace(_audited(AuditAction.GROUP_DELETED, group, group.view), before=_everything(group)))
+
+
+def _with(before: Values, values: Values) -> Values:
+    """What is made of the values before: those that are given take the place of theirs."""
+    return {name: values.get(name, value) for name, value in before.items()}
+
+
+def _everything(group: Group) -> Values:
+    return {"name": group.name, "criteria": group.criteria, **_audiences({"view": group.view, "edit": group.edit})}
+
+
+def _audiences(marks: Values) -> Values:
+    return {name: audience_document(text) for name, text in marks.items()}
+
+
+def _audited(action: AuditAction, group: Group, viewers: str) -> Audited:
+    owner = "" if group.owner_id is None else f"|user:{group.owner_id}|"
+    return Audited(action=action, subject=to_global_id("Group", group.id), name=group.name, audience=viewers + owner)

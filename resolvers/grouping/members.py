@@ -1,0 +1,58 @@
+"""The members of a group, read from the materialised membership and never by evaluating criteria."""
+
+from collections.abc import Sequence
+
+from tortoise.expressions import Subquery
+from tortoise.queryset import QuerySet
+
+from models import Appointment, Contact, Group, GroupMember, RecordType
+from models.ids import number_of
+from models.orm.keyset import Order
+from resolvers.operation.context import Context
+from resolvers.reading import paging
+from resolvers.reading.paging import Edge, Page, PageArguments
+from resolvers.reading.search import search_contacts
+
+COLUMNS = {"ID": None, "JOINED_AT": "joined_at"}
+
+
+async def members(
+    context: Context, group: Group, *, order: tuple[str, str] | None, search: str | None, page: PageArguments
+) -> Page[Contact | Appointment]:
+    """The group's records, each edge with its `joined_at`; `search` is that of contacts, also for their appointments."""
+    column, direction = order or ("ID", "ASC")
+    by = Order(f"members {group.id} {column}", COLUMNS[column], tie="record_id", descending=direction == "DESC")
+    rows = await paging.page(_members(context, group, search), page, order=by, limits=context.services.pages)
+    records = await _records(context, group, [edge.node.record_id for edge in rows.edges])
+    # A record that was deleted between the two reads is left out.
+    return rows.with_edges(
+        [
+            Edge(edge.cursor, record, {"joined_at": edge.node.joined_at})
+            for edge, record in zip(rows.edges, records, strict=True)
+            if record is not None
+        ]
+    )
+
+
+def _members(context: Context, group: Group, search: str | None) -> QuerySet[GroupMember]:
+    found = context.scope.group_members.filter(set_id=group.members_id)
+    if not search:
+        return found
+    contacts = search_contacts(context, search)
+    if group.record_type is RecordType.CONTACT:
+        return found.filter(record_id__in=Subquery(contacts.values("id")))
+    appointments = context.scope.appointments.filter(contact_id__in=Subquery(contacts.values("id")))
+    return found.filter(record_id__in=Subquery(appointments.values("id")))
+
+
+async def _records(context: Context, group: Group, ids: Sequence[int]) -> Sequence[Contact | Appointment | None]:
+    if group.record_type is RecordType.CONTACT:
+        return await context.loaders.contacts_by_id.load_many(ids)
+    return await context.loaders.appointments_by_id.load_many(ids)
+
+
+async def is_member(context: Context, group: Group, record_id: str) -> bool:
+    """Whether the record is in the group now; false for anything that is no record of the group's type."""
+    kind = "Contact" if group.record_type is RecordType.CONTACT else "Appointment"
+    number = number_of(record_id, kind)
+    return number is not None and await context.scope.group_members.filter(set_id=group.members_id, record_id=number).exists()

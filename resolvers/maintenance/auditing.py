@@ -1,0 +1,33 @@
+"""Auditing and repairing an account: for operators, after something outside Muster has touched its tables."""
+
+from functools import partial
+
+from models import ChangeCause
+from resolvers.membership.change.change import Change
+from resolvers.membership.rebuilding.rebuild import recount
+from resolvers.membership.rebuilding.verify import Difference, differences, verify
+from resolvers.operation.context import Services, system_context
+from resolvers.write import write
+
+
+async def audit(services: Services, account_id: int) -> list[Difference]:
+    """Every difference between stored membership, log and criteria; none, unless something is broken."""
+    return await verify(services.database, services.definitions, account_id)
+
+
+async def repair(services: Services, account_id: int) -> list[Difference]:
+    """Heal what `audit` finds, with proper joins and leaves; returns what is left, which should be nothing.
+
+    A group whose log contradicts its members begins a new epoch, so that its watchers read it anew.
+    """
+    if await audit(services, account_id):
+        context = system_context(services, account_id)
+        await write(context, ChangeCause.GROUP_EDITED, partial(_heal, services), redefines=True)
+    return await audit(services, account_id)
+
+
+async def _heal(services: Services, change: Change) -> None:
+    found = await differences(change.database, services.definitions, change.account_id)
+    for group_id in sorted({difference.group_id for difference in found if difference.in_log}):
+        await recount(change, group_id)
+    change.redefine(*sorted({difference.group_id for difference in found}))

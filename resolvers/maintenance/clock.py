@@ -1,0 +1,45 @@
+"""Letting time pass: one step of the logical clock, and the joins and leaves that come of it."""
+
+from functools import partial
+from itertools import islice
+
+from models import ChangeCause
+from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.change.change import Change
+from resolvers.membership.clock import advance, affected, mark_settled, read_span
+from resolvers.membership.fence import wait_for_writers
+from resolvers.operation.context import Services, system_context
+from resolvers.write import write
+
+CHUNK = 500  # contacts judged in one transaction
+
+
+async def step(services: Services) -> None:
+    """Move the logical clock to the wall clock, and settle what lies between; one step equals many.
+
+    A crash in between loses nothing: the next step first completes the one that was broken off, at the time at which it was,
+    because what has been written since was judged at that time.
+    """
+    await _settle(services, await read_span(services.database))
+    await _settle(services, await advance(services.database, services.wall_clock()))
+
+
+async def _settle(services: Services, span: tuple[int, int]) -> None:
+    if span[0] < span[1]:
+        # Who read the clock before it moved, to write or to define, must have committed, or the scan would miss it.
+        await wait_for_writers(services.database)
+        for account_id, definitions in (await services.definitions.temporal(services.database)).items():
+            await _pass_over(services, account_id, definitions, span)
+        await mark_settled(services.database, span[1])
+
+
+async def _pass_over(services: Services, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> None:
+    found = await affected(services.database, account_id, definitions, span)
+    context = system_context(services, account_id)
+    while chunk := dict(islice(found, CHUNK)):
+        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, suspects=chunk))
+
+
+async def _judge_again(change: Change, suspects: dict[int, set[int]]) -> None:
+    for contact_id in await change.lock_contacts(suspects):
+        change.suspect(contact_id, suspects[contact_id])

@@ -1,0 +1,119 @@
+"""Judging many contacts that have changed alike: the groups are found once for all of them, and asked by set-based statements."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from models import RecordType
+from models.orm.numbers import numbers
+from resolvers.criteria.language.mentions import Mention
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.batch.batch_query import Sieve, sift
+from resolvers.membership.candidates.cost import is_quicker_together, triggered
+from resolvers.membership.candidates.index import AccountDefinitions, Definition
+from resolvers.membership.change.change import Change, Sweep
+from resolvers.membership.change.flips import Flips
+from resolvers.membership.change.partial_evaluation import remaining
+from resolvers.membership.journal.member_sets import enrol, stored_among
+
+AT_ONCE = 50  # groups whose members among the records are in memory together
+
+APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
+
+
+async def judge_alike(change: Change, definitions: AccountDefinitions, now: Now) -> Flips:
+    """Carry out what follows from the sweeps, and return it, to be logged; a sweep that is better judged one by one is left for that."""
+    flips = Flips()
+    for sweep in change.sweeps:
+        group_ids = candidates(sweep, definitions)
+        if _is_apart(sweep, change) and is_quicker_together(sweep, len(group_ids), definitions):
+            flips = flips.with_those_of(await JointJudgement(change, definitions, sweep, now).judge(group_ids))
+        elif group_ids:
+            for contact_id in sweep.contact_ids:
+                change.touch(contact_id, *sweep.mentions)
+    return flips
+
+
+def candidates(sweep: Sweep, definitions: AccountDefinitions) -> set[int]:
+    """The groups that look at anything that was touched."""
+    by_guard = (ids for bucket in triggered(sweep, definitions) for by_key in bucket.values() for ids in by_key.every())
+    return set(chain.from_iterable(by_guard))
+
+
+def _is_apart(sweep: Sweep, change: Change) -> bool:
+    """Whether nothing else has happened to these contacts in the same write."""
+    others = (change.touched.keys(), change.suspects.keys(), *change.created_for.values())
+    return all(known.isdisjoint(sweep.contact_ids) for known in others)
+
+
+@dataclass(frozen=True, slots=True)
+class JointJudgement:
+    """One sweep, at one moment, judged rank by rank, so that a group sees the flips of the groups it depends on."""
+
+    change: Change
+    definitions: AccountDefinitions
+    sweep: Sweep
+    now: Now
+    flips: Flips = field(default_factory=Flips)
+
+    async def judge(self, group_ids: Iterable[int]) -> Flips:
+        """Carry out all flips that these groups, and those that depend on them, see, and return them."""
+        waiting = set(group_ids)
+        while waiting:
+            lowest = min(map(self.definitions.rank, waiting))
+            level = {group_id for group_id in waiting if self.definitions.rank(group_id) == lowest}
+            waiting -= level
+            for record_type in RecordType:
+                waiting |= await self._judge_level(level, record_type)
+        return self.flips
+
+    async def _judge_level(self, level: Iterable[int], record_type: RecordType) -> set[int]:
+        """The groups that depend on those of these, of one record type, that have seen a flip."""
+        groups = [definition for each in sorted(level) if (definition := self.definitions.groups[each]).record_type is record_type]
+        record_ids = await self._records(record_type) if groups else []
+        followers: set[int] = set()
+        for start in range(0, len(groups) if record_ids else 0, AT_ONCE):
+            flips = await self._difference(groups[start : start + AT_ONCE], record_ids)
+            await enrol(self.change, groups[start : start + AT_ONCE], flips)
+            self.flips.joined |= flips.joined
+            self.flips.left |= flips.left
+            followers.update(*(self.definitions.mentioning(Mention("group", group_id)) for group_id in flips.group_ids()))
+        return followers
+
+    async def _records(self, record_type: RecordType) -> Sequence[int]:
+        if record_type is RecordType.CONTACT:
+            return self.sweep.contact_ids
+        return await numbers(self.change.database, APPOINTMENTS, contacts=self.sweep.contact_ids)
+
+    async def _difference(self, groups: Sequence[Definition], record_ids: Sequence[int]) -> Flips:
+        stored = await stored_among(self.change.database, groups, record_ids)
+        found = await self._found(groups, record_ids)
+        flips = Flips()
+        for definition in groups:
+            number = definition.group_id
+            if joined := found[number] - stored[number]:
+                flips.joined[number] = sorted(joined)
+            if left := stored[number] - found[number]:
+                flips.left[number] = sorted(left)
+        return flips
+
+    async def _found(self, groups: Sequence[Definition], record_ids: Sequence[int]) -> dict[int, set[int]]:
+        """The records that each group selects; the database is only asked what is not known of all of them."""
+        left: dict[int, Tree] = {}
+        found: dict[int, set[int]] = {}
+        for definition in groups:
+            answer = remaining(definition.tree.root, self.sweep.known)
+            if isinstance(answer, bool):
+                found[definition.group_id] = set(record_ids) if answer else set()
+            else:
+                left[definition.group_id] = replace(definition.tree, root=answer)
+        return found | await self._asked(left, Sieve(self.change.database, groups[0].record_type, record_ids, self.now))
+
+    async def _asked(self, trees: dict[int, Tree], sieve: Sieve) -> dict[int, set[int]]:
+        if not trees:
+            return {}
+        await sieve.database.plan_for_values()
+        found = await sift(sieve, trees)
+        await sieve.database.keep_plans()
+        return {number: set(ids) for number, ids in found.items()}

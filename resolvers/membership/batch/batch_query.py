@@ -1,0 +1,55 @@
+"""Which of many records each of several groups selects: one pass of the database over the records, a column for each group."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from models import RecordType
+from models.engine.database import Database
+from models.orm.numbers import collected, numbers_in
+from models.orm.sql import Among, Parameter, Sql, only_row
+from resolvers.criteria.language.fields import TABLES
+from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.querying.query import criteria_lists, criteria_sql
+from resolvers.criteria.semantics.time import Now
+
+MOST_COLUMNS = 50  # of one statement: PostgreSQL plans each, and both engines bound them at some two thousand
+
+
+class Sieve(NamedTuple):
+    """Records of one type, by their ids, and the moment at which they are asked about."""
+
+    database: Database
+    record_type: RecordType
+    ids: Sequence[int]
+    now: Now
+
+
+async def sift(sieve: Sieve, trees: Mapping[int, Tree]) -> dict[int, list[int]]:
+    """For each of these criteria, by their keys, those of the records for which they hold."""
+    found: dict[int, list[int]] = {key: [] for key in trees}
+    for keys in _parts(list(trees) if sieve.ids else []):
+        row = await _ask(sieve, [trees[key] for key in keys])
+        found |= {key: numbers_in(row[f"column{number}"]) for number, key in enumerate(keys)}
+    return found
+
+
+def _parts(keys: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(keys), MOST_COLUMNS):
+        yield keys[start : start + MOST_COLUMNS]
+
+
+async def _ask(sieve: Sieve, trees: Sequence[Tree]) -> dict[str, Any]:
+    table = TABLES[sieve.record_type]
+    columns = [part for number, tree in enumerate(trees) for part in (", ", *_column(sieve, tree, number))]
+    whole = Sql(
+        "SELECT ", *columns[1:], f' FROM "{table}" WHERE "{table}"."id"', Among(sieve.ids),
+        f' AND "{table}"."account_id" = ', Parameter(trees[0].account_id),
+    )  # fmt: skip  # names of our own
+    return await only_row(sieve.database, whole)
+
+
+def _column(sieve: Sieve, tree: Tree, number: int) -> tuple[str | Sql, ...]:
+    # SQLite is to look at these records one by one: a list would be as long as the account is large.
+    long = frozenset(range(len(criteria_lists(tree, sieve.now))))
+    aggregate = collected(sieve.database.engine, f'"{TABLES[sieve.record_type]}"."id"')
+    return f"{aggregate} FILTER (WHERE ", criteria_sql(tree, sieve.now, long), f") AS column{number}"

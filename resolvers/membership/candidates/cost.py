@@ -1,0 +1,50 @@
+"""Whether contacts that have changed alike are judged sooner together, by the database, or one by one, in memory.
+
+Measured for 1, 20 and 200 groups and 10 to 4,000 contacts, on both engines, as the best of five. Together, a statement takes
+the more the more groups it names, and 0.06 microseconds for each group and contact where a group compares a column, up to 1
+where it looks for a row. One by one, facts are read and matched in 35 to 60 microseconds a contact, and each group that its
+guards let through takes 2.5. With 1,000 contacts and 20 groups that is 2 to 4 milliseconds against 55; with 10 contacts and
+200 groups, 10 against 5.
+"""
+
+from collections.abc import Iterator
+
+from resolvers.criteria.language.mentions import ANY_TAG
+from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.candidates.inverted_index import Bucket
+from resolvers.membership.candidates.postings import NOWHERE, TAGS, Asked
+from resolvers.membership.change.change import Sweep
+
+# Microseconds.
+STATEMENTS = 1_000.0
+OF_GROUP = 45.0
+OF_GROUP_AND_CONTACT = 0.3
+CONTACT = 50.0
+CONTACT_IN_GROUP = 2.5
+
+
+def is_quicker_together(sweep: Sweep, groups: int, definitions: AccountDefinitions) -> bool:
+    """Whether so many groups had better be asked about all contacts of the sweep at once."""
+    contacts = len(sweep.contact_ids)
+    together = STATEMENTS + groups * (OF_GROUP + contacts * OF_GROUP_AND_CONTACT)
+    return together < contacts * (CONTACT + CONTACT_IN_GROUP * _let_through(sweep, definitions))
+
+
+def triggered(sweep: Sweep, definitions: AccountDefinitions) -> Iterator[Bucket]:
+    """The groups that look at anything that was touched, by their guards."""
+    tags = {mention.key for mention in sweep.mentions if mention.kind == "tag"}
+    if tags and (shelf := definitions.shelves.get(TAGS)):
+        yield from shelf.buckets.those(tags | {ANY_TAG})
+    for mention in sweep.mentions:
+        if mention.kind != "tag" and (shelf := definitions.shelves.get(mention)):
+            yield from shelf.buckets.every()
+
+
+def _let_through(sweep: Sweep, definitions: AccountDefinitions) -> float:
+    """About how many groups a contact would be judged against: of those with guards at one place, as many as there are to a value."""
+    expected = 0.0
+    for bucket in triggered(sweep, definitions):
+        for place, by_key in bucket.items():
+            groups = sum(map(len, by_key.every()))
+            expected += groups if place == NOWHERE or isinstance(place, Asked) else groups / len(by_key)
+    return expected

@@ -1,0 +1,122 @@
+"""What a write has touched: the record that settling works from."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from models import ChangeCause, RecordType
+from models.engine.database import Database, Row
+from models.engine.statement import Engine
+from resolvers.criteria.language.mentions import EXISTENCE, Mention
+from resolvers.membership.change.alteration import Values
+from resolvers.membership.change.partial_evaluation import NOTHING_KNOWN, KnownTags
+
+_LOCK = "SELECT {columns} FROM contacts WHERE account_id = :account AND id = ANY(:contact_ids) ORDER BY id"
+LOCK: Mapping[Engine, str] = {"sqlite": _LOCK, "postgresql": f"{_LOCK} FOR NO KEY UPDATE"}
+ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
+UPDATED_AT = Mention("contact", "updated_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Many contacts that have changed alike: what was touched, and the tags that all of them carry now, or none of them does."""
+
+    contact_ids: Sequence[int]
+    mentions: frozenset[Mention]
+    known: KnownTags = NOTHING_KNOWN
+
+
+@dataclass(slots=True)
+class Change:
+    """One write in progress; `resolvers.write` makes it, the caller's work fills it in, settling reads it.
+
+    Contacts are the unit: an appointment is touched through its contact, whose lock covers it.
+    """
+
+    database: Database
+    account_id: int
+    actor_id: int | None
+    cause: ChangeCause
+    at: datetime
+    touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
+    before: dict[int, dict[Mention, Values]] = field(default_factory=lambda: defaultdict(dict))
+    rows: dict[int, Row] = field(default_factory=dict)
+    sweeps: list[Sweep] = field(default_factory=list)
+    suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
+    deleted: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
+    stale_groups: set[int] = field(default_factory=set)
+    edited_groups: set[int] = field(default_factory=set)
+    recompiled_groups: set[int] = field(default_factory=set)
+    announced_groups: set[int] = field(default_factory=set)
+
+    async def lock_contacts(self, contact_ids: Iterable[int]) -> set[int]:
+        """Lock these contacts, ascending by id, until the write ends; returns the ids that exist in the account."""
+        lock = LOCK[self.database.engine].format(columns="id, updated_at")
+        return self.locked(await self.database.rows(lock, account=self.account_id, contact_ids=sorted(set(contact_ids))))
+
+    def locked(self, contacts: Collection[Mapping[str, Any]]) -> set[int]:
+        """Say that `LOCK` has found these contacts; returns their ids."""
+        for row in contacts:
+            self.recall(row["id"], {UPDATED_AT: (row["updated_at"],)})
+        return {row["id"] for row in contacts}
+
+    def touch(self, contact_id: int, *mentions: Mention) -> None:
+        """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
+        self.touched[contact_id].update(mentions)
+
+    def sweep(self, sweep: Sweep) -> None:
+        """Say the same of many locked contacts at once, so that they can be judged together."""
+        self.sweeps.append(sweep)
+
+    def gather(self, contact_ids: Iterable[int]) -> None:
+        """Make sweeps of those of these contacts that were touched alike, so that they can be judged together."""
+        alike: defaultdict[frozenset[Mention], list[int]] = defaultdict(list)
+        for contact_id in sorted(self.touched.keys() & set(contact_ids)):
+            alike[frozenset(self.touched.pop(contact_id))].append(contact_id)
+        self.sweeps += [Sweep(found, mentions) for mentions, found in alike.items()]
+
+    def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
+        """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.
+
+        What was said first holds. Values that nobody recalls count as any.
+        """
+        self.before[contact_id] = {**before, **self.before[contact_id]}
+
+    def hold(self, contacts: Iterable[Row]) -> None:
+        """Say what all columns of these locked contacts hold at the end of this write, so that nobody reads them once more."""
+        self.rows |= {row["id"]: row for row in contacts}
+
+    def create(self, record_type: RecordType, contact_id: int) -> None:
+        """Say that a contact, or an appointment of a locked contact, has come to be."""
+        self.created_for[record_type].add(contact_id)
+        if record_type is RecordType.APPOINTMENT:
+            self.touch(contact_id, ANY_APPOINTMENT)
+
+    def delete(self, record_type: RecordType, record_id: int) -> None:
+        """Say that a record is gone; its memberships end with this write."""
+        self.deleted[record_type].add(record_id)
+
+    def suspect(self, contact_id: int, group_ids: Iterable[int]) -> None:
+        """Ask for a locked contact to be judged anew against these groups, whatever changed."""
+        self.suspects[contact_id].update(group_ids)
+
+    def redefine(self, *group_ids: int) -> None:
+        """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""
+        self.recompile(*group_ids)
+        self.stale_groups.update(group_ids)
+
+    def recompile(self, *group_ids: int) -> None:
+        """Say that what is stored of these groups' definitions has changed, and that their memberships are seen to."""
+        self.recompiled_groups.update(group_ids)
+
+    def edit(self, group_id: int) -> None:
+        """Say that a group's own criteria changed: watchers hear of that before the joins and leaves that follow."""
+        self.edited_groups.add(group_id)
+        self.redefine(group_id)
+
+    def announce(self, *group_ids: int) -> None:
+        """Say that watchers of these groups have to look, for settling will not know."""
+        self.announced_groups.update(group_ids)

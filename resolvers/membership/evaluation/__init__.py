@@ -1,0 +1,1 @@
+"""Evaluating candidate groups for the contacts that a write has touched."""

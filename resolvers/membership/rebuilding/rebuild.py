@@ -1,0 +1,71 @@
+"""Working out whole memberships anew, set-based, after a definition or something it refers to has changed."""
+
+import secrets
+
+from tortoise.queryset import QuerySet
+
+from models import Appointment, Contact, RecordType
+from models.fields import to_microseconds
+from models.orm.numbers import statement_of
+from resolvers.criteria.querying.query import criteria_query
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.candidates.index import AccountDefinitions, Definition
+from resolvers.membership.change.change import Change
+from resolvers.membership.change.flips import Flips
+from resolvers.membership.journal.log import append, carry_out
+
+LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
+
+NEW_EPOCH = """
+    UPDATE groups SET epoch = :epoch, position = 0, version = 0, updated_at = :at,
+    member_count = (SELECT count(*) FROM group_members WHERE set_id = groups.members_id)
+    WHERE id = :group_id
+"""
+
+
+async def rebuild(change: Change, definitions: AccountDefinitions, now: Now) -> list[int]:
+    """Bring the stale groups, and all that depend on them, to what their criteria say now; the fence must be exclusive."""
+    named = change.stale_groups | definitions.replacing(change.stale_groups)
+    stale = (named | definitions.dependants(named)) & definitions.groups.keys()
+    grown = []
+    for group_id in sorted(stale, key=definitions.rank):
+        grown += await _rebuild(change, definitions.groups[group_id], now)
+    return grown
+
+
+async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int]:
+    flips = await _difference(change, definition, now)
+    joined, left = flips.joined[definition.group_id], flips.left[definition.group_id]
+    if len(joined) + len(left) > LARGEST_EXACT_CHANGE:
+        await carry_out(change, flips)
+        await recount(change, definition.group_id)
+        return [definition.group_id]
+    return await append(change, flips, change.edited_groups & {definition.group_id})
+
+
+async def _difference(change: Change, definition: Definition, now: Now) -> Flips:
+    # EXCEPT takes both sides as a whole; NOT IN would search one of them from end to end for each record of the other.
+    matching, values = statement_of(matching_records(change.account_id, definition, now).values("id"))
+    members = f"SELECT record_id AS id FROM group_members WHERE set_id = {definition.members_id:d}"  # noqa: S608  # a number of our own
+    flips, connection = Flips(), change.database.connection
+    joined = await connection.execute_query_dict(f"{matching} EXCEPT {members}", values)
+    left = await connection.execute_query_dict(f"{members} EXCEPT {matching}", values)
+    flips.joined[definition.group_id] = sorted(row["id"] for row in joined)
+    flips.left[definition.group_id] = sorted(row["id"] for row in left)
+    return flips
+
+
+def matching_records(account_id: int, definition: Definition, now: Now) -> QuerySet[Contact] | QuerySet[Appointment]:
+    """The records that a group's criteria select at this moment."""
+    model = Contact if definition.record_type is RecordType.CONTACT else Appointment
+    return model.filter(account_id=account_id).filter(criteria_query(definition.tree, now))
+
+
+async def recount(change: Change, group_id: int) -> None:
+    """Begin a new epoch of the group's log with the members that are stored: its watchers read them anew."""
+    await change.database.rows(NEW_EPOCH, epoch=new_epoch(), at=to_microseconds(change.at), group_id=group_id)
+
+
+def new_epoch() -> str:
+    """A name for an epoch that no other epoch of any group has."""
+    return secrets.token_hex(8)

@@ -1,0 +1,86 @@
+"""Auditing an account: stored membership, the fold of the log, and a fresh evaluation must be one and the same set."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from models import EventKind, Group, GroupEvent, GroupMember
+from models.engine.database import Database
+from resolvers.criteria.semantics.time import Now
+from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.index import Definition
+from resolvers.membership.clock import read_span
+from resolvers.membership.rebuilding.rebuild import matching_records
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as promised in one group: what, and the records concerned where there are any."""
+
+    group_id: int
+    name: str
+    finding: str
+    record_ids: tuple[int, ...] = ()
+    in_log: bool = False
+
+
+async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+    """Every difference in the account, as of one moment, whatever is written meanwhile; there must be none."""
+    async with database.snapshot():
+        return await differences(database, definitions, account_id)
+
+
+async def differences(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+    """The same for a transaction in which nobody else writes."""
+    current = await definitions.fresh(database, account_id)
+    moments = [Now(at, current.zone) for at in sorted({*await read_span(database)})]
+    return [
+        difference
+        for group in await Group.filter(account_id=account_id, replaces_id=None).exclude(members_id=0).order_by("id")
+        for difference in await _audit(group, current.groups[group.id], moments)
+    ]
+
+
+async def _audit(group: Group, definition: Definition, moments: Sequence[Now]) -> list[Difference]:
+    stored = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
+    # While time passes over them, some records have been judged at the later moment already, and others not yet.
+    fresh = [{*await matching_records(group.account_id, definition, now).values_list("id", flat=True)} for now in moments]
+    log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
+    in_members = [
+        *_compare("members that the criteria do not select", stored.difference(*fresh)),
+        *_compare("records that the criteria select and that are no members", set.intersection(*fresh) - stored),
+    ]
+    in_log = [*_head(group, stored, log), *_fold(stored, log)]
+    return [
+        *(Difference(group.id, group.name, finding, records) for finding, records in in_members),
+        *(Difference(group.id, group.name, finding, records, in_log=True) for finding, records in in_log),
+    ]
+
+
+def _compare(finding: str, records: set[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    if records:
+        yield finding, tuple(sorted(records))
+
+
+def _head(group: Group, stored: set[Any], log: list[GroupEvent]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    if group.member_count != len(stored):
+        yield f"memberCount is {group.member_count} and there are {len(stored)} members", ()
+    if log and (log[-1].position, log[-1].to_version, log[-1].member_count) != (group.position, group.version, group.member_count):
+        yield "the log does not end where the group says", ()
+    for earlier, later in pairwise(log):
+        if later.position != earlier.position + 1 or later.from_version != earlier.to_version:
+            yield f"the log has a gap after position {earlier.position}", ()
+
+
+def _fold(stored: set[Any], log: list[GroupEvent]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    members: set[int] = set()
+    for entry in log:
+        joined, left = set(entry.joined), set(entry.left)
+        if entry.kind is EventKind.MEMBERS and entry.to_version - entry.from_version != len(joined) + len(left):
+            yield f"the entry at position {entry.position} does not count its ids", ()
+        members = (members | joined) - left
+    # A log that was pruned, or whose epoch began with members, tells only of what came later.
+    complete = bool(log) and log[0].member_count == len(log[0].joined) and log[0].position == 1
+    if complete and members != stored:
+        yield "the fold of the log is not the stored membership", tuple(sorted(members ^ stored))

@@ -1,0 +1,1 @@
+"""What one operation carries: caller, services, loaders and its allowance of points."""

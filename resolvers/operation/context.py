@@ -1,0 +1,90 @@
+"""What a resolver is given: the services of this process, and on whose behalf it acts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models import Role
+from models.engine.database import Database
+from models.people import EVERY_SCOPE, Scopes
+from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.membership.candidates.definitions import Definitions
+from resolvers.operation.allowance import Allowance
+from resolvers.operation.loaders import Loaders
+from resolvers.operation.scope import Scope
+from subscriptions.hub import Hub
+from subscriptions.wakeups.wakeup import Bell
+
+WallClock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """How many nodes a connection returns when not told, and at most."""
+
+    default: int = 50
+    largest: int = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all requests of a process share."""
+
+    database: Database
+    hub: Hub
+    definitions: Definitions
+    wall_clock: WallClock
+    pages: PageLimits = field(default_factory=PageLimits)
+    criteria: CriteriaLimits = field(default_factory=CriteriaLimits)
+    heartbeat_seconds: float = 25.0
+    judged_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
+    bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
+    bulk_started: Bell = field(default_factory=Bell)  # rings when there is a bulk action to be worked on
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, and all that their sign-in allows: a user of an account with a token, or without one (0).
+
+    Two that are equal may do the same; long-lived connections end when signing in would not give the same caller any more.
+    """
+
+    account_id: int
+    user_id: int
+    role: Role
+    token_id: int
+    scopes: Scopes = EVERY_SCOPE
+    expires_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation of one caller, with caches that live no longer than it."""
+
+    services: Services
+    caller: Caller
+    scope: Scope
+    allowance: Allowance | None = None
+    """What the operation is paid from; None if nothing is limited."""
+    _loaders: Loaders | None = field(init=False, default=None)
+
+    @property
+    def loaders(self) -> Loaders:
+        """The caches of this operation; there are none until something is read."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.scope, self.services.database)
+        return self._loaders
+
+    def forget(self) -> None:
+        """Drop everything read so far, so that what follows a write or an event sees the present."""
+        self._loaders = None
+
+    @property
+    def token_id(self) -> int:
+        """The token that this operation runs on."""
+        return self.caller.token_id
+
+
+def system_context(services: Services, account_id: int) -> Context:
+    """A context for what Muster itself does in an account."""
+    return Context(services, Caller(account_id, 0, Role.OWNER, 0), Scope(account_id, 0, Role.OWNER))

@@ -1,0 +1,112 @@
+"""What an operation reads by key: named by value and key, read in batches, each row once and always the same instance."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from tortoise.functions import Count
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from models import Appointment, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models.bulk import SHOWN
+from models.engine.database import Database, Row
+from resolvers.criteria.language.names import Vocabulary, load_vocabulary
+from resolvers.operation.batching import Loader
+from resolvers.operation.scope import Scope
+
+M = TypeVar("M", bound=Model)
+C = TypeVar("C", Tagging, CustomValue)
+BulkDocuments = tuple[Any, Any]  # target and change; in the place of contacts that were chosen one by one stands their number
+
+# Of an action on chosen contacts, and of what undoes it, the total of the first is their number.
+BULK_DOCUMENTS = """
+    SELECT action.id, action.change, first.total, CASE WHEN substr(action.target, 1, 12) <> '{"contacts":' THEN action.target END AS target
+    FROM bulk_actions AS action JOIN bulk_actions AS first ON first.id = coalesce(action.undoes_id, action.id)
+    WHERE action.account_id = :account AND action.id = ANY(:actions)
+"""
+
+
+class Loaders:
+    """The loaders of one operation; they see what its caller may see, and never outlive it."""
+
+    def __init__(self, scope: Scope, database: Database) -> None:
+        self._database = database
+        self._scope = scope  # query sets are built when they are needed: an operation needs few of them
+        self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
+        self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
+        self.appointments_by_id: Loader[int, Appointment | None] = _by_id(lambda: scope.appointments)
+        self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
+        self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
+        self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions.only(*SHOWN))
+        self.bulk_documents_by_id: Loader[int, BulkDocuments] = Loader(self._read_bulk_documents)
+        self.undo_by_bulk_action: Loader[int, BulkAction | None] = Loader(self._read_undo_by_bulk_action, lambda: None)
+        self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(lambda: scope.custom_fields)
+        self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(lambda: scope.taggings.order_by("id"))
+        self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(lambda: scope.custom_values.order_by("ordinal"))
+        self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
+        self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
+        self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
+
+    def remember_contacts(self, rows: Iterable[Row]) -> dict[int, Contact]:
+        """The contacts in whole rows of their table, by id; they are not read again."""
+        found = [Contact._init_from_db(**row) for row in rows]
+        return {contact.id: self.contacts_by_id.remember(contact.id, contact) or contact for contact in found}
+
+    def remember_groups(self, groups: Iterable[Group]) -> list[Group]:
+        """For each group the instance that this operation saw first, so that it never tells two versions of one row."""
+        return [self.groups_by_id.remember(group.id, group) or group for group in groups]
+
+    async def _read_tags_by_contact(self, contact_ids: Sequence[int]) -> dict[int, list[Tag]]:
+        taggings = [tagging for found in await self.taggings_by_contact.load_many(contact_ids) for tagging in found]
+        tags = await self.tags_by_id.load_many(tagging.tag_id for tagging in taggings)
+        grouped: dict[int, list[Tag]] = defaultdict(list)
+        for tagging, tag in sorted(zip(taggings, tags, strict=True), key=lambda pair: pair[1].name_folded if pair[1] else ""):
+            if tag:
+                grouped[tagging.contact_id].append(tag)
+        return grouped
+
+    async def _read_contact_count_by_tag(self, tag_ids: Sequence[int]) -> dict[int, int]:
+        counted = self._scope.taggings.filter(tag_id__in=tag_ids).annotate(count=Count("id")).group_by("tag_id")
+        return {row["tag_id"]: row["count"] for row in await counted.values("tag_id", "count")}
+
+    async def _read_undo_by_bulk_action(self, action_ids: Sequence[int]) -> dict[int, BulkAction]:
+        undos = await self._scope.bulk_actions.only(*SHOWN).filter(undoes_id__in=action_ids).order_by("id")
+        return {undo.undoes_id: undo for undo in undos if undo.undoes_id is not None}  # the last of several
+
+    async def _read_bulk_documents(self, action_ids: Sequence[int]) -> dict[int, BulkDocuments]:
+        rows = await self._database.rows(BULK_DOCUMENTS, account=self._scope.account_id, actions=list(action_ids))
+        return {row["id"]: (_target(row), orjson.loads(row["change"])) for row in rows}
+
+    async def _read_vocabulary_by_document(self, documents: Sequence[bytes]) -> dict[bytes, Vocabulary]:
+        names = await load_vocabulary(self._database, self._scope.account_id, map(orjson.loads, documents))
+        return dict.fromkeys(documents, names.naming(await viewable(self._scope, names.groups)))
+
+
+async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
+    """Those of these groups that the caller may view."""
+    if not group_ids:
+        return set()
+    return {row["id"] for row in await scope.groups.filter(id__in=list(group_ids)).values("id")}
+
+
+def _target(row: Row) -> Any:
+    return {"contacts": row["total"]} if row["target"] is None else orjson.loads(row["target"])
+
+
+def _by_id(rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:
+    async def read(ids: Sequence[int]) -> Mapping[int, M | None]:
+        return {row.pk: row for row in await rows().filter(id__in=ids)}
+
+    return Loader(read, lambda: None)
+
+
+def _by_contact(rows: Callable[[], QuerySet[C]]) -> Loader[int, list[C]]:
+    async def read(contact_ids: Sequence[int]) -> Mapping[int, list[C]]:
+        grouped: dict[int, list[C]] = defaultdict(list)
+        for row in await rows().filter(contact_id__in=contact_ids):
+            grouped[row.contact_id].append(row)
+        return grouped
+
+    return Loader(read, list)

@@ -1,0 +1,74 @@
+"""Finding contacts by the beginnings of words: which terms lead to a contact, and the query for what somebody typed."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
+
+from models import Contact, SearchTerm
+from models.errors import BadInput
+from models.text import fold, prefix_end, storable
+from resolvers.operation.context import Context
+from resolvers.operation.scope import Scope
+from resolvers.values.phones import digits_of
+
+MOST_WORDS = 10
+MOST_REMEMBERED = 4_096  # names that are kept apart, for most of them come again
+NAMES = ("first_name_folded", "last_name_folded", "company_folded")
+SEARCHED = (*NAMES, "email_folded", "phone", "phone_e164")
+
+_PART = re.compile(r"[^\W_]+")  # of a word: what is between punctuation
+_TELEPHONE = re.compile(r"[\d+()./-]+", re.ASCII)
+_NO_DIGIT = re.compile(r"\D+", re.ASCII)
+
+
+def terms_of(contact: Mapping[str, Any]) -> set[str]:
+    """The terms by which a contact with these stored values is found; none with which another one begins, for that is found as well."""
+    terms = digits_of(contact["phone"], contact["phone_e164"])
+    for name in NAMES:
+        if named := contact[name]:
+            terms |= _words_in(named)
+    if contact["email_folded"]:
+        local, _, domain = contact["email_folded"].rpartition("@")
+        terms.update((contact["email_folded"], domain), _PART.findall(local), domain.split("."))
+    terms.discard("")
+    # In order, a term comes right before the first of those that begin with it.
+    ordered = sorted(terms)
+    return terms.difference(term for term, following in pairwise(ordered) if following.startswith(term))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _words_in(name: str) -> frozenset[str]:
+    """The words of a name, and the parts of those with punctuation in them."""
+    return frozenset(part for word in name.split() for part in (word, *_PART.findall(word)))
+
+
+def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:
+    """The contacts that every word of the search leads to; all of them if there is no word."""
+    found = context.scope.contacts
+    for word in _words(search or ""):
+        found = found.filter(id__in=Subquery(_terms(context.scope, word).values("contact_id")))
+    return found
+
+
+def _words(search: str) -> list[str]:
+    if not storable(search):
+        raise BadInput("`search` holds a character that no text may hold. Remove it.")
+    words = [word for word in fold(search).split() if not _TELEPHONE.fullmatch(word) or _NO_DIGIT.sub("", word)]
+    if len(words) > MOST_WORDS:
+        raise BadInput(f"`search` has {len(words)} words. Send at most {MOST_WORDS}.")
+    return words
+
+
+def _terms(scope: Scope, word: str) -> QuerySet[SearchTerm]:
+    beginnings = {word, _NO_DIGIT.sub("", word)} if _TELEPHONE.fullmatch(word) else {word}
+    return scope.search_terms.filter(Q(*(_begins_with(beginning) for beginning in sorted(beginnings)), join_type=Q.OR))
+
+
+def _begins_with(beginning: str) -> Q:
+    end = prefix_end(beginning)
+    return Q(term__gte=beginning, term__lt=end) if end is not None else Q(term__gte=beginning)

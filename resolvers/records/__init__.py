@@ -1,0 +1,1 @@
+"""Contacts, appointments and custom fields: creating, changing, importing and exporting them."""

@@ -1,0 +1,117 @@
+"""Contacts: finding, creating, updating and deleting them."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from models import ChangeCause, Contact, RecordType
+from models.errors import ProblemCode, refuse
+from models.ids import to_global_id
+from models.orm.keyset import Order
+from models.text import fold, storable
+from resolvers.access.roles import require_editor
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+from resolvers.operation.identify import id_of, id_or_none, unknown
+from resolvers.reading import paging
+from resolvers.reading.criteria_input import matching
+from resolvers.reading.paging import Page, PageArguments
+from resolvers.reading.search import search_contacts
+from resolvers.records.contact_table import delete_contacts
+from resolvers.records.drafts import Aim, Row
+from resolvers.records.save_contacts import put_contacts
+from resolvers.tagging.references import TagRef
+from resolvers.values.custom_values import as_json
+from resolvers.write import write
+
+ORDERS = {
+    "ID": None,
+    "CREATED_AT": "created_at",
+    "UPDATED_AT": "updated_at",
+    "EMAIL": "email_folded",
+    "LAST_NAME": "last_name_folded",
+    "COMPANY": "company_folded",
+    "COUNTRY": "country_folded",
+    "SCORE": "score",
+    "LAST_ACTIVITY_AT": "last_activity_at",
+}
+
+
+async def contact_by(context: Context, by: Mapping[str, str]) -> Contact | None:
+    """The contact with an id or an e-mail address, whatever its case, if it exists."""
+    if "id" in by:
+        number = id_or_none(by["id"], "Contact")
+        return None if number is None else await context.loaders.contacts_by_id.load(number)
+    email = by["email"]
+    return await context.scope.contacts.get_or_none(email_folded=fold(email)) if storable(email) else None
+
+
+async def contacts(
+    context: Context, *, where: Mapping[str, Any] | None, search: str | None, order: tuple[str, str] | None, page: PageArguments
+) -> Page[Contact]:
+    """The contacts for which the criteria hold and that the search finds, in order."""
+    field, direction = order or ("ID", "ASC")
+    found = await matching(context, "contacts", where=where, among=search_contacts(context, search))
+    by = Order(f"contacts {field}", ORDERS[field], descending=direction == "DESC")
+    return await paging.page(found, page, order=by, limits=context.services.pages)
+
+
+async def create_contact(
+    context: Context, *, fields: Mapping[str, Any], tags: Sequence[TagRef] = (), create_missing_tags: bool = False
+) -> Contact:
+    """A new contact; its e-mail address must be new too."""
+    return await _put(context, ChangeCause.RECORD_CREATED, Row(fields, tags, create_missing_tags, Aim.CREATE))
+
+
+async def update_contact(context: Context, *, contact_id: str, fields: Mapping[str, Any]) -> Contact:
+    """The contact with these fields changed: what is absent stays as it is, what is None is cleared."""
+    row = Row(fields, aim=Aim.UPDATE, contact_id=id_of(contact_id, "Contact", "contact"))
+    return await _put(context, ChangeCause.RECORD_CHANGED, row)
+
+
+async def upsert_contact(
+    context: Context, *, fields: Mapping[str, Any], tags: Sequence[TagRef] = (), create_missing_tags: bool = False
+) -> Contact:
+    """The contact with this e-mail address with these fields changed and tags added, created where there is none."""
+    if not (fields.get("email") or "").strip():
+        raise refuse(ProblemCode.BLANK, "An upsert finds the contact by its e-mail address. Give one.", "input", "fields", "email")
+    return await _put(context, ChangeCause.RECORD_CHANGED, Row(fields, tags, create_missing_tags, Aim.UPSERT))
+
+
+async def _put(context: Context, cause: ChangeCause, row: Row) -> Contact:
+    require_editor(context)
+    contact_id = await write(context, cause, partial(_put_one, context, row))
+    return await context.scope.contacts.get(id=contact_id)
+
+
+async def _put_one(context: Context, row: Row, change: Change) -> int | None:
+    result = await put_contacts(context, change, [row])
+    result.raise_any()
+    return result.contact_ids[0]
+
+
+async def delete_contact(context: Context, contact_id: str) -> str:
+    """Delete a contact with its taggings, appointments and memberships."""
+    require_editor(context)
+    number = id_of(contact_id, "Contact", "contact")
+    await write(context, ChangeCause.RECORD_DELETED, partial(_delete, context, number))
+    return to_global_id("Contact", number)
+
+
+async def _delete(context: Context, contact_id: int, change: Change) -> None:
+    if not await change.lock_contacts([contact_id]):
+        raise unknown("contact")
+    for appointment in await context.scope.appointments.filter(contact_id=contact_id).values("id"):
+        change.delete(RecordType.APPOINTMENT, appointment["id"])
+    change.delete(RecordType.CONTACT, contact_id)
+    await delete_contacts(change, [contact_id])
+
+
+async def custom_fields_of(context: Context, contact: Contact) -> dict[str, Any]:
+    """The values of the contact's custom fields by key, as clients read them; fields without a value are absent."""
+    values = await context.loaders.custom_values_by_contact.load(contact.id)
+    fields = await context.loaders.custom_fields_by_id.load_many({value.field_id: None for value in values})
+    return {
+        field.key: as_json(field, [value for value in values if value.field_id == field.id])
+        for field in sorted((field for field in fields if field), key=lambda field: field.key)
+    }

@@ -1,0 +1,42 @@
+"""Importing contacts: many rows at once, found by e-mail address; all or nothing, or the good ones with a report on the others."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from models import ChangeCause
+from models.errors import ProblemCode, refuse
+from resolvers.access.roles import require_editor
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+from resolvers.records.drafts import Row
+from resolvers.records.save_contacts import PutResult, put_contacts
+from resolvers.write import write
+
+MOST_ROWS = 1000  # of one call: they are written in one transaction, whose locks others wait for
+CHUNK = MOST_ROWS  # rows of a file: half as many take a tenth more time
+
+
+async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]) -> PutResult:
+    """Create or update a contact for every row, or none at all if any row has a problem."""
+    require_editor(context)
+    if len(rows) > MOST_ROWS:
+        raise refuse(ProblemCode.LIMIT_EXCEEDED, f"These are {len(rows):,} rows. Send at most {MOST_ROWS:,} in a call.", "input", "rows")
+    return await write(context, ChangeCause.IMPORT, partial(_import_all, context, list(_read(rows))))
+
+
+def _read(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    for index, row in enumerate(rows):
+        yield Row(row["fields"], row.get("tags") or (), row.get("create_missing_tags", False), path=("input", "rows", str(index)))
+
+
+async def _import_all(context: Context, rows: Sequence[Row], change: Change) -> PutResult:
+    total = await put_contacts(context, change, rows)
+    total.raise_any()
+    return total
+
+
+async def import_good_rows(context: Context, rows: Sequence[Row]) -> PutResult:
+    """Create or update a contact for every row that is in order, in one transaction, and report what is wrong with the others."""
+    require_editor(context)
+    return await write(context, ChangeCause.IMPORT, lambda change: put_contacts(context, change, rows))

@@ -1,0 +1,64 @@
+"""Finding anything by its global id."""
+
+from asyncio import gather
+from collections.abc import Iterable, Sequence
+
+from models import AccessToken, Account, Appointment, AuditEntry, BulkAction, Contact, Group, RecordType, Tag, User
+from models.errors import BadInput
+from models.ids import from_global_id, to_global_id
+from resolvers.access.audit_log import audit_entry
+from resolvers.access.roles import visible_tokens
+from resolvers.operation.context import Context
+
+Row = AccessToken | Account | Appointment | AuditEntry | BulkAction | Contact | Group | Tag | User
+
+
+async def node(context: Context, node_id: str) -> Row | None:
+    """What the id names, if it exists for the caller."""
+    return await _find(context, *from_global_id(node_id))
+
+
+async def nodes(context: Context, node_ids: Sequence[str]) -> list[Row | None]:
+    """What each of these ids names, in their order; as many as a page may have."""
+    most = context.services.pages.largest
+    if len(node_ids) > most:
+        raise BadInput(f"`ids` has {len(node_ids)} entries. Ask for at most {most} at a time.")
+    places = [from_global_id(node_id) for node_id in node_ids]  # all of them before any is looked up
+    return await gather(*(_find(context, *place) for place in places))
+
+
+async def _find(context: Context, kind: str, number: int) -> Row | None:
+    loaders = context.loaders
+    match kind:
+        case "Contact":
+            return await loaders.contacts_by_id.load(number)
+        case "Appointment":
+            return await loaders.appointments_by_id.load(number)
+        case "Tag":
+            return await loaders.tags_by_id.load(number)
+        case "Group":
+            return await loaders.groups_by_id.load(number)
+        case "User":
+            return await loaders.users_by_id.load(number)
+        case "Account":
+            return await context.scope.account.get_or_none(id=number)
+        case "BulkAction":
+            return await loaders.bulk_actions_by_id.load(number)
+        case "AccessToken":
+            return await visible_tokens(context).get_or_none(id=number)
+        case "AuditEntry":
+            return await audit_entry(context, number)
+    return None
+
+
+def record_ids(record_type: RecordType, numbers: Iterable[int]) -> list[str]:
+    """The global ids of records of a type."""
+    return [to_global_id(record_type.title(), number) for number in numbers]
+
+
+async def records(context: Context, record_type: RecordType, numbers: Iterable[int]) -> list[Contact | Appointment]:
+    """The records as they are now; those that no longer exist are absent."""
+    loaders = context.loaders
+    if record_type is RecordType.CONTACT:
+        return [found for found in await loaders.contacts_by_id.load_many(numbers) if found]
+    return [found for found in await loaders.appointments_by_id.load_many(numbers) if found]

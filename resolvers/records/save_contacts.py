@@ -1,0 +1,240 @@
+"""Putting contacts: creating and updating any number of them, with tags and custom values, in a constant number of statements."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models import RecordType
+from models.errors import Problem, ProblemCode, Refused
+from models.fields import to_microseconds
+from resolvers.criteria.language.mentions import Mention
+from resolvers.membership.change.alteration import Values
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+from resolvers.operation.identify import unknown
+from resolvers.reading.search import SEARCHED, terms_of
+from resolvers.records.contact_table import (
+    TYPES,
+    ids_by_email,
+    insert_contacts,
+    insert_first_taggings,
+    insert_taggings,
+    read_locked,
+    read_values,
+    replace_terms,
+    replace_values,
+    update_contacts,
+)
+from resolvers.records.drafts import Aim, Draft, Row, Stored, draft_contacts
+from resolvers.values.custom_values import Cells
+from resolvers.values.phones import e164
+
+UPDATED_AT = "updated_at"
+AT_A_STRETCH = 8  # contacts whose terms are worked out before the database may get its next statement
+COMPARED = ("folded", "long_folded", "number", "day", "instant", "boolean")
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """A contact that one or more rows are about: as it was, if it was, and as it shall be.
+
+    `changed` has the values from before of what is other than before; tags have none. `replaced` has those of custom
+    fields as they were stored. `terms` are the search terms of a new contact.
+    """
+
+    id: int
+    before: Mapping[str, Any] | None
+    after: dict[str, Stored]
+    custom: dict[int, list[Cells]] = field(default_factory=dict)
+    tag_ids: set[int] = field(default_factory=set)
+    changed: dict[Mention, Values] = field(default_factory=dict)
+    replaced: dict[int, list[Cells]] = field(default_factory=dict)
+    terms: set[str] = field(default_factory=set)
+
+    def take(self, draft: Draft) -> None:
+        """Let a draft have its way; where two are about the same contact, the later one wins."""
+        before = self.after["phone"], self.after["country"]
+        self.after |= draft.cells
+        self.custom |= draft.custom
+        self.tag_ids |= draft.tag_ids
+        if (self.after["phone"], self.after["country"]) != before:
+            self.after["phone_e164"] = e164(self.text("phone"), self.text("country"))
+
+    def text(self, column: str) -> str | None:
+        """The text that a column shall have."""
+        found = self.after[column]
+        return found if isinstance(found, str) else None
+
+    def changed_columns(self) -> set[str]:
+        """The columns that shall be other than they are."""
+        if self.before is None or self.after == self.before:
+            return set()
+        return {column for column in TYPES if self.after[column] != self.before[column]}
+
+    def note_columns(self) -> None:
+        """Count the columns among what changed."""
+        for column in self.changed_columns():
+            value = self.before[column] if self.before else None
+            self.changed[Mention("contact", column)] = () if value is None else (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """What became of the rows: the contact that each was about (None for a refused one), and how many changed."""
+
+    contact_ids: Sequence[int | None]
+    created: int
+    updated: int
+    problems: Sequence[Sequence[Problem]]
+
+    def raise_any(self) -> None:
+        """Refuse everything if any row has a problem."""
+        found = [problem for problems in self.problems for problem in problems]
+        if found:
+            raise Refused(found)
+
+
+async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) -> PutResult:
+    """Write the rows that are in order and report what is wrong with the others; what stays the same is not touched."""
+    drafts = await draft_contacts(context, change, rows)
+    roll = await _Roll.of(change, drafts)
+    found = [roll.target_of(draft) for draft in drafts]
+    targets = list(dict.fromkeys(target for target in found if target))
+    new = [target for target in targets if target.before is None]
+    await asyncio.gather(_insert(change, new), _find_terms(new))
+    await _put_taggings(change, targets)
+    updated = await put_targets(change, targets)
+    return PutResult(
+        contact_ids=[target.id if target else None for target in found],
+        created=sum(target.before is None for target in targets),
+        updated=updated,
+        problems=[draft.problems for draft in drafts],
+    )
+
+
+async def put_targets(change: Change, targets: Sequence[Target]) -> int:
+    """Write the fields that shall be other than they are; returns how many contacts that were there before changed."""
+    await _put_values(change, targets)
+    await _put_terms(change, targets)
+    return await _update(change, [target for target in targets if target.before is not None])
+
+
+class _Roll:
+    """The contacts that are known while rows are matched to them, those that earlier rows will create included."""
+
+    def __init__(self, at: int, known: Mapping[int, Mapping[str, Any]]) -> None:
+        self._blank: Mapping[str, Stored] = dict.fromkeys(TYPES) | {"created_at": at, "updated_at": at}
+        self._by_id = {contact_id: Target(contact_id, row, dict(row)) for contact_id, row in known.items()}
+        self._by_email = {target.after["email_folded"]: target for target in self._by_id.values()}
+
+    @staticmethod
+    async def of(change: Change, drafts: Iterable[Draft]) -> "_Roll":
+        """What there is in the database of what the drafts are about, locked."""
+        good = [draft for draft in drafts if not draft.problems]
+        named = [draft.row.contact_id for draft in good if draft.row.contact_id is not None]
+        found = await ids_by_email(change, (email for draft in good if (email := draft.email)))
+        return _Roll(to_microseconds(change.at), await read_locked(change, [*named, *found]))
+
+    def target_of(self, draft: Draft) -> Target | None:
+        """The contact that a draft is about, which takes the draft; None if the draft has a problem."""
+        if draft.problems:
+            return None
+        email = draft.email
+        holder = self._by_email.get(email) if email else None
+        target = self._aimed_at(draft, holder)
+        self._check(draft, holder, target)
+        if draft.problems:
+            return None
+        target.take(draft)
+        if email:
+            self._by_email[email] = target
+        return target
+
+    def _check(self, draft: Draft, holder: Target | None, target: Target) -> None:
+        row, email = draft.row, (*draft.row.path, "fields", "email")
+        if row.aim is Aim.UPSERT and row.contact_id is not None and row.contact_id not in self._by_id and not draft.email:
+            message = "There is no contact with this id any more. Leave the id out to create the contact anew."
+            draft.problems.note(ProblemCode.NOT_FOUND, message, *row.path, "id")
+        if holder and holder is not target:
+            draft.problems.note(ProblemCode.TAKEN, "Another contact has this e-mail address. Use that one.", *email)
+        elif holder and holder.text("email_folded") != draft.email and row.contact_id != holder.id:
+            # It is free only when the other contact has been written.
+            draft.problems.note(ProblemCode.TAKEN, "Another contact gives this e-mail address up only now. Send the row again.", *email)
+
+    def _aimed_at(self, draft: Draft, holder: Target | None) -> Target:
+        if draft.row.aim is Aim.UPDATE:
+            if draft.row.contact_id not in self._by_id:
+                raise unknown("contact")
+            return self._by_id[draft.row.contact_id]
+        if draft.row.aim is Aim.UPSERT and (known := self._by_id.get(draft.row.contact_id or 0) or holder):
+            return known
+        return Target(0, None, dict(self._blank))
+
+
+async def _insert(change: Change, targets: Sequence[Target]) -> None:
+    ids = await insert_contacts(change, [target.after for target in targets])
+    for target, contact_id in zip(targets, ids, strict=True):
+        target.id = contact_id
+        change.create(RecordType.CONTACT, contact_id)
+
+
+async def _find_terms(targets: Iterable[Target]) -> None:
+    """Work out the search terms of new contacts; they need no ids, so this can be done while the database stores the contacts."""
+    for index, target in enumerate(targets):
+        if index % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+        target.terms = terms_of(target.after)
+
+
+async def _put_values(change: Change, targets: Iterable[Target]) -> None:
+    given = {(target.id, field_id): target for target in targets for field_id in target.custom}
+    if not given:
+        return
+    known = await read_values(change, {contact_id for contact_id, _ in given}, {field_id for _, field_id in given})
+    changed = {pair: cells for pair, target in given.items() if (cells := target.custom[pair[1]]) != known.get(pair, [])}
+    await replace_values(change, changed, [pair for pair in changed if pair in known])
+    for contact_id, field_id in changed:
+        target, before = given[contact_id, field_id], known.get((contact_id, field_id), [])
+        target.replaced[field_id] = before
+        target.changed[Mention("custom", field_id)] = _compared(before)
+
+
+def _compared(values: Iterable[Cells]) -> Values:
+    """Custom values in the form in which conditions compare them."""
+    return tuple(next((value for column in COMPARED if (value := cells[column]) is not None), False) for cells in values)
+
+
+async def _put_taggings(change: Change, targets: Sequence[Target]) -> None:
+    known = {target.id: target for target in targets if target.before is not None}
+    await insert_first_taggings(change, {target.id: target.tag_ids for target in targets if target.before is None})
+    for contact_id, tag_id in await insert_taggings(change, {target.id: target.tag_ids for target in known.values()}):
+        known[contact_id].changed[Mention("tag", tag_id)] = ()
+
+
+async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
+    gone: dict[int, set[str]] = {}
+    added: dict[int, set[str]] = {}
+    for target in targets:
+        if target.before is None:
+            added[target.id] = target.terms
+        elif target.changed_columns() & set(SEARCHED):
+            before, after = terms_of(target.before), terms_of(target.after)
+            gone[target.id], added[target.id] = before - after, after - before
+    await replace_terms(change, gone, added)
+
+
+async def _update(change: Change, targets: Iterable[Target]) -> int:
+    """Write what changed and say so; returns how many contacts that were."""
+    columns: set[str] = set()
+    changed: dict[int, Mapping[str, Stored]] = {}
+    for target in targets:
+        target.note_columns()
+        if target.changed:
+            target.after[UPDATED_AT] = to_microseconds(change.at)
+            columns |= {UPDATED_AT, *target.changed_columns()}
+            changed[target.id] = target.after
+            change.recall(target.id, target.changed)
+            change.touch(target.id, Mention("contact", UPDATED_AT), *target.changed)
+    await update_contacts(change, columns, changed)
+    return len(changed)

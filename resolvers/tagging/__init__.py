@@ -1,0 +1,1 @@
+"""Tags, and which contacts carry them."""

@@ -1,0 +1,75 @@
+"""Merging two tags into one: taggings move over, and groups' criteria that named the one name the other."""
+
+from typing import Any
+
+from tortoise.expressions import Q
+
+from models import Group
+from models.fields import to_microseconds
+from models.ids import to_global_id
+from resolvers.criteria.language.mentions import Mention
+from resolvers.grouping.audit import record_updated
+from resolvers.membership.change.change import Change
+from resolvers.operation.context import Context
+
+KEEP_EARLIER = """
+    UPDATE taggings SET tagged_at = source.tagged_at, tagged_by_id = source.tagged_by_id FROM taggings AS source
+    WHERE taggings.tag_id = :target AND source.tag_id = :source
+    AND source.contact_id = taggings.contact_id AND source.tagged_at < taggings.tagged_at
+"""
+DROP_DOUBLE = """
+    DELETE FROM taggings WHERE tag_id = :source AND contact_id IN (SELECT contact_id FROM taggings WHERE tag_id = :target)
+"""
+MOVE_OTHERS = "UPDATE taggings SET tag_id = :target WHERE tag_id = :source"
+REWRITE = """
+    UPDATE groups SET criteria = edited.criteria, updated_at = edited.updated_at
+    FROM ROWS(:groups AS edited(id bigint, criteria text, updated_at bigint)) WHERE groups.id = edited.id
+"""
+
+
+async def merge(context: Context, change: Change, source: int, target: int) -> None:
+    """Leave nothing that refers to the source: its contacts carry the target, since the earlier time where they carried both."""
+    await _redefine(context, change, source, target)
+    for statement in (KEEP_EARLIER, DROP_DOUBLE, MOVE_OTHERS):
+        await change.database.rows(statement, source=source, target=target)
+
+
+async def _redefine(context: Context, change: Change, source: int, target: int) -> None:
+    using = context.services.definitions.using
+    change.redefine(*await using(change.database, change.account_id, Mention("tag", target)))
+    users = await using(change.database, change.account_id, Mention("tag", source))
+    found = await context.scope.definitions.filter(Q(id__in=users) | Q(replaces_id__in=users))
+    old, new = ({"id": to_global_id("Tag", number)} for number in (source, target))
+    edited = [(group, renamed(group.criteria, old, new)) for group in found]
+    await _rewrite(change, edited)
+    for group, criteria in edited:
+        if group.replaces_id is None:
+            await record_updated(context, change, group, {"criteria": criteria})
+    for group_id in users:
+        change.edit(group_id)
+
+
+async def _rewrite(change: Change, edited: list[tuple[Group, Any]]) -> None:
+    at = to_microseconds(change.at)
+    rows = [{"id": group.id, "criteria": _as_text(group, criteria), "updated_at": at} for group, criteria in edited]
+    if rows:
+        await change.database.rows(REWRITE, groups=rows)
+
+
+def _as_text(group: Group, criteria: Any) -> Any:
+    return group._meta.fields_map["criteria"].to_db_value(criteria, group)
+
+
+def renamed(document: Any, old: dict[str, str], new: dict[str, str]) -> Any:
+    """The document with another reference in every place of this one; a list does not name it twice."""
+    match document:
+        case dict() if document == old:
+            return new
+        case dict():
+            return {key: renamed(value, old, new) for key, value in document.items()}
+        case list() if old in document:
+            others = [renamed(entry, old, new) for entry in document]
+            return [entry for index, entry in enumerate(others) if entry != new or new not in others[:index]]
+        case list():
+            return [renamed(entry, old, new) for entry in document]
+    return document

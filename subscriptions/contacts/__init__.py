@@ -1,0 +1,1 @@
+"""Following contacts: who watches which, and what membership changes they are told."""

@@ -1,0 +1,1 @@
+"""Waking subscribers: once for many reasons, after a while, or by pushing to them directly."""
