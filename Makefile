@@ -4,9 +4,9 @@
 PYTHON ?= python3
 EFFORT ?= 25
 KILLS ?= 200
-LAWS := tests/test_criteria_laws.py tests/test_remarks.py tests/test_membership_law.py tests/test_matching_law.py \
+LAWS := tests/test_criteria_laws.py tests/test_diagnostics.py tests/test_membership_law.py tests/test_matching_law.py \
 	tests/test_clock_law.py tests/test_clock_skew.py tests/test_retention.py tests/test_stream_law.py tests/test_bulk_laws.py \
-	tests/test_alike_law.py tests/test_cost.py tests/test_rates.py tests/test_hostile.py tests/test_fuzzing.py
+	tests/test_batch_law.py tests/test_cost.py tests/test_rates.py tests/test_hostile.py tests/test_fuzzing.py
 VENV := .venv
 BIN := $(VENV)/bin
 # A test that starts the program would compile all of it anew each time: a fifth of what the start costs.

@@ -66,9 +66,9 @@ def one_round(stage: Stage, bare: Http, count: int, *, inside: bool) -> Round:
     stage.listeners.tell(**{"await": 1})
     began = perf_counter()
     bare.post("/", "x" * told["size"])
-    heard = stage.listeners.answer()
+    wait = stage.listeners.answer()
     # Muster sends a few at a time, so the first is told when sending begins; the bare loop lets nothing out before its end.
-    rates = (count - 1) / max(told["last"] - told["first"], 1e-6), (count - 1) / (heard["last"] - began)
+    rates = (count - 1) / max(told["last"] - told["first"], 1e-6), (count - 1) / (wait["last"] - began)
     times = [moment * 1000 for moment in (replied - sent, told["first"] - sent, told["last"] - sent, unwatched_reply)]
     return Round(times[0], times[1], times[2], times[3], rates[0], rates[1])
 

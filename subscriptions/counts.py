@@ -10,7 +10,7 @@ from subscriptions.hub import Channel, Hub
 from subscriptions.log import Head
 from subscriptions.messages import GroupCount
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 
 LEAST_SECONDS = 0.25  # between two counts of one group
 
@@ -30,27 +30,27 @@ class CountStream:
     hub: Hub
     viewer: Viewer
     least_seconds: float = LEAST_SECONDS
-    bell: Bell = field(default_factory=Bell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
     async def follow(self, group_ids: Iterable[int]) -> AsyncIterator[GroupCount]:
         """Counts until every group is gone; raises `NotFound` for a group that the viewer cannot see."""
         with ExitStack() as watched:
-            channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.bell, entries=False)) for group_id in group_ids}
+            channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.wakeup, entries=False)) for group_id in group_ids}
             await self.hub.look(*channels.values())
             for channel in channels.values():
                 if channel.gone or channel.head is None or not self.viewer.may_view(channel.head):
                     raise NotFound("There is no such group.")
             told = {group_id: Told() for group_id in channels}
             while any(not channel.gone for channel in channels.values()):
-                self.bell.clear()
+                self.wakeup.clear()
                 for count in self._news(channels, told):
                     yield count
                 await self._wait(self._until_due(channels, told))
 
     async def _wait(self, seconds: float | None) -> None:
-        timer = asyncio.get_running_loop().call_later(seconds, self.bell.ring) if seconds is not None else None
+        timer = asyncio.get_running_loop().call_later(seconds, self.wakeup.wake) if seconds is not None else None
         try:
-            await self.bell.heard()
+            await self.wakeup.wait()
         finally:
             if timer:
                 timer.cancel()

@@ -21,7 +21,7 @@ from subscriptions.log import Head, Seen, entries_after, look
 from subscriptions.messages import Step, step_of
 from subscriptions.progress import Actions
 from subscriptions.ring import RING, Ring
-from subscriptions.wakeups.wakeup import Peal, Ringable
+from subscriptions.wakeups.wakeup import Wakeable, WakeupQueue
 
 COMPARE_SECONDS = 2.0  # how long a lost hint can delay a message
 MOST_AT_ONCE = 256  # groups of one look: with what is new of each, some four megabytes at most
@@ -40,7 +40,7 @@ class Channel:
     looked_at: float = -math.inf
     followers: int = 0
     ring: Ring = field(default_factory=Ring)
-    bells: dict[Ringable, None] = field(default_factory=dict)  # those who have waited longest are woken first
+    wakeups: dict[Wakeable, None] = field(default_factory=dict)  # those who have waited longest are woken first
 
     @property
     def end(self) -> Cursor | None:
@@ -63,9 +63,9 @@ class Hub:
         self._behind_since = 0.0
         self._looking: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
-        self._peal = Peal()
-        self.contacts = Contacts(database, self._peal, compare_seconds=compare_seconds)
-        self.actions = Actions(database, self._peal, answer_seconds=answer_seconds)
+        self._wakeup_queue = WakeupQueue()
+        self.contacts = Contacts(database, self._wakeup_queue, compare_seconds=compare_seconds)
+        self.actions = Actions(database, self._wakeup_queue, answer_seconds=answer_seconds)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -88,7 +88,7 @@ class Hub:
     @property
     def watchers(self) -> int:
         """How often groups are watched in this process: several times by who watches several."""
-        return sum(len(channel.bells) for channel in self._channels.values())
+        return sum(len(channel.wakeups) for channel in self._channels.values())
 
     def lag(self) -> float:
         """For how many seconds a hint has been waiting to be looked into: little, unless the database is slow or away."""
@@ -99,23 +99,23 @@ class Hub:
         return asyncio.get_running_loop().time() - channel.looked_at <= 2 * self._compare_seconds + self._answer_seconds
 
     @contextlib.contextmanager
-    def watching(self, group_id: int, bell: Ringable, *, entries: bool = True) -> Iterator[Channel]:
-        """Register a watcher of a group for as long as the context is open; its bell rings at each change of the channel.
+    def watching(self, group_id: int, wakeup: Wakeable, *, entries: bool = True) -> Iterator[Channel]:
+        """Register a watcher of a group for as long as the context is open; its wakeup rings at each change of the channel.
 
-        A watcher clears its bell before it looks at the channel, so that no change goes unnoticed. One bell may serve
+        A watcher clears its wakeup before it looks at the channel, so that no change goes unnoticed. One wakeup may serve
         several channels. Who needs no more than the head does without the entries.
         """
         channel = self._channels.setdefault(group_id, Channel(group_id))
-        channel.bells[bell] = None
+        channel.wakeups[wakeup] = None
         channel.followers += entries
         try:
             yield channel
         finally:
-            del channel.bells[bell]
+            del channel.wakeups[wakeup]
             channel.followers -= entries
             if not channel.followers:
                 channel.ring.clear()
-            if not channel.bells:
+            if not channel.wakeups:
                 del self._channels[group_id]
 
     def wake(self, group_ids: Iterable[int]) -> None:
@@ -189,7 +189,7 @@ class Hub:
     def _note(self, channel: Channel, looked_at: float) -> None:
         was_current, channel.looked_at = self.is_current(channel), looked_at
         if not was_current:
-            self._peal.ring(channel.bells)  # for those who have held back that they are current
+            self._wakeup_queue.wake(channel.wakeups)  # for those who have held back that they are current
 
     async def _advance(self, channel: Channel, seen: Seen | None) -> None:
         known = channel.head
@@ -204,7 +204,7 @@ class Hub:
             await self._extend(channel, known.position, seen)
             changed, channel.head = True, seen.head
         if changed:
-            self._peal.ring(channel.bells)
+            self._wakeup_queue.wake(channel.wakeups)
 
     async def _extend(self, channel: Channel, position: int, seen: Seen) -> None:
         head, entries = seen

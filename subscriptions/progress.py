@@ -11,7 +11,7 @@ from models import BulkAction
 from models.bulk import SHOWN
 from models.engine.database import ANSWER_SECONDS, UNREACHABLE, Database
 from models.errors import NotFound
-from subscriptions.wakeups.wakeup import Bell, Peal
+from subscriptions.wakeups.wakeup import Wakeup, WakeupQueue
 
 LEAST_SECONDS = 0.25  # between two looks, and between two messages to one watcher
 PAUSE_SECONDS = 2.0  # after a look that failed
@@ -24,15 +24,15 @@ class WatchedAction:
 
     action_id: int
     seen: BulkAction | None = None
-    bells: dict[Bell, None] = field(default_factory=dict)
+    wakeups: dict[Wakeup, None] = field(default_factory=dict)
 
 
 class Actions:
     """Follows the bulk actions that are watched; without watchers it does nothing."""
 
-    def __init__(self, database: Database, peal: Peal, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, database: Database, wakeup_queue: WakeupQueue, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._database = database
-        self._peal = peal
+        self._wakeup_queue = wakeup_queue
         self._answer_seconds = answer_seconds
         self._watched: dict[int, WatchedAction] = {}
         self._anybody = asyncio.Event()
@@ -44,16 +44,16 @@ class Actions:
         return len(self._watched)
 
     @contextmanager
-    def watching(self, action_id: int, bell: Bell) -> Iterator[WatchedAction]:
-        """Register a watcher of an action for as long as the context is open; its bell rings at each change."""
+    def watching(self, action_id: int, wakeup: Wakeup) -> Iterator[WatchedAction]:
+        """Register a watcher of an action for as long as the context is open; its wakeup rings at each change."""
         watched = self._watched.setdefault(action_id, WatchedAction(action_id))
-        watched.bells[bell] = None
+        watched.wakeups[wakeup] = None
         self._anybody.set()
         try:
             yield watched
         finally:
-            del watched.bells[bell]
-            if not watched.bells:
+            del watched.wakeups[wakeup]
+            if not watched.wakeups:
                 del self._watched[action_id]
             if not self._watched:
                 self._anybody.clear()
@@ -95,16 +95,16 @@ class Actions:
     def _take(self, watched: WatchedAction, action: BulkAction | None) -> None:
         if action != watched.seen:
             watched.seen = action
-            self._peal.ring(watched.bells)
+            self._wakeup_queue.wake(watched.wakeups)
 
 
 async def follow_progress(actions: Actions, account_id: int, action_id: int) -> AsyncIterator[BulkAction]:
     """The action at once, then whenever it has come further, and at last as it ended; `NotFound` for another account's."""
-    bell, told = Bell(), None
-    with actions.watching(action_id, bell) as watched:
+    wakeup, told = Wakeup(), None
+    with actions.watching(action_id, wakeup) as watched:
         await actions.look(watched)
         while True:
-            bell.clear()
+            wakeup.clear()
             action = watched.seen
             if action is None or action.account_id != account_id:
                 raise NotFound("There is no such bulk action.")
@@ -114,4 +114,4 @@ async def follow_progress(actions: Actions, account_id: int, action_id: int) -> 
                 return
             told = action
             await asyncio.sleep(LEAST_SECONDS)
-            await bell.heard()
+            await wakeup.wait()

@@ -16,8 +16,8 @@ from subscriptions.log import Head, entries_after, oldest_position
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason, Step, step_of
 from subscriptions.viewer import Viewer
 from subscriptions.wakeups.immediate_push import Outcome, Tell
-from subscriptions.wakeups.restartable_timer import Alarm
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.restartable_timer import RestartableTimer
+from subscriptions.wakeups.wakeup import Wakeup
 
 
 @dataclass(slots=True, eq=False)
@@ -33,13 +33,13 @@ class Stream:
     _at: Cursor = field(init=False)
     _channel: Channel = field(init=False)
     _seen: Head | None = None  # the viewer was found to be entitled to this one
-    _bell: Bell = field(default_factory=Bell)
-    _quiet: Alarm = field(init=False)
+    _wakeup: Wakeup = field(default_factory=Wakeup)
+    _quiet: RestartableTimer = field(init=False)
     _page: deque[Step] = field(default_factory=deque)  # read from the log and not told yet
 
     async def __aiter__(self) -> AsyncGenerator[Message, None]:
         """Every message about the group, except those that `tell` took; raises `NotFound` where there is nothing to view."""
-        self._quiet = Alarm(self.heartbeat_seconds, self._bell.ring)
+        self._quiet = RestartableTimer(self.heartbeat_seconds, self._wakeup.wake)
         with self.hub.watching(self.group_id, self) as self._channel, closing(self._quiet):
             await self.hub.look(self._channel)
             head = self._channel.head
@@ -61,11 +61,11 @@ class Stream:
                     await self._wait()
             yield GroupReset(None, str(self._at), 0, ResetReason.GROUP_REBUILT)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """There may be news: tell it at once if that is possible, or else wake the watcher."""
-        is_idle = self._bell.is_awaited and not self._quiet.went_off  # and does not hold a heartbeat back
+        is_idle = self._wakeup.is_awaited and not self._quiet.went_off  # and does not hold a heartbeat back
         if self.tell is None or not is_idle or self._tell_all(self.tell) is Outcome.IMPOSSIBLE:
-            self._bell.ring()
+            self._wakeup.wake()
 
     def _tell_all(self, tell: Tell) -> Outcome:
         head = None if self._channel.gone else self._channel.head
@@ -81,8 +81,8 @@ class Stream:
         return Outcome.TOLD
 
     async def _wait(self) -> None:
-        self._bell.clear()  # whatever it rang for has just been looked at, without a pause in between
-        await self._bell.heard()
+        self._wakeup.clear()  # whatever it rang for has just been looked at, without a pause in between
+        await self._wakeup.wait()
 
     def _head(self) -> Head | None:
         """Where the log ends, None if the group is gone; raises `Forbidden` once the viewer may no longer know."""

@@ -1,4 +1,4 @@
-"""Ways between processes for tests of the bus: both drivers, what is heard over them, and networks and hints that fail."""
+"""Ways between processes for tests of the bus: both drivers, what is wait over them, and networks and hints that fail."""
 
 import asyncio
 import random
@@ -55,20 +55,20 @@ async def end_listeners(url: str) -> None:
 
 @dataclass
 class Ears:
-    """What one process has heard."""
+    """What one process has wait."""
 
     ids: set[int] = field(default_factory=set)
     gaps: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def receive(self, group_ids: Iterable[int]) -> None:
-        heard = set(group_ids)
-        self.ids |= heard
-        self.gaps += not heard
+        wait = set(group_ids)
+        self.ids |= wait
+        self.gaps += not wait
         self._changed.set()
 
     async def until(self, *, ids: Iterable[int] = (), gaps: int = 0) -> None:
-        """Wait until these groups have been heard of, and so many gaps."""
+        """Wait until these groups have been wait of, and so many gaps."""
         async with asyncio.timeout(DEADLINE):
             while not (self.ids >= set(ids) and self.gaps >= gaps):
                 self._changed.clear()

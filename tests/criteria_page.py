@@ -12,7 +12,7 @@ HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 TYPE = re.compile(r"`([A-Z][A-Za-z]+)`")
 KEY = re.compile(r"`(\w+)`")
 EXAMPLE = re.compile(r"^(?:- `(?P<line>\{[^`]+\})` → |```json\n(?P<block>[^`]+)\n```\n> )(?P<says>.+)$", re.MULTILINE)
-REMARK = re.compile(r"([A-Z_]+) at `([\w.]+)`: (.+)")
+DIAGNOSTIC = re.compile(r"([A-Z_]+) at `([\w.]+)`: (.+)")
 
 
 class Entry(NamedTuple):
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A document, and what the reference says of it: its sentence, or the remarks or refusals that it meets."""
+    """A document, and what the reference says of it: its sentence, or the diagnostics or refusals that it meets."""
 
     document: dict[str, Any]
     says: str
@@ -85,5 +85,5 @@ def _whole(document: dict[str, Any]) -> dict[str, Any]:
 
 FOUND = [(found, each) for each in ENTRIES for found in EXAMPLE.finditer(each.body)]
 EXAMPLES = [Example(_whole(json.loads(found["line"] or found["block"])), found["says"], each) for found, each in FOUND]
-REMARKED = [example for example in EXAMPLES if REMARK.fullmatch(example.says)]
-READ = [example for example in EXAMPLES if example not in REMARKED]
+DIAGNOSED = [example for example in EXAMPLES if DIAGNOSTIC.fullmatch(example.says)]
+READ = [example for example in EXAMPLES if example not in DIAGNOSED]

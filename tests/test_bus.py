@@ -57,8 +57,8 @@ def test_messages_name_every_group_and_stay_short(ids: set[int]) -> None:
 @given(st.text())
 @example("somebody " + "9" * 5000)
 def test_what_is_no_message_says_nothing_and_hurts_nobody(noise: str) -> None:
-    heard = understood(noise)
-    assert heard.everything == ("*" in noise.partition(" ")[2].split())
+    wait = understood(noise)
+    assert wait.everything == ("*" in noise.partition(" ")[2].split())
 
 
 def test_a_gap_is_about_every_group() -> None:

@@ -35,7 +35,7 @@ from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import NamedDay, Now, Offset, day_number, shifted
 from resolvers.operation.context import Context
 from tests.asking import ask, schema
-from tests.criteria_page import ENTRIES, EXAMPLES, READ, REFERENCE, REMARKED, about, entry
+from tests.criteria_page import DIAGNOSED, ENTRIES, EXAMPLES, READ, REFERENCE, about, entry
 from tests.support import NOON, DrivenClock, new_account, running_services
 
 GOLDEN = Path(__file__).parent / "golden" / "criteria"
@@ -178,8 +178,8 @@ async def test_a_missing_value_does_what_each_entry_says(names: Vocabulary) -> N
         assert MISSING.findall(explained.body) == ["match" if matches else "no match"], document
 
 
-async def test_every_remark_and_refusal_is_the_one_that_is_shown(names: Vocabulary) -> None:
-    for document, says, explained in REMARKED:
+async def test_every_diagnostic_and_refusal_is_the_one_that_is_shown(names: Vocabulary) -> None:
+    for document, says, explained in DIAGNOSED:
         found: Sequence[Diagnostic | Problem]
         if explained.title == "Diagnostics":
             found = diagnose(parse(document, names, LIMITS, stored=True), names)

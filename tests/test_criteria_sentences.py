@@ -1,4 +1,4 @@
-"""Criteria in words, remarks on them, and why a record matches."""
+"""Criteria in words, diagnostics on them, and why a record matches."""
 
 import random
 from dataclasses import replace
@@ -193,7 +193,7 @@ def hobbies(operator: str, *choices: str) -> Any:
     return {"custom": {"key": "hobbies", "choice": {operator: [*choices]}}}
 
 
-REMARKS: list[tuple[Any, list[tuple[str, str]]]] = [
+DIAGNOSTICS: list[tuple[Any, list[tuple[str, str]]]] = [
     ({"country": {"equals": ["Canada"]}}, []),
     ({"all": [{"country": {"equals": ["a"]}}, {"country": {"equals": ["b"]}}]}, [("ALWAYS_FALSE", "all")]),
     ({"all": [{"country": {"equals": ["a"]}}, {"country": {"notEquals": ["A"]}}]}, [("ALWAYS_FALSE", "all")]),
@@ -256,12 +256,12 @@ REMARKS: list[tuple[Any, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "expected"), REMARKS)
-def test_questionable_criteria_are_remarked_on_at_their_place(document: Any, expected: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize(("document", "expected"), DIAGNOSTICS)
+def test_questionable_criteria_are_diagnosed_at_their_place(document: Any, expected: list[tuple[str, str]]) -> None:
     assert [(found.code, ".".join(found.path[1:])) for found in diagnose(of_contacts(**document), TODAY)] == expected
 
 
-def test_a_choice_that_is_no_longer_offered_is_remarked_on_by_name() -> None:
+def test_a_choice_that_is_no_longer_offered_is_diagnosed_by_name() -> None:
     fields = {**TODAY.fields, "colour": replace(TODAY.fields["colour"], choices=("Grün",))}
     for operator in ("containsAny", "containsAll", "containsNone", "isExactly"):
         tree = of_contacts(custom={"key": "colour", "choice": {operator: ["GRÜN", "red", "50%"]}})
@@ -272,7 +272,7 @@ def test_a_choice_that_is_no_longer_offered_is_remarked_on_by_name() -> None:
     assert diagnose(of_contacts(custom={"key": "colour", "choice": {"isEmpty": True}}), replace(TODAY, fields=fields)) == []
 
 
-def test_a_negative_condition_in_any_that_was_stored_is_remarked_on() -> None:
+def test_a_negative_condition_in_any_that_was_stored_is_diagnosed() -> None:
     tree = parse({"contacts": {"any": [{"city": {"notEquals": ["x"]}}]}}, TODAY, LIMITS, stored=True)
     assert [found.code for found in diagnose(tree, TODAY)] == [DiagnosticCode.NEGATIVE_UNDER_ANY]
 
@@ -312,7 +312,7 @@ def is_about_contacts(path: Path) -> bool:
 
 @thorough
 @given(st.one_of(world.documents, related_documents, related_documents), world.moments_of_evaluation)
-def test_remarks_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
+def test_diagnostics_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
     tree, now = read(document), Now(to_microseconds(moment[0]), moment[1])
     nodes = {node.path: node for node in walk(tree.root)}
     lists = {child.path: node for node in nodes.values() if isinstance(node, AllOf | AnyOf) for child in node.children}

@@ -131,7 +131,7 @@ async def test_a_document_of_any_complexity_is_answered() -> None:
     assert message.startswith("The document is too complex")
 
 
-async def test_remembered_documents_are_bounded_and_answer_alike() -> None:
+async def test_remembered_documents_are_bounded_and_answer_the_same() -> None:
     check = DocumentCheck(DocumentLimits())
     for number in range(MOST_REMEMBERED + 10):
         check.remember(f"{{ hello{number} }}", parse("{ hello }"))

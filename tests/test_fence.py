@@ -99,7 +99,7 @@ async def let_time_pass_without_fence(world: World) -> None:
 
     async def judge_again(change: Change) -> None:
         for contact_id in await change.lock_contacts(found):
-            change.suspect(contact_id, found[contact_id])
+            change.add_candidates(contact_id, found[contact_id])
 
     await write(world.context, ChangeCause.TIME_PASSED, judge_again)
     await mark_settled(services.database, span[1])

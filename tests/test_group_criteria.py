@@ -1,4 +1,4 @@
-"""What a group tells of its criteria: as a sentence and in remarks, with the names of today, and read for many groups at once."""
+"""What a group tells of its criteria: as a sentence and in diagnostics, with the names of today, and read for many groups at once."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def plan(operator: str, *choices: str) -> dict[str, Any]:
     return {"contacts": {"custom": {"key": "plan", "choice": {operator: [*choices]}}}}
 
 
-async def test_a_choice_that_was_removed_is_remarked_on_and_still_looked_for(owner: Context) -> None:
+async def test_a_choice_that_was_removed_is_diagnosed_and_still_looked_for(owner: Context) -> None:
     await create_custom_field(owner, key="plan", label="Plan", type=FieldType.DROPDOWN, choices=["Free", "Pro", "Team"])
     for choice in ("Pro", "Team"):
         await create_contact(owner, fields={"custom_fields": {"plan": choice}})
@@ -59,7 +59,7 @@ async def test_a_choice_that_was_removed_is_remarked_on_and_still_looked_for(own
     assert [(await told(owner, group))["diagnostics"] for group in (finds, leaves_out)] == [[], []]
 
 
-async def test_what_was_deleted_by_force_is_remarked_on_truly_also_where_it_is_ruled_out(owner: Context) -> None:
+async def test_what_was_deleted_by_force_is_diagnosed_also_where_it_is_ruled_out(owner: Context) -> None:
     await create_contact(owner, fields={"country": "Canada"})
     tag = to_global_id("Tag", (await create_tag(owner, name="Gone")).id)
     other = group_id(await create_group(owner, name="Gone", criteria={"contacts": {"tags": {"isEmpty": True}}}))
@@ -70,13 +70,15 @@ async def test_what_was_deleted_by_force_is_remarked_on_truly_also_where_it_is_r
     groups = [group_id(await create_group(owner, name="Rest", criteria={"contacts": leaf})) for leaf, _, _ in rule_out]
     await delete_tag(owner, tag_id=tag, force=True)
     await delete_group(owner, group_id=other, force=True)
-    for group, (_, sentence, remark) in zip(groups, rule_out, strict=True):
+    for group, (_, sentence, diagnostic) in zip(groups, rule_out, strict=True):
         found = await told(owner, group)
         assert (found["memberCount"], found["criteriaText"]) == (1, sentence)
-        assert [each["message"] for each in found["diagnostics"]] == [f"This names {remark}. Name another one, or remove the condition."]
+        assert [each["message"] for each in found["diagnostics"]] == [
+            f"This names {diagnostic}. Name another one, or remove the condition."
+        ]
 
 
-async def test_sentences_and_remarks_cost_the_same_statements_however_many_groups_there_are(
+async def test_sentences_and_diagnostics_cost_the_same_statements_however_many_groups_there_are(
     owner: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     await create_custom_field(owner, key="plan", label="Plan", type=FieldType.DROPDOWN, choices=["Free", "Pro"])

@@ -12,7 +12,7 @@ from app.running.server import Server
 from app.settings import Settings
 from models.engine.database import Database
 from resolvers.grouping.groups import create_group
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 from tests.processes import DEADLINE
 from tests.support import DrivenClock, new_account, running_services
 from tests.web import web_client
@@ -85,7 +85,7 @@ async def test_the_hub_is_behind_for_as_long_as_it_cannot_read(database: Databas
     async with running_services(database, DrivenClock()) as services, asyncio.timeout(DEADLINE):
         context = await new_account(services)
         group = await create_group(context, name="Everybody", criteria=EVERYBODY)
-        with services.hub.watching(group.id, Bell()), capture_logs():
+        with services.hub.watching(group.id, Wakeup()), capture_logs():
             assert services.hub.watchers == 1
             await database.rows("ALTER TABLE groups RENAME TO bands")
             while not services.hub.lag():  # noqa: ASYNC110  # the hub looks again and again

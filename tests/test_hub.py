@@ -18,7 +18,7 @@ from subscriptions.messages import MembersChanged
 from subscriptions.ring import RING, RING_IDS
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 from tests.test_write_path import people, tagged_groups
 
 DEADLINE = 30.0
@@ -64,7 +64,7 @@ async def until_told(stream: Stream, ids: int) -> None:
 async def test_whatever_came_since_the_last_look_is_told_in_order(context: Context, elsewhere: Hub, count: int) -> None:
     contact, *_ = await people(context, 1)
     (group,) = await tagged_groups(context, "Client", 1)
-    with elsewhere.watching(group.id, Bell()) as channel:
+    with elsewhere.watching(group.id, Wakeup()) as channel:
         await elsewhere.look(channel)  # it knows where the log ends, as a watcher of long standing would have made it
         await toggle(context, contact, count)
         elsewhere.hint([group.id])
@@ -86,7 +86,7 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
     contact, *_ = await people(context, 1)
     groups = await tagged_groups(context, "Client", MOST_AT_ONCE + 3)
     with ExitStack() as watched:
-        channels = [watched.enter_context(elsewhere.watching(group.id, Bell())) for group in groups]
+        channels = [watched.enter_context(elsewhere.watching(group.id, Wakeup())) for group in groups]
         await elsewhere.look(*channels)
         await toggle(context, contact, 1)
         async with asyncio.timeout(DEADLINE):
@@ -98,7 +98,7 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
 async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_the_log(context: Context, elsewhere: Hub) -> None:
     (group,) = await tagged_groups(context, "Client", 1)
     contacts = await people(context, 1_000)
-    with elsewhere.watching(group.id, Bell()) as channel:
+    with elsewhere.watching(group.id, Wakeup()) as channel:
         await elsewhere.look(channel)
         async with asyncio.timeout(DEADLINE):
             for number in range(RING_IDS // len(contacts) + 1):
@@ -111,14 +111,14 @@ async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_th
 async def test_where_all_only_count_no_entries_are_kept(context: Context, elsewhere: Hub) -> None:
     contact, *_ = await people(context, 1)
     (group,) = await tagged_groups(context, "Client", 1)
-    with elsewhere.watching(group.id, Bell(), entries=False) as channel:
+    with elsewhere.watching(group.id, Wakeup(), entries=False) as channel:
         async with asyncio.timeout(DEADLINE):
             await elsewhere.look(channel)
             await toggle(context, contact, 3)
             await elsewhere.look(channel)
             assert channel.head
             assert (channel.head.member_count, len(channel.ring)) == (1, 0)
-            with elsewhere.watching(group.id, Bell()):
+            with elsewhere.watching(group.id, Wakeup()):
                 await toggle(context, contact, 2)
                 await elsewhere.look(channel)
                 assert len(channel.ring) == 1  # it has the tag already

@@ -206,17 +206,20 @@ EDITS = st.lists(
 
 def contents(known: AccountDefinitions) -> Any:
     """All that there is to say about an index, in no order."""
-    shelves = {
+    inverted_index = {
         place: (
-            {(key, guard, value): frozenset(ids) for key, bucket in shelf.buckets.items() for guard, by_value in bucket.items()
+            {(key, guard, value): frozenset(ids) for key, bucket in field_index.buckets.items() for guard, by_value in bucket.items()
              for value, ids in by_value.items()},
-            sorted((bound, hash(question)) for bound, question in shelf.edges),
-            shelf.unordered,
+            sorted((bound, hash(question)) for bound, question in field_index.edges),
+            field_index.unordered,
         )
-        for place, shelf in known.shelves.items()
+        for place, field_index in known.inverted_index.items()
     }  # fmt: skip
-    assert all([bound for bound, _ in shelf.edges] == sorted(bound for bound, _ in shelf.edges) for shelf in known.shelves.values())
-    return shelves, dict(known.temporal), set(known.groups)
+    assert all(
+        [bound for bound, _ in field_index.edges] == sorted(bound for bound, _ in field_index.edges)
+        for field_index in known.inverted_index.values()
+    )
+    return inverted_index, dict(known.temporal), set(known.groups)
 
 
 @settings(lawful, max_examples=examples(80))

@@ -106,7 +106,7 @@ async def test_a_preview_tells_what_is_questionable(owner: Context) -> None:
     criteria = {"contacts": {"all": [{"country": {"equals": ["Canada"]}}, {"country": {"equals": ["Peru"]}}]}}
     found = (await ask(owner, PREVIEW, criteria=criteria))["preview"]
     assert found["count"] == 0
-    assert [(remark["code"], remark["path"]) for remark in found["diagnostics"]] == [("ALWAYS_FALSE", ["contacts", "all"])]
+    assert [(diagnostic["code"], diagnostic["path"]) for diagnostic in found["diagnostics"]] == [("ALWAYS_FALSE", ["contacts", "all"])]
 
 
 async def test_a_preview_of_appointments_shows_appointments(owner: Context) -> None:

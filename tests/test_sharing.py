@@ -9,7 +9,7 @@ import pytest
 from app.graphql.execution.sharing import KEPT_CHARACTERS, KEPT_SECONDS, Share, SharedAnswers
 from app.graphql.execution.wire import Answer
 from app.graphql.transport.limits import TransportLimits
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 from tests.serving import ADA, BOB, DEADLINE, Peer, Service, serve
 
 TICKS = "subscription ($factor: Int!, $start: Int = 1) { ticks(start: $start) { number times(factor: $factor) } }"
@@ -118,31 +118,31 @@ class Kitchen:
 
 async def test_those_who_wait_are_handed_an_answer_that_is_too_long_to_be_kept() -> None:
     answers, kitchen = SharedAnswers(), Kitchen(characters=KEPT_CHARACTERS)
-    watchers = [(Share(answers, object(), kitchen.make), Bell()) for _ in range(3)]
-    assert [share.answer(1, bell) for share, bell in watchers] == [None] * 3
+    watchers = [(Share(answers, object(), kitchen.make), Wakeup()) for _ in range(3)]
+    assert [share.answer(1, wakeup) for share, wakeup in watchers] == [None] * 3
     kitchen.opened.set()
     async with asyncio.timeout(DEADLINE):
-        for _, bell in watchers:
-            await bell.heard()
-    assert all(share.answer(1, bell) for share, bell in watchers)
+        for _, wakeup in watchers:
+            await wakeup.wait()
+    assert all(share.answer(1, wakeup) for share, wakeup in watchers)
     assert kitchen.made == 3
 
 
 async def test_what_is_being_made_is_not_made_again_though_others_are_dropped() -> None:
     answers, sharers, slow, large = SharedAnswers(), object(), Kitchen(), Kitchen(characters=KEPT_CHARACTERS)
-    first, second = Bell(), Bell()
+    first, second = Wakeup(), Wakeup()
     assert Share(answers, sharers, slow.make).answer(1, first) is None
     large.opened.set()
     for _ in range(3):
-        other, bell = Share(answers, object(), large.make), Bell()
-        other.answer(1, bell)
+        other, wakeup = Share(answers, object(), large.make), Wakeup()
+        other.answer(1, wakeup)
         async with asyncio.timeout(DEADLINE):
-            await bell.heard()
+            await wakeup.wait()
     assert Share(answers, sharers, slow.make).answer(1, second) is None
     slow.opened.set()
     async with asyncio.timeout(DEADLINE):
-        await first.heard()
-        await second.heard()
+        await first.wait()
+        await second.wait()
     assert slow.made == 1
 
 

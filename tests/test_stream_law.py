@@ -28,8 +28,8 @@ from resolvers.tagging.tags import create_tag
 from subscriptions.bus import Receive
 from subscriptions.log import PAGE
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message, ResetReason
-from subscriptions.wakeups.immediate_push import Express, Outcome
-from subscriptions.wakeups.wakeup import Ringable
+from subscriptions.wakeups.immediate_push import ImmediatePush, Outcome
+from subscriptions.wakeups.wakeup import Wakeable
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, new_user, running_services
 
@@ -83,16 +83,16 @@ class Client:
         if self.cursor is None:
             await self.read()
         stream = group_changes(self.context, self.group_id, self.cursor)
-        assert isinstance(stream, Express)
+        assert isinstance(stream, ImmediatePush)
         stream.tell = self.tell
         async for message in stream:
             await self.apply(message)
 
-    def tell(self, message: Message, again: Ringable) -> Outcome:
+    def tell(self, message: Message, again: Wakeable) -> Outcome:
         """Take some messages at once, some when asked again, and leave others to be iterated."""
         outcome: Outcome = self.chance.choice([*Outcome])
         if outcome is Outcome.LATER:
-            asyncio.get_running_loop().call_later(self.chance.random() / 50, again.ring)
+            asyncio.get_running_loop().call_later(self.chance.random() / 50, again.wake)
         elif outcome is Outcome.TOLD:
             if not isinstance(message, MembersChanged):
                 return Outcome.IMPOSSIBLE

@@ -21,7 +21,7 @@ from subscriptions.messages import Heartbeat, MembersChanged, Message
 from subscriptions.progress import Actions, WatchedAction
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.wakeup import Peal
+from subscriptions.wakeups.wakeup import WakeupQueue
 from tests.buses import Tunnel
 from tests.support import DrivenClock, new_account, running_services
 from tests.test_write_path import people, tagged_groups
@@ -75,16 +75,16 @@ async def impatient_hub(database: Database) -> AsyncIterator[Hub]:
 async def following(hub: Hub, context: Context, heartbeat_seconds: float) -> AsyncIterator["asyncio.Queue[Message]"]:
     """What a watcher of a group of clients hears after the heartbeat with which it begins."""
     (group,) = await tagged_groups(context, "Client", 1)
-    heard = asyncio.Queue[Message]()
+    wait = asyncio.Queue[Message]()
 
     async def follow() -> None:
         viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
         async for message in Stream(hub, viewer, group.id, None, heartbeat_seconds):
-            heard.put_nowait(message)
+            wait.put_nowait(message)
 
     task = asyncio.create_task(follow())
-    assert isinstance(await heard.get(), Heartbeat)
-    yield heard
+    assert isinstance(await wait.get(), Heartbeat)
+    yield wait
     task.cancel()
 
 
@@ -102,38 +102,38 @@ async def until_statement(database: Database, task: "asyncio.Task[Any]") -> None
 
 async def test_a_watcher_hears_of_what_happens_after_its_connection_has_vanished(tunnel: Tunnel, distant: Database, owner: Context) -> None:
     contact, *_ = await people(owner, 1)
-    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, 3600) as heard:
+    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, 3600) as wait:
         with capture_logs() as logs:
             tunnel.forget()
             await lines(logs, 1)
         assert logs[0]["reason"] == "no answer within 0.2 seconds"
         await add_tags(owner, contact_ids=[contact], tags=[{"name": "Client"}])
-        assert isinstance(await heard.get(), MembersChanged)
+        assert isinstance(await wait.get(), MembersChanged)
 
 
 async def test_nobody_is_told_to_be_current_while_the_log_cannot_be_looked_at(tunnel: Tunnel, distant: Database, owner: Context) -> None:
-    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, OFTEN) as heard:
-        assert isinstance(await heard.get(), Heartbeat)
+    async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, OFTEN) as wait:
+        assert isinstance(await wait.get(), Heartbeat)
         (channel,) = hub._channels.values()
         tunnel.refuse()
         tunnel.forget()
         with capture_logs() as logs:
             while hub.is_current(channel):  # noqa: ASYNC110  # time alone ends it
                 await asyncio.sleep(0)
-            while not heard.empty():
-                heard.get_nowait()
+            while not wait.empty():
+                wait.get_nowait()
             await lines(logs, len(logs) + 10)
-        assert heard.empty()
+        assert wait.empty()
         tunnel.admit()
-        assert isinstance(await heard.get(), Heartbeat)
+        assert isinstance(await wait.get(), Heartbeat)
 
 
 def contacts_look(database: Database) -> Coroutine[Any, Any, None]:
-    return Contacts(database, Peal(), compare_seconds=OFTEN, answer_seconds=PATIENCE).look(WatchedContact(1))
+    return Contacts(database, WakeupQueue(), compare_seconds=OFTEN, answer_seconds=PATIENCE).look(WatchedContact(1))
 
 
 def actions_look(database: Database) -> Coroutine[Any, Any, None]:
-    return Actions(database, Peal(), answer_seconds=PATIENCE).look(WatchedAction(1))
+    return Actions(database, WakeupQueue(), answer_seconds=PATIENCE).look(WatchedAction(1))
 
 
 @pytest.mark.parametrize("look", [contacts_look, actions_look])

@@ -21,7 +21,7 @@ SPEAKER = "doctor"
 
 
 async def examine_bus(database: Database, settings: Settings) -> Finding:
-    """Whether what is said on the bus is heard."""
+    """Whether what is said on the bus is wait."""
     if settings.bus_url:
         host = urlsplit(settings.bus_url).hostname or "its socket"
         return await _heard(redis_line(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")

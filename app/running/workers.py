@@ -73,7 +73,7 @@ class _Jobs:
     async def work_in_bulk(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BULK_SECONDS):
-                await self.services.bulk_started.heard()
+                await self.services.bulk_started.wait()
         self.services.bulk_started.clear()
         await work(self.services)
 

@@ -91,7 +91,7 @@ async def start_bulk_action(
     found = await read_target(context, target)
     wanted = _Wanted(found, await found.total(context), change, key, fingerprint)
     action_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin, context, wanted))
-    context.services.bulk_started.ring()
+    context.services.bulk_started.wake()
     return Started(await context.scope.bulk_actions.get(id=action_id))
 
 
@@ -164,7 +164,7 @@ async def undo_bulk_action(context: Context, action_id: str) -> BulkAction:
     require_editor(context)
     number = id_of(action_id, "BulkAction", "bulk action")
     undo_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin_undo, context, number))
-    context.services.bulk_started.ring()
+    context.services.bulk_started.wake()
     return await context.scope.bulk_actions.get(id=undo_id)
 
 

@@ -13,7 +13,7 @@ from resolvers.bulk.locks import lock
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change.change import UPDATED_AT, Change, Sweep
+from resolvers.membership.change.change import UPDATED_AT, Change, ContactBatch
 from resolvers.membership.change.partial_evaluation import KnownTags
 from resolvers.tagging.taggings import MARK_UPDATED
 
@@ -151,4 +151,4 @@ async def _note(change: Change, contact_ids: set[int], known: KnownTags, tag_ids
     if contact_ids:
         contacts = sorted(contact_ids)
         await change.database.rows(MARK_UPDATED, at=to_microseconds(change.at), account=change.account_id, contacts=contacts)
-        change.sweep(Sweep(contacts, frozenset([UPDATED_AT, *(Mention("tag", tag_id) for tag_id in tag_ids)]), known))
+        change.add_batch(ContactBatch(contacts, frozenset([UPDATED_AT, *(Mention("tag", tag_id) for tag_id in tag_ids)]), known))

@@ -37,9 +37,9 @@ async def _pass_over(services: Services, account_id: int, definitions: AccountDe
     found = await affected(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
     while chunk := dict(islice(found, CHUNK)):
-        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, suspects=chunk))
+        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, candidates=chunk))
 
 
-async def _judge_again(change: Change, suspects: dict[int, set[int]]) -> None:
-    for contact_id in await change.lock_contacts(suspects):
-        change.suspect(contact_id, suspects[contact_id])
+async def _judge_again(change: Change, candidates: dict[int, set[int]]) -> None:
+    for contact_id in await change.lock_contacts(candidates):
+        change.add_candidates(contact_id, candidates[contact_id])

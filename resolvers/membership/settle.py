@@ -7,13 +7,13 @@ from itertools import chain
 from models import RecordType
 from models.engine.database import Row, Rows
 from resolvers.criteria.evaluation.predicate import Needs
-from resolvers.membership.batch.batch_evaluation import judge_alike
-from resolvers.membership.batch.created_contacts import sweep_newcomers
+from resolvers.membership.batch.batch_evaluation import evaluate_batches
+from resolvers.membership.batch.created_contacts import batch_created_contacts
 from resolvers.membership.candidates.index import AccountDefinitions, Definition
 from resolvers.membership.candidates.matching import Places
 from resolvers.membership.change.change import Change
 from resolvers.membership.change.flips import Flips
-from resolvers.membership.evaluation.candidate_groups import concerned, find_suspects, foresee
+from resolvers.membership.evaluation.candidate_groups import concerned, find_candidates, foresee
 from resolvers.membership.evaluation.clock_reading import read_clock
 from resolvers.membership.evaluation.evaluate import Judgement, Memberships
 from resolvers.membership.evaluation.facts import FactsReader, needs_of
@@ -48,35 +48,35 @@ async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
 
     Raises `Outdated` instead if the account has other definitions than these.
     """
-    sweep_newcomers(change, definitions)
-    swept = await _judge_sweeps(change, definitions) if change.sweeps else None
-    contact_ids = concerned(change, Places(definitions.shelves))
+    batch_created_contacts(change, definitions)
+    batched = await _evaluate_batches(change, definitions) if change.batches else None
+    contact_ids = concerned(change, Places(definitions.inverted_index))
     if contact_ids:
         flips = await _judge(change, definitions, FactsReader(change.database, change.account_id, contact_ids, change.rows))
     else:
-        if swept is None:
+        if batched is None:
             _check(definitions, (await change.database.row(VERSION, account=change.account_id))["definitions_version"])
         flips = Flips()
     if change.deleted:
         await _part_with_deleted(change, flips)
-    grown = await _append(change, flips, swept)
+    grown = await _append(change, flips, batched)
     if change.stale_groups:
         grown += await rebuild(change, definitions, await read_clock(change.database, definitions))
     return [*grown, *change.announced_groups]
 
 
-async def _judge_sweeps(change: Change, definitions: AccountDefinitions) -> Flips:
+async def _evaluate_batches(change: Change, definitions: AccountDefinitions) -> Flips:
     head = await change.database.row(HEAD, account=change.account_id)
     _check(definitions, head["version"])
-    return await judge_alike(change, definitions, definitions.at(head["now"]))
+    return await evaluate_batches(change, definitions, definitions.at(head["now"]))
 
 
-async def _append(change: Change, flips: Flips, swept: Flips | None) -> list[int]:
+async def _append(change: Change, flips: Flips, batched: Flips | None) -> list[int]:
     """Log all flips, and carry out those that have not been carried out already."""
-    if not (swept and swept.group_ids()):
+    if not (batched and batched.group_ids()):
         return await append(change, flips)
     await carry_out(change, flips)
-    return await record(change, swept.with_those_of(flips))
+    return await record(change, batched.with_those_of(flips))
 
 
 def _check(definitions: AccountDefinitions, version: int) -> None:
@@ -85,17 +85,17 @@ def _check(definitions: AccountDefinitions, version: int) -> None:
 
 
 async def _judge(change: Change, definitions: AccountDefinitions, reader: FactsReader) -> Flips:
-    foreseen = foresee(change, Places(definitions.shelves), FEW)
+    foreseen = foresee(change, Places(definitions.inverted_index), FEW)
     (head,), stored = await _read(reader, foreseen.needs, [definitions.groups[group_id] for group_id in foreseen.groups], HEAD)
     _check(definitions, head["version"])
     now = definitions.at(head["now"])
     matching = definitions.matching(settled=definitions.at(head["settled"]), now=now)
-    found = await find_suspects(change, matching, definitions.groups, reader)
+    found = await find_candidates(change, matching, definitions.groups, reader)
     if unread := found.reachable - stored.keys():
         stored |= (await _read(reader, Needs(), [definitions.groups[group_id] for group_id in unread]))[1]
     judgement = Judgement(definitions, now, stored)
     for contact_id, group_ids in found.by_contact.items():
-        judgement.suspect(reader.facts[contact_id], group_ids)
+        judgement.add_candidates(reader.facts[contact_id], group_ids)
     return await judgement.decide()
 
 

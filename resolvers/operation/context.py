@@ -13,7 +13,7 @@ from resolvers.operation.allowance import Allowance
 from resolvers.operation.loaders import Loaders
 from resolvers.operation.scope import Scope
 from subscriptions.hub import Hub
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 
 WallClock = Callable[[], datetime]
 
@@ -39,7 +39,7 @@ class Services:
     heartbeat_seconds: float = 25.0
     judged_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
     bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
-    bulk_started: Bell = field(default_factory=Bell)  # rings when there is a bulk action to be worked on
+    bulk_started: Wakeup = field(default_factory=Wakeup)  # rings when there is a bulk action to be worked on
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class RedisLine:
         await self.client.publish(self.channel, message)
 
     async def until_lost(self) -> None:
-        """Pass on what is heard."""
+        """Pass on what is wait."""
         async for message in self.ears.listen():
             if message["type"] == "message":
                 self.hear(message["data"])

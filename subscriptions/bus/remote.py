@@ -120,13 +120,13 @@ class RemoteBus:
             await self._echo.wait()
 
     def _hear(self, receive: Receive, message: str) -> None:
-        heard = understood(message)
-        if heard.speaker == self._speaker:
+        wait = understood(message)
+        if wait.speaker == self._speaker:
             self._echo.set()
-        elif heard.everything:
+        elif wait.everything:
             receive(())
-        elif heard.group_ids:
-            receive(heard.group_ids)
+        elif wait.group_ids:
+            receive(wait.group_ids)
 
     def _warn(self, state: RetryCallState) -> None:
         """Say once, not at every attempt, that there is no bus."""

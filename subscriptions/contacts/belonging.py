@@ -9,7 +9,7 @@ from subscriptions.contacts.memberships import Membership
 from subscriptions.contacts.watched import Contacts, WatchedContact
 from subscriptions.messages import ContactGroupChange
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.wakeup import Bell
+from subscriptions.wakeups.wakeup import Wakeup
 
 
 @dataclass(slots=True)
@@ -23,20 +23,20 @@ class ContactStream:
     viewer: Viewer
     wall_clock: Callable[[], datetime]
     told: set[int] = field(default_factory=set)
-    bell: Bell = field(default_factory=Bell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
     async def follow(self, contact_id: int) -> AsyncIterator[ContactGroupChange]:
         """Joins and leaves until the contact is deleted; raises `NotFound` for one that the viewer's account does not have."""
-        with self.contacts.watching(contact_id, self.bell) as contact:
+        with self.contacts.watching(contact_id, self.wakeup) as contact:
             await self.contacts.look(contact)
             self._require(contact)
             while True:
-                self.bell.clear()
+                self.wakeup.clear()
                 for change in sorted(self._changes(contact), key=lambda change: change.occurred_at):
                     yield change
                 if contact.gone:
                     return
-                await self.bell.heard()
+                await self.wakeup.wait()
 
     def _require(self, contact: WatchedContact) -> None:
         if contact.gone or contact.account_id != self.viewer.account_id:

@@ -14,7 +14,7 @@ import structlog
 from models import Group
 from models.engine.database import UNREACHABLE, Database
 from subscriptions.contacts.memberships import Found, Membership, Pair, departures, memberships
-from subscriptions.wakeups.wakeup import Bell, Peal
+from subscriptions.wakeups.wakeup import Wakeup, WakeupQueue
 
 LEAST_SECONDS = 0.25  # between two looks
 ANSWER_SECONDS = 30.0  # of a database that is there: the groups of thousands of contacts are not read in a moment
@@ -29,15 +29,17 @@ class WatchedContact:
     gone: bool = False
     present: dict[int, Membership] = field(default_factory=dict)
     left: dict[int, Membership] = field(default_factory=dict)
-    bells: dict[Bell, None] = field(default_factory=dict)
+    wakeups: dict[Wakeup, None] = field(default_factory=dict)
 
 
 class Contacts:
     """Follows the groups of watched contacts; without watchers it does nothing."""
 
-    def __init__(self, database: Database, peal: Peal, *, compare_seconds: float, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, database: Database, wakeup_queue: WakeupQueue, *, compare_seconds: float, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self._database = database
-        self._peal = peal
+        self._wakeup_queue = wakeup_queue
         self._compare_seconds = compare_seconds
         self._answer_seconds = answer_seconds
         self._watched: dict[int, WatchedContact] = {}
@@ -53,15 +55,15 @@ class Contacts:
         return len(self._watched)
 
     @contextmanager
-    def watching(self, contact_id: int, bell: Bell) -> Iterator[WatchedContact]:
-        """Register a watcher of a contact for as long as the context is open; its bell rings at each change."""
+    def watching(self, contact_id: int, wakeup: Wakeup) -> Iterator[WatchedContact]:
+        """Register a watcher of a contact for as long as the context is open; its wakeup rings at each change."""
         contact = self._watched.setdefault(contact_id, WatchedContact(contact_id))
-        contact.bells[bell] = None
+        contact.wakeups[wakeup] = None
         try:
             yield contact
         finally:
-            del contact.bells[bell]
-            if not contact.bells:
+            del contact.wakeups[wakeup]
+            if not contact.wakeups:
                 del self._watched[contact_id]
             if not self._watched:
                 self.last_known.clear()
@@ -135,4 +137,4 @@ class Contacts:
         contact.gone = found is None
         contact.present = present
         if changed:
-            self._peal.ring(contact.bells)
+            self._wakeup_queue.wake(contact.wakeups)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
 from typing import Any, Protocol, runtime_checkable
 
-from subscriptions.wakeups.wakeup import Ringable
+from subscriptions.wakeups.wakeup import Wakeable
 
 
 class Outcome(Enum):
@@ -15,12 +15,12 @@ class Outcome(Enum):
     IMPOSSIBLE = auto()  # the watcher's own task has to do it
 
 
-Tell = Callable[[Any, Ringable], Outcome]
-"""Tells the watcher a message at once, or rings the bell later."""
+Tell = Callable[[Any, Wakeable], Outcome]
+"""Tells the watcher a message at once, or rings the wakeup later."""
 
 
 @runtime_checkable
-class Express(Protocol):
+class ImmediatePush(Protocol):
     """A stream of messages that uses the short way while it waits for the next one, if it is given one."""
 
     tell: Tell | None

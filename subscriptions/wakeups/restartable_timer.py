@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Alarm:
+class RestartableTimer:
     """Goes off when so many seconds have passed since it was last set.
 
     Setting it again costs next to nothing: the timer of the event loop stays where it is, and looks anew when it fires.

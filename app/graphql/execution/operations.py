@@ -23,8 +23,8 @@ from app.graphql.execution.sharing_analysis import Plan, plan
 from app.graphql.execution.wire import FAULTS, Answer, Asked, Context, answer_of, code_of, encode, failure, refusal_of
 from models.errors import MusterError, RateLimited
 from subscriptions.messages import Told
-from subscriptions.wakeups.immediate_push import Express, Outcome, Tell
-from subscriptions.wakeups.wakeup import Bell, Ringable
+from subscriptions.wakeups.immediate_push import ImmediatePush, Outcome, Tell
+from subscriptions.wakeups.wakeup import Wakeable, Wakeup
 
 ANY_OPERATION = frozenset(OperationType)
 SUBSCRIPTIONS = frozenset({OperationType.SUBSCRIPTION})
@@ -164,7 +164,7 @@ class Operations:
             if isinstance(events, list):
                 yield refusal_of(events)
                 return
-            if tell and isinstance(events, Express):
+            if tell and isinstance(events, ImmediatePush):
                 events.tell = _told_by(tell, share)
             async with aclosing(cast(Events, aiter(events))) as each:
                 async for event in each:
@@ -219,15 +219,15 @@ async def _own(watch: _Watch, event: object) -> Answer:
 
 
 async def _shared(share: Share, event: Told) -> Answer:
-    bell = Bell()
-    while (answer := share.answer(event, bell)) is None:
-        await bell.heard()
+    wakeup = Wakeup()
+    while (answer := share.answer(event, wakeup)) is None:
+        await wakeup.wait()
     share.release()
     return answer
 
 
 def _told_by(tell: TellAnswer, share: Share) -> Tell:
-    def tell_event(event: Told, again: Ringable) -> Outcome:
+    def tell_event(event: Told, again: Wakeable) -> Outcome:
         answer = share.answer(event, again)
         if answer is None:
             return Outcome.LATER

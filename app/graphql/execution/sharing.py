@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.graphql.execution.wire import Answer
-from subscriptions.wakeups.wakeup import Peal, Ringable
+from subscriptions.wakeups.wakeup import Wakeable, WakeupQueue
 
 KEPT_SECONDS = 1.0  # from when it was made, however long that took
 KEPT_CHARACTERS = 2**24  # of all answers together; with fewer, a watcher that lags behind has some made again
@@ -26,7 +26,7 @@ class Shared:
 
     answer: Answer | None = None
     made_at: float = 0.0
-    bells: dict[Ringable, None] = field(default_factory=dict)
+    wakeups: dict[Wakeable, None] = field(default_factory=dict)
 
 
 class SharedAnswers:
@@ -37,7 +37,7 @@ class SharedAnswers:
         self._kept: OrderedDict[Key, Shared] = OrderedDict()  # the oldest first
         self._characters = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._peal = Peal()
+        self._wakeup_queue = WakeupQueue()
 
     def find(self, sharers: object, event: Hashable, make: Make) -> Shared:
         """The answer to the event for these sharers, made now unless it is there or on its way; `make` does not raise."""
@@ -65,8 +65,8 @@ class SharedAnswers:
             self._complete(key, shared, await answer)
         finally:
             del self._making[key]
-        self._peal.ring(shared.bells)
-        shared.bells.clear()
+        self._wakeup_queue.wake(shared.wakeups)
+        shared.wakeups.clear()
 
     def _complete(self, key: Key, shared: Shared, answer: Answer) -> None:
         shared.answer, shared.made_at = answer, asyncio.get_running_loop().time()
@@ -95,13 +95,13 @@ class Share:
         self._make = make
         self._awaited: tuple[Hashable, Shared] | None = None
 
-    def answer(self, event: Hashable, bell: Ringable) -> Answer | None:
-        """The answer to the event, if it is there; else the bell rings when it is."""
+    def answer(self, event: Hashable, wakeup: Wakeable) -> Answer | None:
+        """The answer to the event, if it is there; else the wakeup rings when it is."""
         if self._awaited is None or self._awaited[0] != event:
             self._awaited = event, self._answers.find(self._sharers, event, self._make)
         shared = self._awaited[1]
         if shared.answer is None:
-            shared.bells[bell] = None
+            shared.wakeups[wakeup] = None
         return shared.answer
 
     def release(self) -> None:

@@ -12,7 +12,7 @@ from app.graphql.execution.wire import decode, encode
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.uvicorn_protocols import EXTENSION, Line
 from models.errors import BadInput
-from subscriptions.wakeups.restartable_timer import Alarm
+from subscriptions.wakeups.restartable_timer import RestartableTimer
 
 LONGEST_REASON = 123  # bytes: more do not fit into a close frame
 TOO_LONG = 1009
@@ -26,7 +26,7 @@ class Frames(ASGIWebSocketAdapter):
         self._limits = limits
         self._line: Line | None = (response.scope.get("extensions") or {}).get(EXTENSION)
         self._sending = 0
-        self.deadline = Alarm(limits.send_seconds, self._give_up)
+        self.deadline = RestartableTimer(limits.send_seconds, self._give_up)
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the client made no room for a message in time: then it can be told nothing more."""
 

@@ -24,7 +24,7 @@ from app.graphql.transport.limits import TransportLimits
 from app.rates.addresses import address_of
 from models.errors import BadInput, Unauthenticated, Unavailable
 from schema.errors import as_graphql
-from subscriptions.wakeups.restartable_timer import Alarm
+from subscriptions.wakeups.restartable_timer import RestartableTimer
 
 MOST_UNANSWERED = 2  # pings
 INITIALISED_TWICE = Ending(4429, "Too many initialisation requests")
@@ -63,7 +63,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     view: SocketEndpoint
     websocket: Frames
     connection: Connection
-    alive: Alarm
+    alive: RestartableTimer
     pinging: asyncio.Task[None]
     unanswered = 0
 
@@ -74,7 +74,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         except Unavailable:
             await self.websocket.close(*FULL)
             return
-        self.alive = Alarm(self.view.limits.ping_seconds, self._look_after)
+        self.alive = RestartableTimer(self.view.limits.ping_seconds, self._look_after)
         self.alive.set()
         try:
             await self._serve()

@@ -38,7 +38,7 @@ MOST_EFFORT = 20_000  # of comparing in one document, which takes some hundredth
 
 
 class DiagnosticCode(StrEnum):
-    """What kind of remark it is."""
+    """What kind of diagnostic it is."""
 
     ALWAYS_TRUE = "ALWAYS_TRUE"
     ALWAYS_FALSE = "ALWAYS_FALSE"
@@ -52,7 +52,7 @@ class DiagnosticCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One remark, and the node that it is about."""
+    """One diagnostic, and the node that it is about."""
 
     code: DiagnosticCode
     path: Path
@@ -60,14 +60,14 @@ class Diagnostic:
 
 
 def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
-    """Every remark on a tree, in the order in which the nodes were written."""
+    """Every diagnostic on a tree, in the order in which the nodes were written."""
     examination = _Examination(tree, vocabulary)
     truth = examination.truth(tree.root)
-    remarks = [*examination.remarks, *(remark for node in walk(tree.root) for remark in _unknown(node, vocabulary))]
-    if truth is not None and not any(remark.path == tree.root.path for remark in remarks):
-        remarks.append(_constant(tree.root, "As a whole, the criteria are", truth=truth))
+    diagnostics = [*examination.diagnostics, *(diagnostic for node in walk(tree.root) for diagnostic in _unknown(node, vocabulary))]
+    if truth is not None and not any(diagnostic.path == tree.root.path for diagnostic in diagnostics):
+        diagnostics.append(_constant(tree.root, "As a whole, the criteria are", truth=truth))
     order = {node.path: index for index, node in enumerate(walk(tree.root))}
-    return sorted(remarks, key=lambda remark: order[remark.path])
+    return sorted(diagnostics, key=lambda diagnostic: order[diagnostic.path])
 
 
 GONE = {
@@ -81,13 +81,13 @@ Claiming = tuple[Node, Claim]  # a node, and what it says
 
 
 class _Examination:
-    """Works out which nodes have the same truth for every record, and remarks on where that comes from."""
+    """Works out which nodes have the same truth for every record, and diagnostics on where that comes from."""
 
     def __init__(self, tree: Tree, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._claims = Claims(tree, vocabulary.zone)
         self._effort = MOST_EFFORT
-        self.remarks: list[Diagnostic] = []
+        self.diagnostics: list[Diagnostic] = []
 
     def truth(self, node: Node) -> bool | None:
         """The truth of a node, where it is the same for every record."""
@@ -113,18 +113,18 @@ class _Examination:
             return None
         reason = "The value is never missing, so this is" if met else "The range has nothing in it, so this is"
         truth = met is not condition.negated
-        self.remarks.append(_constant(condition, reason, truth=truth))
+        self.diagnostics.append(_constant(condition, reason, truth=truth))
         return truth
 
     def _of_list(self, node: AllOf | AnyOf) -> bool | None:
         decisive = isinstance(node, AnyOf)  # the truth of one child that decides the whole list
         truths = [self.truth(child) for child in node.children]
-        self._remark_on_redundant(node)
-        self._remark_on_negative(node)
+        self._find_redundant(node)
+        self._find_negative(node)
         if decisive in truths:
             return decisive
         if pair := next(self._conflicts(node), None):
-            self._remark_on_conflict(node, pair)
+            self._find_conflict(node, pair)
             return decisive
         return None if None in truths else not decisive
 
@@ -135,18 +135,18 @@ class _Examination:
                 if excludes(first, second):
                     yield one, other
 
-    def _remark_on_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
+    def _find_conflict(self, node: AllOf | AnyOf, pair: tuple[Claim, Claim]) -> None:
         one, other = (clause(found.node, self._vocabulary, negated=found.negated != found.node.negated) for found in pair)
         verb = "exclude each other" if isinstance(node, AllOf) else "leave nothing out"
-        self.remarks.append(_constant(node, f"“{one}” and “{other}” {verb}, so this is", truth=isinstance(node, AnyOf)))
+        self.diagnostics.append(_constant(node, f"“{one}” and “{other}” {verb}, so this is", truth=isinstance(node, AnyOf)))
 
-    def _remark_on_redundant(self, node: AllOf | AnyOf) -> None:
+    def _find_redundant(self, node: AllOf | AnyOf) -> None:
         idle: set[Path] = set()
         for kept, dropped in self._implied(node):
             if kept.path not in idle:
                 idle.add(dropped.path)
         message = "This adds nothing: what stands beside it already says it. Remove it."
-        self.remarks += [Diagnostic(DiagnosticCode.REDUNDANT, child.path, message) for child in node.children if child.path in idle]
+        self.diagnostics += [Diagnostic(DiagnosticCode.REDUNDANT, child.path, message) for child in node.children if child.path in idle]
 
     def _implied(self, node: AllOf | AnyOf) -> Iterator[tuple[Node, Node]]:
         first: dict[int, Node] = {}
@@ -181,14 +181,14 @@ class _Examination:
             return True
         return False if isinstance(condition.operand, Span) and self._claims.read(condition).is_impossible else None
 
-    def _remark_on_negative(self, node: AllOf | AnyOf) -> None:
+    def _find_negative(self, node: AllOf | AnyOf) -> None:
         message = "A negative condition in `any` lets nearly everybody in: put it under `all`, or inside `not`."
         found = [child for child in node.children if isinstance(node, AnyOf) and is_negative(child)]
-        self.remarks += [Diagnostic(DiagnosticCode.NEGATIVE_UNDER_ANY, child.path, message) for child in found]
+        self.diagnostics += [Diagnostic(DiagnosticCode.NEGATIVE_UNDER_ANY, child.path, message) for child in found]
 
 
 def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
-    """A remark where a node names something that no longer exists."""
+    """A diagnostic where a node names something that no longer exists."""
     if not isinstance(node, Condition):
         return
     match node.source:
@@ -215,7 +215,7 @@ def _gone(condition: Condition, code: DiagnosticCode) -> Diagnostic:
 
 
 def _not_offered(condition: Condition, field: FieldName) -> Iterator[Diagnostic]:
-    """A remark where a condition names choices that its field has had."""
+    """A diagnostic where a condition names choices that its field has had."""
     gone = field.not_offered(condition.operand) if isinstance(condition.operand, tuple) else ()
     if gone:
         message = (

@@ -9,10 +9,10 @@ from models.orm.numbers import numbers
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.batch.batch_query import Sieve, sift
+from resolvers.membership.batch.batch_query import RecordBatch, query_batch
 from resolvers.membership.candidates.cost import is_quicker_together, triggered
 from resolvers.membership.candidates.index import AccountDefinitions, Definition
-from resolvers.membership.change.change import Change, Sweep
+from resolvers.membership.change.change import Change, ContactBatch
 from resolvers.membership.change.flips import Flips
 from resolvers.membership.change.partial_evaluation import remaining
 from resolvers.membership.journal.member_sets import enrol, stored_among
@@ -22,38 +22,38 @@ AT_ONCE = 50  # groups whose members among the records are in memory together
 APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
 
 
-async def judge_alike(change: Change, definitions: AccountDefinitions, now: Now) -> Flips:
-    """Carry out what follows from the sweeps, and return it, to be logged; a sweep that is better judged one by one is left for that."""
+async def evaluate_batches(change: Change, definitions: AccountDefinitions, now: Now) -> Flips:
+    """Carry out what follows from the batches, and return it, to be logged; a batch that is better judged one by one is left for that."""
     flips = Flips()
-    for sweep in change.sweeps:
-        group_ids = candidates(sweep, definitions)
-        if _is_apart(sweep, change) and is_quicker_together(sweep, len(group_ids), definitions):
-            flips = flips.with_those_of(await JointJudgement(change, definitions, sweep, now).judge(group_ids))
+    for batch in change.batches:
+        group_ids = candidates(batch, definitions)
+        if _is_apart(batch, change) and is_quicker_together(batch, len(group_ids), definitions):
+            flips = flips.with_those_of(await BatchEvaluation(change, definitions, batch, now).judge(group_ids))
         elif group_ids:
-            for contact_id in sweep.contact_ids:
-                change.touch(contact_id, *sweep.mentions)
+            for contact_id in batch.contact_ids:
+                change.touch(contact_id, *batch.mentions)
     return flips
 
 
-def candidates(sweep: Sweep, definitions: AccountDefinitions) -> set[int]:
+def candidates(batch: ContactBatch, definitions: AccountDefinitions) -> set[int]:
     """The groups that look at anything that was touched."""
-    by_guard = (ids for bucket in triggered(sweep, definitions) for by_key in bucket.values() for ids in by_key.every())
+    by_guard = (ids for bucket in triggered(batch, definitions) for by_key in bucket.values() for ids in by_key.every())
     return set(chain.from_iterable(by_guard))
 
 
-def _is_apart(sweep: Sweep, change: Change) -> bool:
+def _is_apart(batch: ContactBatch, change: Change) -> bool:
     """Whether nothing else has happened to these contacts in the same write."""
-    others = (change.touched.keys(), change.suspects.keys(), *change.created_for.values())
-    return all(known.isdisjoint(sweep.contact_ids) for known in others)
+    others = (change.touched.keys(), change.candidates.keys(), *change.created_for.values())
+    return all(known.isdisjoint(batch.contact_ids) for known in others)
 
 
 @dataclass(frozen=True, slots=True)
-class JointJudgement:
-    """One sweep, at one moment, judged rank by rank, so that a group sees the flips of the groups it depends on."""
+class BatchEvaluation:
+    """One batch, at one moment, judged rank by rank, so that a group sees the flips of the groups it depends on."""
 
     change: Change
     definitions: AccountDefinitions
-    sweep: Sweep
+    batch: ContactBatch
     now: Now
     flips: Flips = field(default_factory=Flips)
 
@@ -83,8 +83,8 @@ class JointJudgement:
 
     async def _records(self, record_type: RecordType) -> Sequence[int]:
         if record_type is RecordType.CONTACT:
-            return self.sweep.contact_ids
-        return await numbers(self.change.database, APPOINTMENTS, contacts=self.sweep.contact_ids)
+            return self.batch.contact_ids
+        return await numbers(self.change.database, APPOINTMENTS, contacts=self.batch.contact_ids)
 
     async def _difference(self, groups: Sequence[Definition], record_ids: Sequence[int]) -> Flips:
         stored = await stored_among(self.change.database, groups, record_ids)
@@ -103,17 +103,17 @@ class JointJudgement:
         left: dict[int, Tree] = {}
         found: dict[int, set[int]] = {}
         for definition in groups:
-            answer = remaining(definition.tree.root, self.sweep.known)
+            answer = remaining(definition.tree.root, self.batch.known)
             if isinstance(answer, bool):
                 found[definition.group_id] = set(record_ids) if answer else set()
             else:
                 left[definition.group_id] = replace(definition.tree, root=answer)
-        return found | await self._asked(left, Sieve(self.change.database, groups[0].record_type, record_ids, self.now))
+        return found | await self._asked(left, RecordBatch(self.change.database, groups[0].record_type, record_ids, self.now))
 
-    async def _asked(self, trees: dict[int, Tree], sieve: Sieve) -> dict[int, set[int]]:
+    async def _asked(self, trees: dict[int, Tree], batch: RecordBatch) -> dict[int, set[int]]:
         if not trees:
             return {}
-        await sieve.database.plan_for_values()
-        found = await sift(sieve, trees)
-        await sieve.database.keep_plans()
+        await batch.database.plan_for_values()
+        found = await query_batch(batch, trees)
+        await batch.database.keep_plans()
         return {number: set(ids) for number, ids in found.items()}

@@ -15,7 +15,7 @@ from resolvers.criteria.semantics.time import Now
 MOST_COLUMNS = 50  # of one statement: PostgreSQL plans each, and both engines bound them at some two thousand
 
 
-class Sieve(NamedTuple):
+class RecordBatch(NamedTuple):
     """Records of one type, by their ids, and the moment at which they are asked about."""
 
     database: Database
@@ -24,11 +24,11 @@ class Sieve(NamedTuple):
     now: Now
 
 
-async def sift(sieve: Sieve, trees: Mapping[int, Tree]) -> dict[int, list[int]]:
+async def query_batch(batch: RecordBatch, trees: Mapping[int, Tree]) -> dict[int, list[int]]:
     """For each of these criteria, by their keys, those of the records for which they hold."""
     found: dict[int, list[int]] = {key: [] for key in trees}
-    for keys in _parts(list(trees) if sieve.ids else []):
-        row = await _ask(sieve, [trees[key] for key in keys])
+    for keys in _parts(list(trees) if batch.ids else []):
+        row = await _ask(batch, [trees[key] for key in keys])
         found |= {key: numbers_in(row[f"column{number}"]) for number, key in enumerate(keys)}
     return found
 
@@ -38,18 +38,18 @@ def _parts(keys: list[int]) -> Iterator[list[int]]:
         yield keys[start : start + MOST_COLUMNS]
 
 
-async def _ask(sieve: Sieve, trees: Sequence[Tree]) -> dict[str, Any]:
-    table = TABLES[sieve.record_type]
-    columns = [part for number, tree in enumerate(trees) for part in (", ", *_column(sieve, tree, number))]
+async def _ask(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
+    table = TABLES[batch.record_type]
+    columns = [part for number, tree in enumerate(trees) for part in (", ", *_column(batch, tree, number))]
     whole = Sql(
-        "SELECT ", *columns[1:], f' FROM "{table}" WHERE "{table}"."id"', Among(sieve.ids),
+        "SELECT ", *columns[1:], f' FROM "{table}" WHERE "{table}"."id"', Among(batch.ids),
         f' AND "{table}"."account_id" = ', Parameter(trees[0].account_id),
     )  # fmt: skip  # names of our own
-    return await only_row(sieve.database, whole)
+    return await only_row(batch.database, whole)
 
 
-def _column(sieve: Sieve, tree: Tree, number: int) -> tuple[str | Sql, ...]:
+def _column(batch: RecordBatch, tree: Tree, number: int) -> tuple[str | Sql, ...]:
     # SQLite is to look at these records one by one: a list would be as long as the account is large.
-    long = frozenset(range(len(criteria_lists(tree, sieve.now))))
-    aggregate = collected(sieve.database.engine, f'"{TABLES[sieve.record_type]}"."id"')
-    return f"{aggregate} FILTER (WHERE ", criteria_sql(tree, sieve.now, long), f") AS column{number}"
+    long = frozenset(range(len(criteria_lists(tree, batch.now))))
+    aggregate = collected(batch.database.engine, f'"{TABLES[batch.record_type]}"."id"')
+    return f"{aggregate} FILTER (WHERE ", criteria_sql(tree, batch.now, long), f") AS column{number}"

@@ -13,7 +13,7 @@ from resolvers.criteria.language.mentions import ANY_TAG
 from resolvers.membership.candidates.index import AccountDefinitions
 from resolvers.membership.candidates.inverted_index import Bucket
 from resolvers.membership.candidates.postings import NOWHERE, TAGS, Asked
-from resolvers.membership.change.change import Sweep
+from resolvers.membership.change.change import ContactBatch
 
 # Microseconds.
 STATEMENTS = 1_000.0
@@ -23,27 +23,27 @@ CONTACT = 50.0
 CONTACT_IN_GROUP = 2.5
 
 
-def is_quicker_together(sweep: Sweep, groups: int, definitions: AccountDefinitions) -> bool:
-    """Whether so many groups had better be asked about all contacts of the sweep at once."""
-    contacts = len(sweep.contact_ids)
+def is_quicker_together(batch: ContactBatch, groups: int, definitions: AccountDefinitions) -> bool:
+    """Whether so many groups had better be asked about all contacts of the batch at once."""
+    contacts = len(batch.contact_ids)
     together = STATEMENTS + groups * (OF_GROUP + contacts * OF_GROUP_AND_CONTACT)
-    return together < contacts * (CONTACT + CONTACT_IN_GROUP * _let_through(sweep, definitions))
+    return together < contacts * (CONTACT + CONTACT_IN_GROUP * _let_through(batch, definitions))
 
 
-def triggered(sweep: Sweep, definitions: AccountDefinitions) -> Iterator[Bucket]:
+def triggered(batch: ContactBatch, definitions: AccountDefinitions) -> Iterator[Bucket]:
     """The groups that look at anything that was touched, by their guards."""
-    tags = {mention.key for mention in sweep.mentions if mention.kind == "tag"}
-    if tags and (shelf := definitions.shelves.get(TAGS)):
-        yield from shelf.buckets.those(tags | {ANY_TAG})
-    for mention in sweep.mentions:
-        if mention.kind != "tag" and (shelf := definitions.shelves.get(mention)):
-            yield from shelf.buckets.every()
+    tags = {mention.key for mention in batch.mentions if mention.kind == "tag"}
+    if tags and (field_index := definitions.inverted_index.get(TAGS)):
+        yield from field_index.buckets.those(tags | {ANY_TAG})
+    for mention in batch.mentions:
+        if mention.kind != "tag" and (field_index := definitions.inverted_index.get(mention)):
+            yield from field_index.buckets.every()
 
 
-def _let_through(sweep: Sweep, definitions: AccountDefinitions) -> float:
+def _let_through(batch: ContactBatch, definitions: AccountDefinitions) -> float:
     """About how many groups a contact would be judged against: of those with guards at one place, as many as there are to a value."""
     expected = 0.0
-    for bucket in triggered(sweep, definitions):
+    for bucket in triggered(batch, definitions):
         for place, by_key in bucket.items():
             groups = sum(map(len, by_key.every()))
             expected += groups if place == NOWHERE or isinstance(place, Asked) else groups / len(by_key)

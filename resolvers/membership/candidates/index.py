@@ -11,7 +11,7 @@ from resolvers.criteria.language.mentions import Mention, groups_mentioned
 from resolvers.criteria.language.temporal import TemporalLeaf, temporal_leaves, zoned_leaves
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.inverted_index import Shelf, Shelves, shelved
+from resolvers.membership.candidates.inverted_index import FieldIndex, InvertedIndex, reindexed
 from resolvers.membership.candidates.matching import Matching
 from resolvers.membership.candidates.persistent_map import Map
 from resolvers.membership.candidates.postings import GROUPS, TAGS, Posting, postings
@@ -68,7 +68,7 @@ class AccountDefinitions:
     version: int
     zone: ZoneInfo
     groups: Map[int, Definition] = field(default_factory=Map)
-    shelves: Shelves = field(default_factory=Map)
+    inverted_index: InvertedIndex = field(default_factory=Map)
     temporal: Map[TemporalLeaf, frozenset[int]] = field(default_factory=Map)
     _ranks: dict[int, int] = field(default_factory=dict)
     _moments: dict[int, Now] = field(default_factory=dict)
@@ -83,12 +83,12 @@ class AccountDefinitions:
 
     def matching(self, *, settled: Now, now: Now) -> Matching:
         """What tells the groups that a write can have flipped, now that all is settled up to a moment."""
-        return Matching(self.shelves, settled=settled, now=now)
+        return Matching(self.inverted_index, settled=settled, now=now)
 
     def mentioning(self, mention: Mention) -> set[int]:
         """The groups whose criteria mention this."""
         place = {"tag": TAGS, "group": GROUPS}.get(mention.kind, mention)
-        buckets = (self.shelves.get(place) or Shelf()).buckets
+        buckets = (self.inverted_index.get(place) or FieldIndex()).buckets
         found = buckets.every() if place == mention else buckets.those([mention.key])
         return {group_id for bucket in found for by_guard in bucket.values() for ids in by_guard.every() for group_id in ids}
 
@@ -137,7 +137,7 @@ class AccountDefinitions:
             version=version,
             zone=zone,
             groups=self.groups.revised(after),
-            shelves=shelved(self.shelves, came=_beyond(old, new), gone=_beyond(new, old)),
+            inverted_index=reindexed(self.inverted_index, came=_beyond(old, new), gone=_beyond(new, old)),
             temporal=_temporal(self.temporal, gone=before, came=after),
         )
 

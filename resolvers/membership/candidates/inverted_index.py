@@ -1,4 +1,4 @@
-"""Groups on shelves, one shelf for each place where criteria look: from a change of the values there to the groups it can flip."""
+"""Inverted index: from a changed value of a field to the groups whose membership it can affect."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ BOUND = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class FieldIndex:
     """The groups that look at one place; never changed, only revised."""
 
     buckets: Map[Key, Bucket] = field(default_factory=Map)
@@ -38,29 +38,29 @@ class Shelf:
         first, last = (bisect_right(self.edges, value, key=BOUND) for value in sorted((one, other)))
         return chain((question for _, question in self.edges[first:last]), self.unordered)
 
-    def revised(self, changes: Mapping[Key, Mapping[Guard, Moves]]) -> "Shelf":
-        """The shelf after groups came to some of its buckets and went from others."""
+    def revised(self, changes: Mapping[Key, Mapping[Guard, Moves]]) -> "FieldIndex":
+        """The field_index after groups came to some of its buckets and went from others."""
         buckets = {key: _revised(self.buckets.get(key) or {}, moves) for key, moves in changes.items()}
         came = {key for key, bucket in buckets.items() if bucket and isinstance(key, Question) and key not in self.buckets}
         gone = {key for key, bucket in buckets.items() if not bucket and isinstance(key, Question)}
-        return Shelf(
+        return FieldIndex(
             buckets=self.buckets.revised({key: bucket or None for key, bucket in buckets.items()}),
             edges=_edges(self.edges, came, gone) if any(map(_bounds, came | gone)) else self.edges,
             unordered=self.unordered - gone | {question for question in came if not _bounds(question)},
         )
 
 
-Shelves = Map[Mention, Shelf]
+InvertedIndex = Map[Mention, FieldIndex]
 
 
-def shelved(shelves: Shelves, came: Iterable[tuple[int, Posting]], gone: Iterable[tuple[int, Posting]]) -> Shelves:
-    """The shelves with some groups' postings added and others taken away."""
+def reindexed(inverted_index: InvertedIndex, came: Iterable[tuple[int, Posting]], gone: Iterable[tuple[int, Posting]]) -> InvertedIndex:
+    """The inverted_index with some groups' postings added and others taken away."""
     changes: Changes = {}
     for postings, comes in ((came, True), (gone, False)):
         for group_id, ((place, key), guard) in postings:
             changes.setdefault(place, {}).setdefault(key, {}).setdefault(guard, {})[group_id] = comes
-    revised = {place: (shelves.get(place) or Shelf()).revised(moves) for place, moves in changes.items()}
-    return shelves.revised({place: shelf if shelf.buckets else None for place, shelf in revised.items()})
+    revised = {place: (inverted_index.get(place) or FieldIndex()).revised(moves) for place, moves in changes.items()}
+    return inverted_index.revised({place: field_index if field_index.buckets else None for place, field_index in revised.items()})
 
 
 def _revised(bucket: Bucket, changes: Mapping[Guard, Moves]) -> Bucket:

@@ -8,7 +8,7 @@ from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.inverted_index import Bucket, Ids, Shelf, Shelves
+from resolvers.membership.candidates.inverted_index import Bucket, FieldIndex, Ids, InvertedIndex
 from resolvers.membership.candidates.persistent_map import Map
 from resolvers.membership.candidates.postings import ANYHOW, GROUPS, NEW, TAGS, Asked, Key, Question
 from resolvers.membership.change.alteration import Alteration, Values
@@ -24,28 +24,28 @@ class Foreseen(NamedTuple):
 class Places:
     """Where an account's groups look, whatever the time."""
 
-    def __init__(self, shelves: Shelves) -> None:
-        self._shelves = shelves
+    def __init__(self, inverted_index: InvertedIndex) -> None:
+        self._inverted_index = inverted_index
 
     def concerned(self, mention: Mention) -> bool:
         """Whether any group looks there."""
         if mention.kind == "tag":
             return bool(self._bucket(TAGS, mention.key) or self._bucket(TAGS, ANY_TAG))
-        return mention in self._shelves
+        return mention in self._inverted_index
 
     def needed(self, touched: Iterable[Mention]) -> Needs:
         """What must be known of a contact, beyond its columns, to tell what the touched values trigger."""
         mentions = list(touched)
         return Needs(
             tags=any(mention.kind == "tag" for mention in mentions) and self._bucket(TAGS, ANY_TAG) is not None,
-            custom=any(mention.kind == "custom" and mention in self._shelves for mention in mentions),
+            custom=any(mention.kind == "custom" and mention in self._inverted_index for mention in mentions),
         )
 
     def foreseen(self, touched: Iterable[Mention], most: int) -> Foreseen:
         """All groups that changed taggings may reach, through any number of levels; nothing if there are more than so many."""
         keys = {mention.key for mention in touched if mention.kind == "tag"}
         buckets = [bucket for bucket in (self._bucket(TAGS, key) for key in keys | {ANY_TAG} if keys) if bucket]
-        needs, found, asked = guards_need(buckets), set[int](), self._shelves.get(GROUPS)
+        needs, found, asked = guards_need(buckets), set[int](), self._inverted_index.get(GROUPS)
         while buckets:
             reached = set(islice(_ids(buckets), most + 1)) - found
             found |= reached
@@ -55,19 +55,19 @@ class Places:
         return Foreseen(frozenset(found), needs)
 
     def _bucket(self, place: Mention, key: Key) -> Bucket | None:
-        shelf = self._shelves.get(place)
-        return shelf.buckets.get(key) if shelf else None
+        field_index = self._inverted_index.get(place)
+        return field_index.buckets.get(key) if field_index else None
 
 
 class Matching(Places):
-    """An account's shelves, asked at the present moment.
+    """An account's inverted_index, asked at the present moment.
 
     Where time moves conditions, what a membership says may still be the truth of the moment up to which all is settled,
     so that a value counts as unchanged only if it means the same at both moments.
     """
 
-    def __init__(self, shelves: Shelves, *, settled: Now, now: Now) -> None:
-        super().__init__(shelves)
+    def __init__(self, inverted_index: InvertedIndex, *, settled: Now, now: Now) -> None:
+        super().__init__(inverted_index)
         self._now = now
         self._moments = (now,) if settled is now else (settled, now)
 
@@ -88,7 +88,7 @@ class Matching(Places):
 
     def followers(self, group_ids: Iterable[int], alteration: Alteration) -> set[int]:
         """The groups that may flip because of these, through any number of levels, if these do."""
-        asked = self._shelves.get(GROUPS)
+        asked = self._inverted_index.get(GROUPS)
         found: set[int] = set()
         reached = set(group_ids)
         while asked and (buckets := asked.buckets.those(reached)):
@@ -106,23 +106,23 @@ class Matching(Places):
     def _at(self, mention: Mention, alteration: Alteration) -> Iterator[Bucket | None]:
         if mention.kind == "tag":
             yield self._bucket(TAGS, mention.key)
-        elif shelf := self._shelves.get(mention):
+        elif field_index := self._inverted_index.get(mention):
             before = alteration.before(mention)
             if before is None:
-                yield from shelf.buckets.every()
+                yield from field_index.buckets.every()
             else:
-                yield from self._between(mention, shelf, before, alteration.after(mention))
+                yield from self._between(mention, field_index, before, alteration.after(mention))
 
-    def _between(self, place: Mention, shelf: Shelf, before: Values, after: Values) -> Iterator[Bucket | None]:
+    def _between(self, place: Mention, field_index: FieldIndex, before: Values, after: Values) -> Iterator[Bucket | None]:
         if before == after:
             return
         for value in {*before} ^ {*after}:
-            yield shelf.buckets.get(value)
+            yield field_index.buckets.get(value)
         one_each = len(before) == len(after) == 1
         was, became = _facts(place, before), _facts(place, after)
-        for question in shelf.questions_between(before[0], after[0]) if one_each else shelf.questions():
+        for question in field_index.questions_between(before[0], after[0]) if one_each else field_index.questions():
             if self._differs(question, was, became):
-                yield shelf.buckets.get(question)
+                yield field_index.buckets.get(question)
 
     def _differs(self, question: Question, was: ContactFacts, became: ContactFacts) -> bool:
         answer = question.judge(became, self._now)

@@ -20,7 +20,7 @@ UPDATED_AT = Mention("contact", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class ContactBatch:
     """Many contacts that have changed alike: what was touched, and the tags that all of them carry now, or none of them does."""
 
     contact_ids: Sequence[int]
@@ -43,8 +43,8 @@ class Change:
     touched: dict[int, set[Mention]] = field(default_factory=lambda: defaultdict(set))
     before: dict[int, dict[Mention, Values]] = field(default_factory=lambda: defaultdict(dict))
     rows: dict[int, Row] = field(default_factory=dict)
-    sweeps: list[Sweep] = field(default_factory=list)
-    suspects: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    batches: list[ContactBatch] = field(default_factory=list)
+    candidates: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     created_for: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
     deleted: dict[RecordType, set[int]] = field(default_factory=lambda: defaultdict(set))
     stale_groups: set[int] = field(default_factory=set)
@@ -67,16 +67,16 @@ class Change:
         """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
         self.touched[contact_id].update(mentions)
 
-    def sweep(self, sweep: Sweep) -> None:
+    def add_batch(self, batch: ContactBatch) -> None:
         """Say the same of many locked contacts at once, so that they can be judged together."""
-        self.sweeps.append(sweep)
+        self.batches.append(batch)
 
     def gather(self, contact_ids: Iterable[int]) -> None:
-        """Make sweeps of those of these contacts that were touched alike, so that they can be judged together."""
+        """Make batches of those of these contacts that were touched alike, so that they can be judged together."""
         alike: defaultdict[frozenset[Mention], list[int]] = defaultdict(list)
         for contact_id in sorted(self.touched.keys() & set(contact_ids)):
             alike[frozenset(self.touched.pop(contact_id))].append(contact_id)
-        self.sweeps += [Sweep(found, mentions) for mentions, found in alike.items()]
+        self.batches += [ContactBatch(found, mentions) for mentions, found in alike.items()]
 
     def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
         """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.
@@ -99,9 +99,9 @@ class Change:
         """Say that a record is gone; its memberships end with this write."""
         self.deleted[record_type].add(record_id)
 
-    def suspect(self, contact_id: int, group_ids: Iterable[int]) -> None:
+    def add_candidates(self, contact_id: int, group_ids: Iterable[int]) -> None:
         """Ask for a locked contact to be judged anew against these groups, whatever changed."""
-        self.suspects[contact_id].update(group_ids)
+        self.candidates[contact_id].update(group_ids)
 
     def redefine(self, *group_ids: int) -> None:
         """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""

@@ -16,7 +16,7 @@ from resolvers.membership.evaluation.facts import FactsReader
 
 
 @dataclass(slots=True)
-class Suspects:
+class CandidateGroups:
     """Groups to judge, by contact, and all groups that may flip once those do."""
 
     by_contact: dict[int, set[int]] = field(default_factory=dict)
@@ -27,7 +27,7 @@ def concerned(change: Change, places: Places) -> set[int]:
     """The contacts that any group may look at because of this write."""
     created = (ids for record_type, ids in change.created_for.items() if places.concerned(NEW[record_type]))
     touched = (contact_id for contact_id, mentions in change.touched.items() if any(map(places.concerned, mentions)))
-    return {*chain.from_iterable(created), *touched, *change.suspects}
+    return {*chain.from_iterable(created), *touched, *change.candidates}
 
 
 def foresee(change: Change, places: Places, most: int) -> Foreseen:
@@ -37,15 +37,15 @@ def foresee(change: Change, places: Places, most: int) -> Foreseen:
     return foreseen._replace(needs=foreseen.needs | places.needed(touched))
 
 
-async def find_suspects(change: Change, matching: Matching, known: Collection[int], reader: FactsReader) -> Suspects:
+async def find_candidates(change: Change, matching: Matching, known: Collection[int], reader: FactsReader) -> CandidateGroups:
     """Every one of the known groups that the write may have flipped, for each concerned contact; the reader has what is needed."""
-    found = Suspects()
+    found = CandidateGroups()
     alterations = [_alteration(change, facts, reader.loaded) for facts in reader.facts.values()]
     triggered = [(alteration, matching.triggered(alteration)) async for alteration in paced(alterations)]
     await reader.read(guards_need(chain.from_iterable(buckets for _, buckets in triggered)))
     async for alteration, buckets in paced(triggered):
         alteration.loaded = reader.loaded
-        given = {group_id for group_id in change.suspects.get(alteration.facts.id, ()) if group_id in known}
+        given = {group_id for group_id in change.candidates.get(alteration.facts.id, ()) if group_id in known}
         group_ids = given | matching.candidates(buckets, alteration)
         if group_ids:
             found.by_contact[alteration.facts.id] = group_ids

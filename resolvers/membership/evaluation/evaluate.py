@@ -27,31 +27,31 @@ class Judgement:
         self._now = now
         self._stored = stored
         self._queue: list[tuple[int, int]] = []
-        self._suspects: defaultdict[int, dict[int, ContactFacts]] = defaultdict(dict)
+        self._candidates: defaultdict[int, dict[int, ContactFacts]] = defaultdict(dict)
         self.flips = Flips()
 
-    def suspect(self, facts: ContactFacts, group_ids: Iterable[int]) -> None:
+    def add_candidates(self, facts: ContactFacts, group_ids: Iterable[int]) -> None:
         """Ask for a contact, and its appointments, to be judged against these groups."""
         for group_id in group_ids:
-            if group_id not in self._suspects:
+            if group_id not in self._candidates:
                 heapq.heappush(self._queue, (self._definitions.rank(group_id), group_id))
-            self._suspects[group_id][facts.id] = facts
+            self._candidates[group_id][facts.id] = facts
 
     async def decide(self) -> Flips:
-        """Judge until nothing is suspected any more."""
-        async for definition, suspects in paced(self._in_order()):
-            self._judge(definition, suspects)
+        """Judge until nothing is queued any more."""
+        async for definition, candidates in paced(self._in_order()):
+            self._judge(definition, candidates)
         return self.flips
 
     def _in_order(self) -> Iterator[tuple[Definition, dict[int, ContactFacts]]]:
         while self._queue:
             _, group_id = heapq.heappop(self._queue)
-            yield self._definitions.groups[group_id], self._suspects.pop(group_id)
+            yield self._definitions.groups[group_id], self._candidates.pop(group_id)
 
-    def _judge(self, definition: Definition, suspects: dict[int, ContactFacts]) -> None:
+    def _judge(self, definition: Definition, candidates: dict[int, ContactFacts]) -> None:
         stored = self._stored[definition.group_id]
-        for contact_id in sorted(suspects):
-            facts = suspects[contact_id]
+        for contact_id in sorted(candidates):
+            facts = candidates[contact_id]
             for record in records_of(facts, definition.record_type):
                 holds = definition.predicate(record, self._now)
                 if holds != (record.id in stored):
@@ -64,7 +64,7 @@ class Judgement:
 
     def _follow(self, group_id: int, facts: ContactFacts, *, joins: bool) -> None:
         (facts.groups.add if joins else facts.groups.discard)(group_id)
-        self.suspect(facts, self._definitions.mentioning(Mention("group", group_id)) & self._stored.keys())
+        self.add_candidates(facts, self._definitions.mentioning(Mention("group", group_id)) & self._stored.keys())
 
 
 def records_of(facts: ContactFacts, record_type: RecordType) -> Iterable[Record]:

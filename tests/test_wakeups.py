@@ -1,59 +1,59 @@
-"""Waking watchers: nobody sleeps through a bell, many are woken a few at a time, and timers that are put off cost nothing."""
+"""Waking watchers: nobody sleeps through a wakeup, many are woken a few at a time, and timers that are put off cost nothing."""
 
 import asyncio
 from itertools import pairwise
 
-from subscriptions.wakeups.restartable_timer import Alarm
-from subscriptions.wakeups.wakeup import AT_ONCE, Bell, Peal
+from subscriptions.wakeups.restartable_timer import RestartableTimer
+from subscriptions.wakeups.wakeup import AT_ONCE, Wakeup, WakeupQueue
 
 DEADLINE = 5.0
 
 
-async def test_a_bell_that_rang_before_is_heard_at_once_until_it_is_cleared() -> None:
-    bell = Bell()
-    bell.ring()
-    await asyncio.wait_for(bell.heard(), DEADLINE)
-    bell.clear()
-    hearing = asyncio.create_task(bell.heard())
+async def test_a_wakeup_that_was_set_before_does_not_wait_until_it_is_cleared() -> None:
+    wakeup = Wakeup()
+    wakeup.wake()
+    await asyncio.wait_for(wakeup.wait(), DEADLINE)
+    wakeup.clear()
+    hearing = asyncio.create_task(wakeup.wait())
     await asyncio.sleep(0)
-    assert bell.is_awaited
-    bell.ring()
+    assert wakeup.is_awaited
+    wakeup.wake()
     await asyncio.wait_for(hearing, DEADLINE)
-    assert not bell.is_awaited
+    assert not wakeup.is_awaited
 
 
 class Counting:
-    """A bell that says when it was rung."""
+    """A wakeup that says when it was rung."""
 
     def __init__(self, log: list[int], number: int) -> None:
         self.log = log
         self.number = number
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self.log.append(self.number)
 
 
-async def test_a_peal_rings_each_bell_once_in_order_and_a_few_in_each_turn() -> None:
+async def test_a_queue_wakes_each_wakeup_once_in_order_and_a_few_in_each_turn() -> None:
     log: list[int] = []
-    bells = [Counting(log, number) for number in range(AT_ONCE * 3)]
-    peal = Peal()
-    peal.ring(bells)
-    peal.ring(bells)
+    wakeups = [Counting(log, number) for number in range(AT_ONCE * 3)]
+    wakeup_queue = WakeupQueue()
+    wakeup_queue.wake(wakeups)
+    wakeup_queue.wake(wakeups)
     turns = [0]
     async with asyncio.timeout(DEADLINE):
-        while len(log) < len(bells):
+        while len(log) < len(wakeups):
             await asyncio.sleep(0)
             turns.append(len(log))
-    assert log == [*range(len(bells))]
+    assert log == [*range(len(wakeups))]
     assert max(after - before for before, after in pairwise(turns)) <= AT_ONCE
-    peal.ring(bells[:1])
+    wakeup_queue.wake(wakeups[:1])
     await asyncio.sleep(0)
     assert log[-1] == 0
 
 
 async def test_an_alarm_goes_off_when_it_was_last_set_and_not_before() -> None:
     off = asyncio.Event()
-    alarm = Alarm(0.05, off.set)
+    alarm = RestartableTimer(0.05, off.set)
     began = asyncio.get_running_loop().time()
     for _ in range(3):
         alarm.set()
@@ -66,7 +66,7 @@ async def test_an_alarm_goes_off_when_it_was_last_set_and_not_before() -> None:
 
 async def test_an_alarm_that_is_unset_or_closed_stays_silent() -> None:
     log: list[int] = []
-    unset, closed, other = (Alarm(0.01, Counting(log, number).ring) for number in range(3))
+    unset, closed, other = (RestartableTimer(0.01, Counting(log, number).wake) for number in range(3))
     for alarm in (unset, closed, other):
         alarm.set()
     unset.unset()

@@ -1,4 +1,4 @@
-"""The law of sweeps: contacts that changed alike are judged rightly, together or one by one, and nobody can tell which it was."""
+"""The law of batches: contacts that changed alike are judged rightly, together or one by one, and nobody can tell which it was."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,8 +21,8 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.batch.batch_evaluation import JointJudgement, candidates
-from resolvers.membership.batch.batch_query import Sieve, sift
+from resolvers.membership.batch.batch_evaluation import BatchEvaluation, candidates
+from resolvers.membership.batch.batch_query import RecordBatch, query_batch
 from resolvers.membership.candidates.index import AccountDefinitions
 from resolvers.membership.change.change import Change
 from resolvers.membership.change.flips import Flips
@@ -99,18 +99,18 @@ async def test_a_sieve_keeps_the_records_for_which_the_predicate_holds(
         first = number % PEOPLE
         chosen = [world.facts(person) for person in people[first : first + alike]]
         records: list[Any] = chosen if tree.record_type is RecordType.CONTACT else [a for person in chosen for a in person.appointments]
-        sieve = Sieve(prepared, tree.record_type, [record.id for record in records], now)
+        batch = RecordBatch(prepared, tree.record_type, [record.id for record in records], now)
         expected = {record.id for record in records if compile_predicate(tree)(record, now)}
-        assert set((await sift(sieve, {1: tree}))[1]) == expected, document
+        assert set((await query_batch(batch, {1: tree}))[1]) == expected, document
         left = remaining(tree.root, tags_known(chosen))
-        assert await answered(sieve, tree, left) == expected, document
+        assert await answered(batch, tree, left) == expected, document
 
 
-async def answered(sieve: Sieve, tree: Tree, left: Any) -> set[int]:
+async def answered(batch: RecordBatch, tree: Tree, left: Any) -> set[int]:
     if isinstance(left, bool):
-        return set(sieve.ids) if left else set()
+        return set(batch.ids) if left else set()
     rest = Tree(tree.account_id, tree.record_type, left, tree.document)
-    return set((await sift(sieve, {1: rest}))[1])
+    return set((await query_batch(batch, {1: rest}))[1])
 
 
 class Undone(Exception):
@@ -129,17 +129,17 @@ async def tried(database: Database) -> AsyncIterator[None]:
 
 async def together(change: Change, definitions: AccountDefinitions) -> Flips:
     flips = Flips()
-    for sweep in change.sweeps:
-        judgement = JointJudgement(change, definitions, sweep, await read_clock(change.database, definitions))
-        flips = flips.with_those_of(await judgement.judge(candidates(sweep, definitions)))
+    for batch in change.batches:
+        judgement = BatchEvaluation(change, definitions, batch, await read_clock(change.database, definitions))
+        flips = flips.with_those_of(await judgement.judge(candidates(batch, definitions)))
     return flips
 
 
 async def one_by_one(change: Change, definitions: AccountDefinitions) -> None:
-    for sweep in change.sweeps:
-        for contact_id in sweep.contact_ids:
-            change.touch(contact_id, *sweep.mentions)
-    change.sweeps.clear()
+    for batch in change.batches:
+        for contact_id in batch.contact_ids:
+            change.touch(contact_id, *batch.mentions)
+    change.batches.clear()
     await settle(change, definitions)
 
 

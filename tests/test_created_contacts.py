@@ -1,4 +1,4 @@
-"""The law of newcomers: contacts that come to be in one write are judged together or one by one, and nobody can tell which it was."""
+"""The law of created contacts: those that one write creates join the same groups, evaluated in a batch or one by one."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.maintenance.auditing import audit
-from resolvers.membership.batch.created_contacts import sweep_newcomers
+from resolvers.membership.batch.created_contacts import batch_created_contacts
 from resolvers.membership.candidates.definitions import NOTHING
 from resolvers.membership.candidates.index import AccountDefinitions
 from resolvers.membership.change.change import Change
@@ -21,7 +21,7 @@ from resolvers.records.save_contacts import put_contacts
 from resolvers.tagging.tags import create_tag
 from tests.effort import examples
 from tests.support import DrivenClock, new_account, running_services
-from tests.test_alike_law import Judge, Members, together, tried
+from tests.test_batch_law import Judge, Members, together, tried
 from tests.test_membership_law import CRITERIA, FIELDS, TAGS, World
 
 COPIES = 40  # of each contact: of so many it is quicker to judge them together
@@ -29,13 +29,13 @@ MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :accou
 
 
 async def at_once(change: Change, definitions: AccountDefinitions) -> None:
-    sweep_newcomers(change, definitions)
+    batch_created_contacts(change, definitions)
     await together(change, definitions)
 
 
 async def each_against_all(change: Change, definitions: AccountDefinitions) -> None:
     for contact_id in change.created_for[RecordType.CONTACT]:
-        change.suspect(contact_id, (group_id for group_id, _ in definitions.groups.entries()))
+        change.add_candidates(contact_id, (group_id for group_id, _ in definitions.groups.entries()))
     await settle(change, definitions)
 
 
@@ -59,7 +59,7 @@ async def members_after(account: World, rows: list[Row], judge: Judge) -> Member
     criteria=st.lists(CRITERIA, min_size=1, max_size=5),
     nested=st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["memberOfAny", "memberOfNone"])), max_size=3),
 )
-async def test_newcomers_join_the_same_groups_together_and_one_by_one(
+async def test_created_contacts_join_the_same_groups_in_a_batch_and_one_by_one(
     *, database: Database, people: list[Any], criteria: list[Any], nested: list[Any]
 ) -> None:
     async with running_services(database, DrivenClock()) as services:
@@ -73,7 +73,7 @@ async def test_newcomers_join_the_same_groups_together_and_one_by_one(
         assert await members_after(account, rows, at_once) == await members_after(account, rows, each_against_all)
 
 
-async def test_newcomers_join_beside_contacts_that_change_in_the_same_import(database: Database) -> None:
+async def test_created_contacts_join_beside_contacts_that_change_in_the_same_import(database: Database) -> None:
     async with running_services(database, DrivenClock()) as services:
         context = await new_account(services)
         await create_tag(context, name="Buyer")
@@ -91,11 +91,11 @@ async def test_what_was_decided_for_outdated_definitions_is_decided_anew(databas
     async with running_services(database, DrivenClock()) as services:
         context = await new_account(services)
         await create_group(context, name="Nowhere", criteria={"contacts": {"country": {"isEmpty": True}}})
-        account_id, newcomers = context.caller.account_id, range(1, COPIES + 1)
+        account_id, created_contacts = context.caller.account_id, range(1, COPIES + 1)
         change = Change(database, account_id, None, ChangeCause.IMPORT, services.wall_clock())
-        for contact_id in newcomers:
+        for contact_id in created_contacts:
             change.create(RecordType.CONTACT, contact_id)
-        sweep_newcomers(change, await services.definitions.current(database, account_id))
-        assert [[*sweep.contact_ids] for sweep in change.sweeps] == [[*newcomers]]
-        sweep_newcomers(change, NOTHING)
-        assert (change.sweeps, change.created_for[RecordType.CONTACT]) == ([], {*newcomers})
+        batch_created_contacts(change, await services.definitions.current(database, account_id))
+        assert [[*batch.contact_ids] for batch in change.batches] == [[*created_contacts]]
+        batch_created_contacts(change, NOTHING)
+        assert (change.batches, change.created_for[RecordType.CONTACT]) == ([], {*created_contacts})

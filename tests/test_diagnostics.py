@@ -1,4 +1,4 @@
-"""Remarks on conditions that move with time: what they say is true at every moment, and where that is not sure they say nothing."""
+"""Diagnostics on conditions that move with time: what they say is true at every moment, and where that is not sure they say nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,7 +87,7 @@ documents = st.one_of(
 
 
 def moments(zone: ZoneInfo) -> Iterator[Now]:
-    """When remarks are put to the test: when the calendar turns, and when the clocks change in any of the zones."""
+    """When diagnostics are put to the test: when the calendar turns, and when the clocks change in any of the zones."""
     for moment in (*(turn.replace(tzinfo=zone).astimezone(UTC) for turn in TURNS), *(now + step for now in world.NOWS for step in AROUND)):
         yield Now(to_microseconds(moment), zone)
 
@@ -105,7 +105,7 @@ def records(tree: Tree, now: Now) -> Iterator[ContactFacts]:
 
 
 def promised(tree: Tree, found: Diagnostic) -> tuple[Judge, Judge]:
-    """Two judges that never differ if the remark is true."""
+    """Two judges that never differ if the diagnostic is true."""
     nodes = {node.path: node for node in walk(tree.root)}
     if found.code is not DiagnosticCode.REDUNDANT:
         truth = found.code is DiagnosticCode.ALWAYS_TRUE
@@ -117,7 +117,7 @@ def promised(tree: Tree, found: Diagnostic) -> tuple[Judge, Judge]:
     return judge(parent), judge(type(parent)(rest, parent.path))
 
 
-def remarks(document: Any, zone: ZoneInfo) -> tuple[Tree, list[Diagnostic]]:
+def diagnostics(document: Any, zone: ZoneInfo) -> tuple[Tree, list[Diagnostic]]:
     names = world.vocabulary(zone, with_gone=False)
     tree = parse({"contacts": document}, names, CriteriaLimits(), stored=True)
     return tree, [found for found in diagnose(tree, names) if found.code is not DiagnosticCode.NEGATIVE_UNDER_ANY]
@@ -136,12 +136,15 @@ def start(day: str) -> Any:
 @example(both({"onOrBefore": start("YESTERDAY")}, {"onOrAfter": start("TODAY")}), ZoneInfo("Pacific/Apia"))
 @example(both({"withinLast": {"days": 1}}, {"withinLast": {"hours": 24}}), NEW_YORK)
 @example({"createdAt": {"between": {"from": {"now": {"hours": 24}}, "to": {"now": {"days": 1}}}}}, NEW_YORK)
-def test_what_is_remarked_is_true_at_all_times_for_all_records(document: Any, zone: ZoneInfo) -> None:
-    tree, found = remarks(document, zone)
-    for remark in found:
-        one, other = promised(tree, remark)
+def test_diagnostics_are_true_at_all_times_for_all_records(document: Any, zone: ZoneInfo) -> None:
+    tree, found = diagnostics(document, zone)
+    for diagnostic in found:
+        one, other = promised(tree, diagnostic)
         for now in moments(zone):
-            assert [contact for contact in records(tree, now) if one(contact, now) is not other(contact, now)] == [], (remark, now.local)
+            assert [contact for contact in records(tree, now) if one(contact, now) is not other(contact, now)] == [], (
+                diagnostic,
+                now.local,
+            )
 
 
 UNSURE: list[Any] = [
@@ -180,13 +183,13 @@ SURE: list[tuple[Any, DiagnosticCode]] = [
 
 @pytest.mark.parametrize("document", UNSURE)
 def test_nothing_is_said_of_what_hangs_on_the_moment(document: Any) -> None:
-    assert [remarks(document, zone)[1] for zone in world.ZONES] == [[]] * len(world.ZONES)
+    assert [diagnostics(document, zone)[1] for zone in world.ZONES] == [[]] * len(world.ZONES)
 
 
 @pytest.mark.parametrize(("document", "code"), SURE)
 def test_what_holds_at_every_moment_is_said(document: Any, code: DiagnosticCode) -> None:
     for zone in world.ZONES:
-        assert code in [found.code for found in remarks(document, zone)[1]]
+        assert code in [found.code for found in diagnostics(document, zone)[1]]
 
 
 # ---------------------------------------------------------------- work
