@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,13 +15,14 @@ from models.ids import to_global_id
 from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, delete_group, update_group
 from resolvers.membership.change.change import Change
+from resolvers.membership.journal.retention import prune
 from resolvers.membership.rebuilding.builds import builds
 from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE
 from resolvers.membership.rebuilding.scan import scan_next
 from resolvers.membership.rebuilding.swap import Difference, difference, swap
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
-from resolvers.records.contacts import create_contact, delete_contact
+from resolvers.records.contacts import create_contact, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags
 from resolvers.tagging.tags import create_tag, merge_tags
 from resolvers.write import write
@@ -126,4 +128,25 @@ async def test_a_change_too_large_for_the_log_remains_so_when_a_record_on_its_li
     ready = await Group.get(id=group.id)
     assert (ready.member_count, ready.version) == (count - 1, 0)
     assert ready.epoch != group.epoch
+    assert await differences(owner) == []
+
+
+@pytest.mark.parametrize(("before", "keep"), [(timedelta(0), 1), (timedelta(hours=1), 1_000)], ids=["too many", "too old"])
+async def test_a_build_begins_anew_when_entries_that_it_needs_have_been_pruned(owner: Context, before: timedelta, keep: int) -> None:
+    database, clock = owner.services.database, owner.services.wall_clock
+    contacts = [to_global_id("Contact", (await create_contact(owner, fields={"country": "Canada"})).id) for _ in range(3)]
+    group = await built(owner, CANADIANS)
+    await edit(owner, group, EVERYBODY)
+    (making,) = await builds(database, owner.caller.account_id)
+    while await write(owner, ChangeCause.GROUP_EDITED, partial(scan, ids=[making.id], context=owner)):
+        pass
+    known = await difference(database, making)
+    assert known
+    for contact in contacts:
+        await update_contact(owner, contact_id=contact, fields={"country": "Nowhere"})
+    await prune(database, before=clock() + before, keep=keep)
+    assert not await write(owner, ChangeCause.GROUP_EDITED, partial(put_in_force, context=owner, known=known), redefines=True)
+    await build(owner.services)
+    ready = await Group.get(id=group.id)
+    assert (ready.criteria, ready.member_count) == (EVERYBODY, 0)
     assert await differences(owner) == []

@@ -97,14 +97,22 @@ async def _updated(database: Database, build: Build, known: Difference) -> Diffe
     heads = await _heads(database, build)
     if heads is None or [head.epoch for head in heads] != [known.present.epoch, known.following.epoch]:
         return None
-    changed = {record_id for head in known[:2] for record_id in await _changed_since(database, head)}
+    changed: set[int] = set()
+    for before, head in zip(known[:2], heads, strict=True):
+        logged = await _changed_since(database, before, head.position)
+        if logged is None:
+            return None
+        changed |= logged
     present, following = [await _among(database, head, changed) for head in heads]
     joined, left = (known.joined - changed) | (following - present), (known.left - changed) | (present - following)
     return Difference(*heads, joined, left, was_large=known.is_large)
 
 
-async def _changed_since(database: Database, head: Head) -> set[int]:
-    rows = await database.rows(SINCE, group_id=head.id, epoch=head.epoch, position=head.position)
+async def _changed_since(database: Database, before: Head, position: int) -> set[int] | None:
+    """The records that joined or left from one position of a log to a later one, or None if an entry in between has been pruned."""
+    rows = await database.rows(SINCE, group_id=before.id, epoch=before.epoch, position=before.position)
+    if len(rows) != position - before.position:
+        return None
     return {record_id for row in rows for side in ("joined", "left") for record_id in orjson.loads(row[side])}
 
 
