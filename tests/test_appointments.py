@@ -20,7 +20,8 @@ from resolvers.records.appointments import (
     update_appointment,
 )
 from resolvers.records.contacts import create_contact
-from tests.support import NOON, DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON, DrivenClock
 
 CALL = {"title": "Call Äpfel", "starts_at": NOON}
 

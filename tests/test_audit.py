@@ -20,19 +20,16 @@ from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, update_contact
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.contact_rows import INSERT_CONTACTS
+from tests.support.services import running_services
 
 DEADLINE = 60.0
 AUDITS = 10
 EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}
 NOBODY = {"contacts": {"email": {"isEmpty": False}}}
 PAST: dict[str, Any] = {"contacts": {"lastActivityAt": {"before": {"now": {}}}}}
-MANY = {
-    "sqlite": """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
-                 INSERT INTO contacts (account_id, created_at, updated_at) SELECT :account, 0, 0 FROM n""",
-    "postgresql": """INSERT INTO contacts (account_id, created_at, updated_at)
-                     SELECT CAST(:account AS bigint), 0, 0 FROM generate_series(1, CAST(:count AS int))""",
-}
 
 
 async def group_with_members(context: Context) -> Group:
@@ -129,7 +126,7 @@ async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database
     async with running_services(database, DrivenClock(), judged_at_once=judged_at_once) as services:
         context = await new_account(services)
         count = LARGEST_EXACT_CHANGE + 1
-        await database.rows(MANY[database.engine], account=context.caller.account_id, count=count)
+        await database.rows(INSERT_CONTACTS[database.engine], account=context.caller.account_id, count=count)
         group = await create_group(context, name="Nobody yet", criteria=NOBODY)
         await build(services)
         messages = told(context, group)

@@ -22,8 +22,10 @@ from resolvers.reading.paging import PageArguments
 from resolvers.records.fields import create_custom_field, delete_custom_field, update_custom_field
 from resolvers.records.nodes import node
 from resolvers.tagging.tags import create_tag, merge_tags
-from tests.asking import answer, ask
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.graphql import answer, ask
+from tests.support.services import running_services
 
 EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}
 NOBODY = {"contacts": {"email": {"isEmpty": False}}}

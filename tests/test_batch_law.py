@@ -1,7 +1,6 @@
 """The law of batches: contacts that changed alike are judged rightly, together or one by one, and nobody can tell which it was."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,21 +20,19 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.batch.batch_evaluation import BatchEvaluation, candidates
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
-from resolvers.membership.candidates.index import AccountDefinitions
 from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
 from resolvers.membership.change.partial_evaluation import KnownTags, remaining
-from resolvers.membership.evaluation.clock_reading import read_clock
 from resolvers.membership.rebuilding.verify import differences
-from resolvers.membership.settle import settle
 from resolvers.records.fields import create_custom_field
 from resolvers.values.custom_values import stored_values
-from tests import criteria_world as world
-from tests.effort import examples
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_membership_law import COUNTRIES, CRITERIA, FIELDS, HOURS, TAGS, World
+from tests.support import criteria_world as world
+from tests.support.batches import Judge, Members, one_by_one, together, tried
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.effort import examples
+from tests.support.membership_world import COUNTRIES, CRITERIA, FIELDS, HOURS, TAGS, World
+from tests.support.services import running_services
 
 PEOPLE = 30
 cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=10, max_size=20)
@@ -63,8 +60,6 @@ ON_PLANS = st.one_of(
     ON_PLAN.map(lambda leaf: {"contacts": {"not": leaf}}),
     ON_PLAN.map(lambda leaf: {"appointments": {"contact": leaf}}),
 )
-Judge = Callable[[Change, AccountDefinitions], Awaitable[object]]
-Members = set[tuple[int, int]]
 
 MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :account"
 
@@ -111,36 +106,6 @@ async def answered(batch: RecordBatch, tree: Tree, left: Any) -> set[int]:
         return set(batch.ids) if left else set()
     rest = Tree(tree.account_id, tree.record_type, left, tree.document)
     return set((await query_batch(batch, {1: rest}))[1])
-
-
-class Undone(Exception):
-    """Ends a transaction that was only tried."""
-
-
-@asynccontextmanager
-async def tried(database: Database) -> AsyncIterator[None]:
-    try:
-        async with database.transaction():
-            yield
-            raise Undone
-    except Undone:
-        pass
-
-
-async def together(change: Change, definitions: AccountDefinitions) -> Flips:
-    flips = Flips()
-    for batch in change.batches:
-        judgement = BatchEvaluation(change, definitions, batch, await read_clock(change.database, definitions))
-        flips = flips.with_those_of(await judgement.judge(candidates(batch, definitions)))
-    return flips
-
-
-async def one_by_one(change: Change, definitions: AccountDefinitions) -> None:
-    for batch in change.batches:
-        for contact_id in batch.contact_ids:
-            change.touch(contact_id, *batch.mentions)
-    change.batches.clear()
-    await settle(change, definitions)
 
 
 async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -> list[Members]:

@@ -26,8 +26,10 @@ from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag, delete_tag, merge_tags
 from resolvers.write import BUMP, MARK, write
 from subscriptions.messages import DefinitionChanged, MembersChanged, Message
-from tests.holding import overtake
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.held_writes import overtake
+from tests.support.services import running_services
 
 DEADLINE = 60.0
 CONTACTS = 12

@@ -26,9 +26,11 @@ from resolvers.records.contacts import create_contact, delete_contact, update_co
 from resolvers.tagging.taggings import add_tags
 from resolvers.tagging.tags import create_tag, merge_tags
 from resolvers.write import write
-from tests.holding import connected, until_waiting
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_audit import MANY
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.contact_rows import INSERT_CONTACTS
+from tests.support.held_writes import connected, until_waiting
+from tests.support.services import running_services
 
 DEADLINE = 60.0
 CLIENTS: dict[str, Any] = {"contacts": {"tags": {"containsAny": [{"name": "Client"}]}}}
@@ -115,7 +117,7 @@ async def put_in_force(change: Change, context: Context, known: Difference) -> b
 async def test_a_change_too_large_for_the_log_remains_so_when_a_record_on_its_list_goes(owner: Context) -> None:
     database = owner.services.database
     count = LARGEST_EXACT_CHANGE + 2
-    await database.rows(MANY[database.engine], account=owner.caller.account_id, count=count)
+    await database.rows(INSERT_CONTACTS[database.engine], account=owner.caller.account_id, count=count)
     group = await built(owner, CANADIANS)
     await edit(owner, group, EVERYBODY)
     (making,) = await builds(database, owner.caller.account_id)

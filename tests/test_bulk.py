@@ -36,8 +36,7 @@ from resolvers.records.contacts import create_contact, delete_contact, update_co
 from resolvers.records.fields import create_custom_field, delete_custom_field
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import delete_tag
-from tests.asking import ask, schema
-from tests.bulk_account import (
+from tests.support.bulk_account import (
     ADD_VIP,
     EVERYBODY,
     REMOVE_VIP,
@@ -51,8 +50,10 @@ from tests.bulk_account import (
     start,
     tagged,
 )
-from tests.holding import overtake
-from tests.support import DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.graphql import ask, schema
+from tests.support.held_writes import overtake
 
 DEADLINE = 30.0
 GONE = "This no longer exists: the tag VIP. It may have been deleted, or merged into another."

@@ -18,9 +18,10 @@ from resolvers.operation.context import Services
 from resolvers.reading.paging import PageArguments
 from resolvers.records.contacts import contacts, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
-from tests.bulk_world import CHANGES, CONTACTS, TARGETS, World, in_chunks_of, mortal, new_world
-from tests.effort import examples
-from tests.support import DrivenClock, running_services
+from tests.support.bulk_world import CHANGES, CONTACTS, TARGETS, World, in_chunks_of, mortal, new_world
+from tests.support.clock import DrivenClock
+from tests.support.effort import examples
+from tests.support.services import running_services
 
 DEADLINE = 60.0
 Wanted = Mapping[str, Any]

@@ -17,8 +17,8 @@ from resolvers.records.contacts import update_contact
 from resolvers.records.fields import create_custom_field, delete_custom_field
 from resolvers.tagging.taggings import add_tags
 from resolvers.tagging.tags import create_tag, delete_tag, merge_tags, update_tag
-from tests.bulk_account import ADD_VIP, EVERYBODY, REMOVE_VIP, again, carried_out, gid, ids_of, new_owner, start, tagged
-from tests.holding import overtake
+from tests.support.bulk_account import ADD_VIP, EVERYBODY, REMOVE_VIP, again, carried_out, gid, ids_of, new_owner, start, tagged
+from tests.support.held_writes import overtake
 
 DELETE: dict[str, Any] = {"delete": True}
 NOT_VIP: dict[str, Any] = {"tags": {"containsNone": [{"name": "VIP"}]}}

@@ -16,7 +16,9 @@ from resolvers.membership.rebuilding.verify import verify
 from resolvers.records.contacts import create_contact
 from resolvers.tagging.tags import create_tag
 from resolvers.write import write
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 MOVE = "UPDATE contacts SET country = 'Peru', country_folded = 'peru', updated_at = :at WHERE id = :id"
 

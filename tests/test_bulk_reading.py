@@ -12,8 +12,8 @@ from resolvers.bulk.summary import summary
 from resolvers.bulk.work import work
 from resolvers.operation.context import Context, Services
 from resolvers.records.fields import create_custom_field
-from tests.asking import answer, ask
-from tests.bulk_account import ADD_VIP, EVERYBODY, carried_out, gid, ids_of, new_owner, start
+from tests.support.bulk_account import ADD_VIP, EVERYBODY, carried_out, gid, ids_of, new_owner, start
+from tests.support.graphql import answer, ask
 
 LIST = "{ bulkActions(first: 10) { totalCount nodes { id state undoes { id } undoneBy { id } } } }"
 SUMMARIES = "{ bulkActions(first: 10) { nodes { summary } } }"

@@ -12,9 +12,10 @@ from models.engine.database import Database
 from resolvers.bulk.actions import Started, start_bulk_action
 from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags
-from tests.bulk_account import ids_of, new_owner
-from tests.holding import connected, until_waiting
-from tests.support import DrivenClock, running_services
+from tests.support.bulk_account import ids_of, new_owner
+from tests.support.clock import DrivenClock
+from tests.support.held_writes import connected, until_waiting
+from tests.support.services import running_services
 
 DEADLINE = 30.0
 NEW = {"tags": {"add": [{"name": "New"}], "create_missing": True}}

@@ -11,7 +11,9 @@ from resolvers.bulk.targets import Matching
 from resolvers.criteria.querying.lists import AT_FIRST
 from resolvers.operation.context import Context
 from resolvers.tagging.tags import create_tag
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.services import running_services
 
 SHORT = AT_FIRST.entries
 

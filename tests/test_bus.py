@@ -30,11 +30,13 @@ from subscriptions.bus.redis import channel_of, redis_line
 from subscriptions.bus.remote import RemoteBus
 from subscriptions.bus.words import LONGEST, gap, spoken, understood
 from subscriptions.hub import Hub
-from tests.buses import CHANNEL, DEADLINE, Driver, Ears, Tunnel, Unreliable, attached, by_postgresql, by_valkey
-from tests.effort import examples
-from tests.programs import run
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_stream_law import STEPS, TAGGED, UNTAGGED, Client, World, members_of
+from tests.support.bus import CHANNEL, DEADLINE, Driver, Ears, Tunnel, Unreliable, attached, by_postgresql, by_valkey
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.command_line import run
+from tests.support.effort import examples
+from tests.support.services import running_services
+from tests.support.stream_world import STEPS, TAGGED, UNTAGGED, Client, World, members_of
 
 
 @pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.only("postgresql")), "valkey"])

@@ -4,8 +4,6 @@ import asyncio
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,9 +12,6 @@ import orjson
 import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
 from app.accounts import NewAccount, chosen_account, create_account, create_token, expiry, user_with_email
 from app.cli import application
@@ -30,17 +25,14 @@ from models.ids import to_global_id
 from resolvers.access.audit_log import audit_log
 from resolvers.access.sign_in import authenticate
 from resolvers.reading.paging import PageArguments
-from tests.processes import DEADLINE, MUSTER, Server, environment, muster, serving
-from tests.programs import run
-from tests.support import DrivenClock, running_services
-from tests.web import web_client
+from tests.support.clock import DrivenClock
+from tests.support.command_line import run
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE, MUSTER, Server, environment, muster, serving
+from tests.support.services import running_services
+from tests.support.watchers import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
 
 HELP = Path(__file__).parent / "golden" / "help"
-VIEWER = "{ viewer { account { name timezone } user { email } role } }"
-WATCH = "subscription ($group: ID!) { groupChanges(groupId: $group) { __typename } }"
-CREATE_GROUP = """
-    mutation { createGroup(input: {name: "All", criteria: {contacts: {email: {isEmpty: false}}}}) { group { id } userErrors { message } } }
-"""
 
 # ---------------------------------------------------------------- words
 
@@ -222,43 +214,6 @@ async def test_a_server_stops_at_once_with_code_0_and_ends_its_streams(url: str)
         async with watching_by_socket(server, token, group) as socket, watching_by_stream(server, token, group) as stream:
             assert await server.stop(signal.SIGINT) == 0
             await until_ended(socket, stream)
-
-
-async def until_ended(socket: ClientConnection, stream: AsyncIterator[bytes]) -> None:
-    """Wait until the server has ended both as one does that will be back."""
-    async with asyncio.timeout(DEADLINE):
-        with suppress(ConnectionClosed):
-            while True:
-                await socket.recv()
-        assert socket.close_code == 1012
-        async for _ in stream:
-            pass
-
-
-@asynccontextmanager
-async def watching_by_socket(server: Server, token: str, group: str) -> AsyncIterator[ClientConnection]:
-    """A WebSocket that has begun to watch the group."""
-    protocol = Subprotocol("graphql-transport-ws")
-    async with connect(server.url.replace("http", "ws"), subprotocols=[protocol], proxy=None, close_timeout=0.1) as socket:
-        await socket.send(orjson.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}).decode())
-        assert "connection_ack" in str(await socket.recv())
-        payload = {"query": WATCH, "variables": {"group": group}}
-        await socket.send(orjson.dumps({"type": "subscribe", "id": "1", "payload": payload}).decode())
-        assert "GroupHeartbeat" in str(await socket.recv())
-        yield socket
-
-
-@asynccontextmanager
-async def watching_by_stream(server: Server, token: str, group: str) -> AsyncIterator[AsyncIterator[bytes]]:
-    """A stream of server-sent events that has begun to tell of the group."""
-    headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
-    body = {"query": WATCH, "variables": {"group": group}}
-    client = web_client(headers=headers)
-    async with client, client.stream("POST", server.url, json=body) as response:
-        told = response.aiter_bytes()
-        while b"GroupHeartbeat" not in await anext(told):
-            pass
-        yield told
 
 
 @pytest.mark.only("sqlite")  # the database is left alone

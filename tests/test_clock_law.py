@@ -24,10 +24,12 @@ from resolvers.reading.paging import PageArguments
 from resolvers.records.appointments import create_appointment, update_appointment
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
-from tests import criteria_world as world
-from tests.criteria_account import OWNER, set_moment
-from tests.effort import examples
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support import criteria_world as world
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.criteria_account import OWNER, set_moment
+from tests.support.effort import examples
+from tests.support.services import running_services
 
 CONTACTS = 12
 TAGS = tuple(world.TAGS)[:3]

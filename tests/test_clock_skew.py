@@ -20,9 +20,11 @@ from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
 from resolvers.records.appointments import create_appointment, update_appointment
 from resolvers.records.contacts import create_contact, update_contact
-from tests.effort import examples
-from tests.holding import DEADLINE, connected, until_waiting
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.effort import examples
+from tests.support.held_writes import DEADLINE, connected, until_waiting
+from tests.support.services import running_services
 
 SKEW = timedelta(seconds=5)
 TURNS_SECONDS = (0.3, 1.0, 2.5)

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 
 from app.graphql.transport.limits import TransportLimits
-from tests.serving import post, serve
+from tests.support.transport_server import post, serve
 
 
 async def test_who_comes_when_all_turns_are_taken_is_told_to_come_back() -> None:

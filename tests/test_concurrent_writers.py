@@ -19,7 +19,9 @@ from resolvers.records.appointments import create_appointment, update_appointmen
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 WRITERS = 8
 WRITES = 25

@@ -19,7 +19,9 @@ from resolvers.records.contacts import create_contact, delete_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag
 from subscriptions.messages import ContactGroupChange
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 DEADLINE = 20.0
 EVERYBODY: dict[str, Any] = {"contacts": {"not": {"tags": {"containsAny": [{"name": "Nobody"}]}}}}

@@ -26,8 +26,9 @@ from resolvers.records.imports import import_contacts, import_good_rows
 from resolvers.tagging.taggings import tags_of
 from resolvers.tagging.tags import create_tag
 from schema.errors import MOST_PROBLEMS
-from tests.asking import ask
-from tests.support import NOON, DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON, DrivenClock
+from tests.support.graphql import ask
 
 EVERYTHING = {
     "email": "Ann.Smith@Example.com",

@@ -27,7 +27,7 @@ from resolvers.records.imports import MOST_ROWS
 from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, Pricing, Tariff
 from schema.documents import CHARACTERS, holds_more
 from schema.limits import DocumentLimits
-from tests.asking import answer, ask, schema
+from tests.support.graphql import answer, ask, schema
 
 LIMITS = DocumentLimits(page=2, largest_page=7)
 

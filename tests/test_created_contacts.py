@@ -19,10 +19,12 @@ from resolvers.records.drafts import Aim, Row
 from resolvers.records.imports import import_contacts
 from resolvers.records.save_contacts import put_contacts
 from resolvers.tagging.tags import create_tag
-from tests.effort import examples
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_batch_law import Judge, Members, together, tried
-from tests.test_membership_law import CRITERIA, FIELDS, TAGS, World
+from tests.support.batches import Judge, Members, together, tried
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.effort import examples
+from tests.support.membership_world import CRITERIA, FIELDS, TAGS, World
+from tests.support.services import running_services
 
 COPIES = 40  # of each contact: of so many it is quicker to judge them together
 MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :account AND record_id = ANY(:ids)"

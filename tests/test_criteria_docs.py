@@ -34,9 +34,11 @@ from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import NamedDay, Now, Offset, day_number, shifted
 from resolvers.operation.context import Context
-from tests.asking import ask, schema
-from tests.criteria_page import DIAGNOSED, ENTRIES, EXAMPLES, READ, REFERENCE, about, entry
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.criteria_page import DIAGNOSED, ENTRIES, EXAMPLES, READ, REFERENCE, about, entry
+from tests.support.graphql import ask, schema
+from tests.support.services import running_services
 
 GOLDEN = Path(__file__).parent / "golden" / "criteria"
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -21,9 +21,9 @@ from resolvers.criteria.querying.lists import Way, choice
 from resolvers.criteria.querying.query import NONE, Lists
 from resolvers.criteria.semantics.time import Now
 from resolvers.reading.selection import Criterion, Selection
-from tests import criteria_world as world
-from tests.criteria_reference import Reference
-from tests.effort import examples
+from tests.support import criteria_world as world
+from tests.support.criteria_reference import Reference
+from tests.support.effort import examples
 
 Case = tuple[dict[str, Any], tuple[datetime, ZoneInfo]]
 

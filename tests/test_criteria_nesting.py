@@ -19,7 +19,7 @@ from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import AllOf, Column, Condition, Related, Tree
 from resolvers.criteria.semantics.checks import Check
 from resolvers.criteria.semantics.time import Now
-from tests import criteria_world as world
+from tests.support import criteria_world as world
 
 ZONE = ZoneInfo("Europe/Berlin")
 NAMES = world.vocabulary(ZONE, with_gone=False)

@@ -18,7 +18,7 @@ from resolvers.criteria.language.names import GroupName
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.place import MOST_PROBLEMS
 from resolvers.criteria.language.tree import Tree
-from tests import criteria_world as world
+from tests.support import criteria_world as world
 
 NAMES = world.vocabulary(ZoneInfo("UTC"), with_gone=True)
 LIMITS = CriteriaLimits()

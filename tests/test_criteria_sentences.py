@@ -22,8 +22,8 @@ from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import AllOf, AnyOf, Path, Tree, walk
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import Now
-from tests import criteria_world as world
-from tests.criteria_reference import Reference
+from tests.support import criteria_world as world
+from tests.support.criteria_reference import Reference
 
 ZONE = ZoneInfo("Europe/Berlin")
 NAMES = world.vocabulary(ZONE, with_gone=True)

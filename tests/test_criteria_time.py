@@ -34,8 +34,8 @@ from resolvers.criteria.semantics.time import (
     moved,
     start_of_day,
 )
-from tests import criteria_world as world
-from tests.criteria_reference import Reference
+from tests.support import criteria_world as world
+from tests.support.criteria_reference import Reference
 
 BERLIN = ZoneInfo("Europe/Berlin")
 thorough = settings(max_examples=200, deadline=None)

@@ -12,7 +12,8 @@ from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, custom_fields_of, update_contact
 from resolvers.records.fields import create_custom_field, custom_fields, delete_custom_field, update_custom_field
-from tests.support import NOON, DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON, DrivenClock
 
 CHOICES = ["Gold", "Straße"]
 

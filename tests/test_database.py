@@ -15,8 +15,8 @@ from models.engine.database import Database, open_database
 from models.errors import DatabaseUnreachable
 from resolvers.membership.clock import start
 from resolvers.membership.fence import SPACE, TAKE, shared
-from tests.holding import connected, until_waiting
-from tests.support import NOON
+from tests.support.clock import NOON
+from tests.support.held_writes import connected, until_waiting
 
 DEADLINE = 20.0
 SETTLED = "SELECT settled FROM clock"

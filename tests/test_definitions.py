@@ -9,7 +9,9 @@ from resolvers.grouping.groups import create_group
 from resolvers.membership.change.change import Change
 from resolvers.operation.context import Context
 from resolvers.write import write
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 TODAY = {"contacts": {"lastActivityAt": {"on": [{"named": "TODAY"}]}}}
 

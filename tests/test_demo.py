@@ -24,9 +24,10 @@ from models.errors import Refused
 from resolvers.maintenance.clock import step
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
-from tests.processes import DEADLINE, MUSTER, environment
-from tests.support import NOON, DrivenClock, running_services
-from tests.web import web_client
+from tests.support.clock import NOON, DrivenClock
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE, MUSTER, environment
+from tests.support.services import running_services
 
 MANY = 300
 

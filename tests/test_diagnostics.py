@@ -24,8 +24,8 @@ from resolvers.criteria.language.tree import AllOf, AnyOf, Condition, Custom, Tr
 from resolvers.criteria.semantics.checks import Check, Containing, InMemory, Within
 from resolvers.criteria.semantics.ranges import HIGHEST, LOWEST
 from resolvers.criteria.semantics.time import Now
-from tests import criteria_world as world
-from tests.effort import examples
+from tests.support import criteria_world as world
+from tests.support.effort import examples
 
 NEW_YORK = ZoneInfo("America/New_York")
 TURNS = [  # of years, months, weeks and days, a little before and after

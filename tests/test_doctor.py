@@ -11,9 +11,9 @@ from app.doctor.checkup import examine
 from app.doctor.finding import Level
 from app.settings import Settings
 from models.engine.database import open_database
-from tests.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for
-from tests.processes import DEADLINE, Server, free_port
-from tests.programs import run
+from tests.support.command_line import run
+from tests.support.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for
+from tests.support.processes import DEADLINE, Server, free_port
 
 FAILED = 1
 

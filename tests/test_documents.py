@@ -13,7 +13,7 @@ from schema.documents import MOST_REMEMBERED, DocumentCheck
 from schema.errors import LONGEST_MESSAGE
 from schema.limits import DocumentLimits
 from schema.weight import Scales, Weight
-from tests.serving import DEADLINE, Context, Probe, small_schema
+from tests.support.transport_server import DEADLINE, Context, Probe, small_schema
 
 Tree = list["Tree | int"]
 trees: st.SearchStrategy[Tree] = st.recursive(st.just([]), lambda inner: st.lists(st.integers(0, 3) | inner, max_size=3), max_leaves=8)

@@ -20,9 +20,9 @@ from models.engine.database import connection_arguments
 from models.errors import MusterError, ProblemCode, RateLimited, Refused, TooCostly
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits
-from tests.leaks import traces_in
-from tests.processes import DEADLINE, free_port, new_token, serving
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.leaks import traces_in
+from tests.support.processes import DEADLINE, free_port, new_token, serving
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "errors.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from app.graphql.transport.accept import EVENTS, JSON
 from app.graphql.transport.limits import TransportLimits
 from resolvers.access.sign_in import Lapse
-from tests.serving import ADA, BOB, DEADLINE, Service, code_of, post, serve
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.transport_server import ADA, BOB, DEADLINE, Service, code_of, post, serve
 
 
 @pytest.fixture

@@ -21,10 +21,12 @@ from resolvers.records.appointments import create_appointment
 from resolvers.records.contacts import create_contact
 from resolvers.records.fields import create_custom_field
 from resolvers.tagging.tags import create_tag, delete_tag
-from tests import criteria_world as world
-from tests.asking import ask
-from tests.criteria_account import account, group_id, new_group, set_moment
-from tests.support import NOON, DrivenClock, new_account, new_user, running_services
+from tests.support import criteria_world as world
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON, DrivenClock
+from tests.support.criteria_account import account, group_id, new_group, set_moment
+from tests.support.graphql import ask
+from tests.support.services import running_services
 
 # ---------------------------------------------------------------- laws
 

@@ -2,9 +2,8 @@
 
 import csv
 import tracemalloc
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,40 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.commands.exports import ExportOrder, export_file
-from app.commands.imports import Order, import_file
 from app.files.exchange import entries_of, joined, shielded, unshielded
 from app.files.exporting.formats import Format
-from app.files.importing.plan import Wishes
-from app.files.importing.run import Summary
 from app.services import open_services
 from app.settings import Settings
-from models import FieldType, Role, User
 from models.engine.database import Database
 from models.errors import BadInput
 from models.ids import to_global_id
 from models.text import fold
 from resolvers.access.accounts import account
 from resolvers.grouping.groups import create_group
-from resolvers.operation.context import Context, Services
+from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, custom_fields_of, delete_contact
 from resolvers.records.exports import PART, contacts_matching, exported
-from resolvers.records.fields import create_custom_field
 from resolvers.records.imports import import_contacts
-from tests.programs import run
-from tests.support import DrivenClock, new_account, running_services
-
-CHOICES = ["Red", "=1+1", "Blue; or green", 'So "called"', '"', "a|b"]
-KINDS = {
-    FieldType.TEXT: "plan",
-    FieldType.LONG_TEXT: "email",  # a key that is also the name of a field that every contact has
-    FieldType.NUMBER: "planName",
-    FieldType.DATE: "plan_name",  # the same but for what people write differently
-    FieldType.DATE_TIME: "seenAt",
-    FieldType.CHECKBOX: "paid",
-    FieldType.DROPDOWN: "color",
-    FieldType.LIST: "tags",
-}
-OWNER = "owner@example.com"
+from tests.support.callers import new_account
+from tests.support.command_line import run
+from tests.support.exports import CHOICES, OWNER, exporting
 
 # ---------------------------------------------------------------- the law
 
@@ -121,46 +103,6 @@ CONTACTS = st.lists(
     max_size=6,
     unique_by=lambda contact: fold(contact.fields["email"] or f"nobody {id(contact)}"),
 )
-
-
-@dataclass
-class Exporting:
-    """The services of a process, and a directory for files."""
-
-    services: Services
-    clock: DrivenClock
-    directory: Path
-    files: list[Path] = field(default_factory=list)
-
-    async def new_account(self) -> Context:
-        """An account with the custom fields and the user that contacts of the law refer to."""
-        context = await new_account(self.services, timezone="Europe/Berlin")
-        who: dict[str, Any] = {"name": "Owner", "email": OWNER, "email_folded": OWNER, "role": Role.EDITOR}
-        await User.create(account_id=context.caller.account_id, created_at=self.clock(), updated_at=self.clock(), **who)
-        for kind, key in KINDS.items():
-            choices = CHOICES if kind in (FieldType.DROPDOWN, FieldType.LIST) else None
-            await create_custom_field(context, key=key, label=f"Label {key}", type=kind, choices=choices)
-        return context
-
-    async def export(self, context: Context, suffix: str = ".csv", **options: Any) -> Path:
-        """Export an account, or a part of it."""
-        path = self.directory / f"people{suffix}"
-        await export_file(self.services, ExportOrder(path, (await account(context)).name, force=True, **options))
-        return path
-
-    async def import_(self, context: Context, path: Path, **wishes: Any) -> Summary:
-        """Import a file a minute later."""
-        self.clock.pass_(minutes=1)
-        summary = await import_file(self.services, Order(path, (await account(context)).name, Wishes(**wishes)))
-        context.forget()
-        return summary
-
-
-@asynccontextmanager
-async def exporting(database: Database, directory: Path) -> AsyncIterator[Exporting]:
-    clock = DrivenClock()
-    async with running_services(database, clock) as services:
-        yield Exporting(services, clock, directory)
 
 
 async def _create(context: Context, contact: Given) -> None:

@@ -16,10 +16,10 @@ from app.settings import Settings
 from app.terminal import say
 from models.engine.database import Database
 from models.errors import BadInput
-from tests.processes import DEADLINE, environment
-from tests.programs import run
-from tests.support import new_account
-from tests.test_export import exporting
+from tests.support.callers import new_account
+from tests.support.command_line import run
+from tests.support.exports import exporting
+from tests.support.processes import DEADLINE, environment
 
 HALF_AN_EXPORT = """
 import asyncio, signal, sys

@@ -17,9 +17,11 @@ from models.engine.migrate import migrate
 from resolvers.access.accounts import account
 from resolvers.maintenance.restoring import begin_new_epochs
 from resolvers.records.contacts import create_contact
-from tests.programs import run
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_export import exporting
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.command_line import run
+from tests.support.exports import exporting
+from tests.support.services import running_services
 
 MARK = re.compile("m[0-9a-f]{16}")
 BEFORE = "0005_fewer_search_terms"

@@ -8,8 +8,8 @@ import pytest
 from app.rates.admission import Admission
 from app.rates.rates import Rates
 from models.errors import RateLimited, Unauthenticated
-from tests.processes import DEADLINE, new_token, serving
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE, new_token, serving
 
 MOST = 3
 VIEWER = {"query": "{ viewer { role } }"}

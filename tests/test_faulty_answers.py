@@ -18,9 +18,11 @@ from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
-from tests.asking import schema
-from tests.serving import Peer, serve
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.graphql import schema
+from tests.support.services import running_services
+from tests.support.transport_server import Peer, serve
 
 DEADLINE = 30.0
 TICKS = "subscription ($start: Int = 1) { ticks(start: $start) { number frail } }"

@@ -27,8 +27,10 @@ from resolvers.membership.settle import settle
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, update_contact
 from resolvers.write import write
-from tests.holding import overtake
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.held_writes import overtake
+from tests.support.services import running_services
 
 pytestmark = pytest.mark.only("postgresql")
 

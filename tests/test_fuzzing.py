@@ -15,10 +15,10 @@ from schemathesis.specs.graphql.schemas import GraphQLSchema
 from schemathesis.specs.graphql.validation import CLIENT_ERROR_MARKERS
 
 from models.ids import to_global_id
-from tests.asking import schema as our_schema
-from tests.effort import examples
-from tests.leaks import traces_in
-from tests.processes import new_token, serving
+from tests.support.effort import examples
+from tests.support.graphql import schema as our_schema
+from tests.support.leaks import traces_in
+from tests.support.processes import new_token, serving
 
 CASES = 80  # in every run of the suite; 25 times as many in `make prove`
 ANSWERED = {200, 400}

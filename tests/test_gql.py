@@ -10,8 +10,8 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 from graphql import GraphQLError
 
-from tests.processes import DEADLINE, Server
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE, Server
 
 CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { tag { id } } }"
 CREATE_CONTACT = "mutation ($tags: [TagRef!]) { createContact(input: {fields: {}, tags: $tags}) { contact { id } } }"

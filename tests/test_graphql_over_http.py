@@ -10,8 +10,8 @@ import pytest
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.requests import LONGEST_QUERY_STRING
-from tests.serving import ADA, Service, code_of, post, serve
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.transport_server import ADA, Service, code_of, post, serve
 
 BOTH = [JSON, GRAPHQL_JSON]
 NAMED = "query Q($n: Int!) { double(number: $n) }"

@@ -13,7 +13,9 @@ from resolvers.grouping.watching import group_counts
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
 from subscriptions.messages import GroupCount
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 DEADLINE = 20.0
 EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}

@@ -11,9 +11,9 @@ from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
 from resolvers.records.fields import create_custom_field
 from resolvers.tagging.tags import create_tag, delete_tag
-from tests.asking import answer, ask
-from tests.criteria_account import group_id
-from tests.support import new_user
+from tests.support.callers import new_user
+from tests.support.criteria_account import group_id
+from tests.support.graphql import answer, ask
 
 TOLD = "query ($id: ID!) { group(id: $id) { criteriaText memberCount diagnostics { code path message } } }"
 PAGE = "query ($first: Int!) { groups(first: $first) { nodes { name criteriaText diagnostics { code } } } }"

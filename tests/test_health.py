@@ -13,9 +13,11 @@ from app.settings import Settings
 from models.engine.database import Database
 from resolvers.grouping.groups import create_group
 from subscriptions.wakeups.wakeup import Wakeup
-from tests.processes import DEADLINE
-from tests.support import DrivenClock, new_account, running_services
-from tests.web import web_client
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE
+from tests.support.services import running_services
 
 NEWER = "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', '2099-01-01')"
 MONTH = 31 * 24

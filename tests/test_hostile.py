@@ -22,11 +22,13 @@ from graphql import (
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.operation.context import Context
-from tests.asking import answer, ask, schema
-from tests.effort import examples
-from tests.leaks import traces_in
-from tests.serving import DEADLINE
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.effort import examples
+from tests.support.graphql import answer, ask, schema
+from tests.support.leaks import traces_in
+from tests.support.services import running_services
+from tests.support.transport_server import DEADLINE
 
 CANARY = "Zwetschgenknödel"  # a name that only the other account knows
 KINDS = ("Contact", "Appointment", "Tag", "Group", "User", "Account", "AccessToken", "BulkAction")

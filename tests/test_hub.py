@@ -19,7 +19,7 @@ from subscriptions.ring import RING, RING_IDS
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
 from subscriptions.wakeups.wakeup import Wakeup
-from tests.test_write_path import people, tagged_groups
+from tests.support.tagged_groups import people, tagged_groups
 
 DEADLINE = 30.0
 HOUR = 3600.0

@@ -26,8 +26,9 @@ from resolvers.access.sign_in import Lapse, lapsed
 from resolvers.access.tokens import create_access_token
 from resolvers.access.users import update_user
 from resolvers.operation.context import Context, Services
-from tests.identity_provider import AUDIENCE, CURVES, ISSUER, IdentityProvider, identity_provider, key_for, token
-from tests.support import DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.identity_provider import AUDIENCE, CURVES, ISSUER, IdentityProvider, identity_provider, key_for, token
 
 DEADLINE = 30.0
 EXPECTED = Expectations(ISSUER, AUDIENCE, leeway=timedelta(seconds=30))

@@ -22,10 +22,12 @@ from models.engine.database import Database
 from models.errors import BadInput
 from models.text import fold
 from resolvers.records.imports import CHUNK
-from tests.importing import importing
-from tests.processes import DEADLINE, MUSTER, environment, new_token
-from tests.programs import run
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.command_line import run
+from tests.support.imports import importing
+from tests.support.processes import DEADLINE, MUSTER, environment, new_token
+from tests.support.services import running_services
 
 # ---------------------------------------------------------------- the law
 

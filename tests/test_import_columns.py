@@ -18,7 +18,7 @@ from resolvers.access.users import create_user
 from resolvers.grouping.groups import create_group
 from resolvers.records.fields import create_custom_field
 from resolvers.records.imports import CHUNK
-from tests.importing import importing
+from tests.support.imports import importing
 
 
 def _plan(header: Sequence[str], custom: Sequence[CustomField] = (), **wishes: Any) -> Plan:

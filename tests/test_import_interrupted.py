@@ -18,7 +18,7 @@ from app.files.importing.run import Import
 from models.engine.database import Database
 from models.errors import Conflict
 from resolvers.records.imports import CHUNK
-from tests.importing import Importing, importing
+from tests.support.imports import Importing, importing
 
 IMPATIENT = "PRAGMA busy_timeout = 1"  # milliseconds
 ROWS = 5 * CHUNK

@@ -16,9 +16,9 @@ from app.files.importing.table import NOT_MENDED, TEXT
 from models.engine.database import Database
 from models.errors import BadInput
 from resolvers.values.custom_values import LONGEST_LONG_TEXT
-from tests.importing import importing
-from tests.processes import new_token
-from tests.programs import run
+from tests.support.command_line import run
+from tests.support.imports import importing
+from tests.support.processes import new_token
 
 HEADER = ["first name", "last name", "city", "company"]
 CELLS = st.lists(st.sampled_from(["ann@example.com", "Smith", " John", "a,b", 'say "so"', "two\nlines", ""]), max_size=7)

@@ -8,7 +8,7 @@ from models import CustomField, FieldType
 from models.engine.database import Database
 from models.errors import BadInput
 from resolvers.records.fields import LONGEST_LABEL, MOST_FIELDS, create_custom_field
-from tests.importing import Importing, importing
+from tests.support.imports import Importing, importing
 
 
 async def _fields(target: Importing) -> list[tuple[str, str]]:

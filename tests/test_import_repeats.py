@@ -13,7 +13,7 @@ from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.access.accounts import account
 from resolvers.records.imports import CHUNK
-from tests.importing import importing
+from tests.support.imports import importing
 
 
 @given(items=st.lists(st.tuples(st.integers(0, 9), st.integers()), max_size=60), size=st.integers(1, 8))

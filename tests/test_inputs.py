@@ -19,7 +19,7 @@ from schema.arguments import changes, document, plain
 from schema.criteria import ContactCriteria, CriteriaInput, TagRef, TextCondition
 from schema.inputs import ContactFields, CreateGroupInput, UpdateContactInput
 from schema.scalars import JSON, SCALARS, Criteria, parse_day, parse_decimal, parse_instant, write_decimal, write_instant
-from tests.asking import schema
+from tests.support.graphql import schema
 
 OFFSETS = st.integers(-839, 839).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 INSTANTS = st.builds(

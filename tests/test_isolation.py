@@ -9,9 +9,9 @@ from graphql import GraphQLObjectType
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.operation.context import Context, Services
-from tests.asking import answer, ask, formatted, schema
-from tests.support import new_account
-from tests.walking import Guide, roots, variables
+from tests.support.callers import new_account
+from tests.support.graphql import answer, ask, formatted, schema
+from tests.support.schema_walk import Guide, roots, variables
 
 NAMES = (("zebra", "moose"), ("Zebra@example.com", "Moose@example.com"))
 NOBODY = 2**52  # numbers from here on are nobody's

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from models.engine.leadership import Leadership
-from tests.processes import DEADLINE
+from tests.support.processes import DEADLINE
 
 MANY = 20
 

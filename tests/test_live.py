@@ -10,7 +10,7 @@ import pytest
 from gql import GraphQLRequest
 from gql.client import AsyncClientSession
 
-from tests.processes import DEADLINE, Server, new_token, serving
+from tests.support.processes import DEADLINE, Server, new_token, serving
 
 CREATE_TAG = "mutation ($name: String!) { createTag(input: {name: $name}) { tag { id } userErrors { message } } }"
 CREATE_CONTACT = """

@@ -23,8 +23,8 @@ from models.ids import to_global_id
 from resolvers.access.sign_in import authenticate
 from resolvers.records.contacts import create_contact
 from resolvers.tagging.taggings import remove_tags
-from tests.processes import DEADLINE, Server, free_port, new_token, serving
-from tests.test_sign_in_changes import CHANGED, SET_ROLE, connected, person
+from tests.support.connections import CHANGED, SET_ROLE, connected, person
+from tests.support.processes import DEADLINE, Server, free_port, new_token, serving
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "live.md"
 CLIENT = re.compile(r"^```\w+ (follow\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -15,7 +15,7 @@ from resolvers.criteria.language.parse import parse
 from resolvers.membership.candidates.index import AccountDefinitions, compile_definition
 from resolvers.membership.change.alteration import Alteration
 from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
-from tests import criteria_world as world
+from tests.support import criteria_world as world
 
 ZONE = world.ZONES[0]
 NOW = world.NOWS[0]

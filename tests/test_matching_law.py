@@ -21,8 +21,8 @@ from resolvers.membership.candidates.index import AccountDefinitions, Definition
 from resolvers.membership.candidates.matching import Matching, guards_need
 from resolvers.membership.change.alteration import Alteration, Values
 from resolvers.membership.evaluation.evaluate import records_of
-from tests import criteria_world as world
-from tests.effort import examples
+from tests.support import criteria_world as world
+from tests.support.effort import examples
 
 EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
 FIRST_GROUP = 101  # above those that the world's criteria ask for

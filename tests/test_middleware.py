@@ -11,8 +11,8 @@ import pytest
 from app.graphql.transport.accept import EVENTS, JSON
 from app.running.middleware import COMPRESSED_FROM, middleware
 from app.settings import Settings
-from tests.serving import ADA, DEADLINE, Service, serve
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.transport_server import ADA, DEADLINE, Service, serve
 
 SHOP = "https://shop.example"
 ECHO = "query ($v: JSON!) { echo(value: $v) }"

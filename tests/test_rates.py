@@ -24,9 +24,9 @@ from app.rates.windows import MOST_WINDOWS, SWEEP_SECONDS, ProcessWindows
 from models import Role
 from models.errors import RateLimited
 from resolvers.operation.context import Caller
-from tests.processes import new_token, serving
-from tests.serving import PROTOCOL, Peer, Service, code_of, post, serve
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.processes import new_token, serving
+from tests.support.transport_server import PROTOCOL, Peer, Service, code_of, post, serve
 
 TEN = RateLimitItemPerMinute(10, namespace="ten")
 

@@ -20,8 +20,8 @@ from app.telemetry import Telemetry
 from app.telemetry.document import REFUSED, Sketch, Sketches
 from app.telemetry.requests import ObservedRequests, request_id_of
 from models.errors import Unauthenticated
-from tests.serving import ADA, Context, Probe, small_schema
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.transport_server import ADA, Context, Probe, small_schema
 
 SECRET = "a value that nobody logs"
 

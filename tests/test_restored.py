@@ -14,9 +14,11 @@ from resolvers.maintenance.restoring import begin_new_epochs
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
 from subscriptions.messages import GroupReset, MembersChanged, Message, ResetReason
-from tests.processes import DEADLINE, verify
-from tests.programs import run
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.command_line import run
+from tests.support.processes import DEADLINE, verify
+from tests.support.services import running_services
 
 EVERYBODY = {"contacts": {"email": {"isEmpty": True}}}
 

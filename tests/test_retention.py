@@ -13,8 +13,10 @@ from resolvers.grouping.groups import create_group
 from resolvers.membership.journal.retention import prune
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.records.contacts import create_contact, update_contact
-from tests.effort import examples
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.effort import examples
+from tests.support.services import running_services
 
 LAWFUL = settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CANADIANS: dict[str, Any] = {"contacts": {"country": {"equals": ["Canada"]}}}

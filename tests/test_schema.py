@@ -11,8 +11,8 @@ from models import Role
 from models.ids import to_global_id
 from resolvers.operation.context import Context
 from schema.descriptions import describe, described
-from tests.asking import answer, ask, schema
-from tests.support import new_user
+from tests.support.callers import new_user
+from tests.support.graphql import answer, ask, schema
 
 GOLDEN = Path(__file__).parents[1] / "schema" / "schema.graphql"
 

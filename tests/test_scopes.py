@@ -17,9 +17,9 @@ from resolvers.access.users import update_user
 from resolvers.operation.context import Context, Services
 from schema.mutation import Mutation
 from schema.needs import Needs
-from tests.asking import answer, schema
-from tests.support import new_user
-from tests.walking import Guide, roots, variables
+from tests.support.callers import new_user
+from tests.support.graphql import answer, schema
+from tests.support.schema_walk import Guide, roots, variables
 
 READ, WRITE, ADMIN = TokenScope.READ, TokenScope.WRITE, TokenScope.ADMIN
 ADMINISTRATION = {"updateAccount", "createUser", "updateUser", "createAccessToken", "revokeAccessToken"}

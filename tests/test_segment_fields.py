@@ -8,8 +8,8 @@ from resolvers.authoring.segment_fields import segment_fields
 from resolvers.criteria.language.fields import CUSTOM_KINDS
 from resolvers.operation.context import Context
 from resolvers.records.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
-from tests.asking import ask, schema
-from tests.support import new_account
+from tests.support.callers import new_account
+from tests.support.graphql import ask, schema
 
 
 def inputs(name: str) -> dict[str, GraphQLInputObjectType]:

@@ -16,7 +16,9 @@ from resolvers.operation.context import Context
 from resolvers.reading.criteria_input import now, read_new
 from resolvers.reading.paging import Page, PageArguments
 from resolvers.records.contacts import contacts
-from tests.support import NOON, DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import NOON, DrivenClock
+from tests.support.services import running_services
 
 PEOPLE = {"sqlite": 18_000, "postgresql": 600}  # PostgreSQL has but one way, whatever their number
 WORN: Mapping[str, Callable[[int, int], bool]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from app.running.serving import claim_port
 from app.settings import Settings
-from tests.processes import DEADLINE
+from tests.support.processes import DEADLINE
 
 FAIL = """
 import structlog

@@ -17,7 +17,7 @@ from resolvers.records.contacts import create_contact, update_contact
 from resolvers.records.fields import create_custom_field
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag
-from tests.support import NOON, DrivenClock
+from tests.support.clock import NOON, DrivenClock
 
 
 async def group_of(context: Context, criteria: dict[str, Any]) -> Group:

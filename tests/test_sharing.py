@@ -10,7 +10,7 @@ from app.graphql.execution.sharing import KEPT_CHARACTERS, KEPT_SECONDS, Share, 
 from app.graphql.execution.wire import Answer
 from app.graphql.transport.limits import TransportLimits
 from subscriptions.wakeups.wakeup import Wakeup
-from tests.serving import ADA, BOB, DEADLINE, Peer, Service, serve
+from tests.support.transport_server import ADA, BOB, DEADLINE, Peer, Service, serve
 
 TICKS = "subscription ($factor: Int!, $start: Int = 1) { ticks(start: $start) { number times(factor: $factor) } }"
 

@@ -2,37 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
 
 from models import Role
-from tests.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for, token
-from tests.processes import DEADLINE, Server, muster, new_token, serving
-from tests.serving import PROTOCOL, Peer
+from tests.support.connections import CHANGED, SET_ROLE, connected, person
+from tests.support.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for, token
+from tests.support.processes import DEADLINE, Server, muster, new_token, serving
 
 IN_TIME = 5.0
 BRIEF = 5  # seconds for which a sign-in is good that is to expire: long enough to connect with it
 SLACK = 5.0  # for a machine that is busy with other things
 FORBIDDEN = (4403, "Forbidden")
-CHANGED = (1012, "What your sign-in allows has changed")
 
-CREATE_USER = 'mutation ($email: String!, $role: Role!) { createUser(input: {name: "x", email: $email, role: $role}) { user { id } } }'
-CREATE_TOKEN = """
-    mutation ($user: ID!, $until: DateTime) {
-        createAccessToken(input: {name: "x", userId: $user, expiresAt: $until}) { accessToken { id } secret userErrors { message } }
-    }
-"""
 CREATE_GROUP = """
     mutation { createGroup(input: {name: "All", criteria: {contacts: {email: {isEmpty: true}}}}) { group { id } userErrors { message } } }
 """
 CREATE_CONTACT = "mutation { createContact(input: {fields: {}}) { contact { id } } }"
 REVOKE = "mutation ($id: ID!) { revokeAccessToken(id: $id) { deletedId } }"
-SET_ROLE = "mutation ($id: ID!, $role: Role!) { updateUser(id: $id, role: $role) { user { role } userErrors { message } } }"
 CLOSE_GROUP = "mutation ($id: ID!) { updateGroup(input: {id: $id, permission: {view: {onlyOwner: true}}}) { userErrors { message } } }"
 CHANGES = "subscription ($id: ID!) { groupChanges(groupId: $id) { __typename } }"
 COUNTS = "subscription ($id: ID!) { groupCounts(groupIds: [$id]) { memberCount } }"
@@ -43,22 +32,6 @@ BELONGING = "subscription ($id: ID!) { contactGroupChanges(contactId: $id) { joi
 def servers(standing: Server, standing_beside: Server) -> tuple[Server, Server]:
     """Where writers and where watchers are connected: the same process on SQLite, two on PostgreSQL."""
     return standing, standing_beside
-
-
-@asynccontextmanager
-async def connected(server: Server, secret: str) -> AsyncIterator[Peer]:
-    """A WebSocket that has signed in."""
-    address = server.url.replace("http", "ws")
-    async with connect(address, subprotocols=[Subprotocol(PROTOCOL)], close_timeout=0.1, proxy=None) as socket:
-        yield await Peer(socket).sign_in(f"Bearer {secret}")
-
-
-async def person(server: Server, owner: str, role: Role, until: str | None = None) -> tuple[str, str, str]:
-    """A new user with a token: the user's id, the token's id and its secret."""
-    address = f"{time.monotonic_ns()}@example.com"
-    user = (await server.ask(owner, CREATE_USER, email=address, role=role))["createUser"]["user"]["id"]
-    made = (await server.ask(owner, CREATE_TOKEN, user=user, until=until))["createAccessToken"]
-    return user, made["accessToken"]["id"], made["secret"]
 
 
 def moment(seconds: float) -> str:

@@ -22,8 +22,9 @@ from resolvers.records.appointments import create_appointment
 from resolvers.records.contacts import create_contact
 from resolvers.records.fields import create_custom_field, update_custom_field
 from resolvers.tagging.tags import create_tag
-from tests.asking import answer
-from tests.support import NOON, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON
+from tests.support.graphql import answer
 
 
 async def field(context: Context, key: str) -> SegmentField:

@@ -16,7 +16,8 @@ from resolvers.records.contacts import create_contact
 from resolvers.tagging.merging import renamed
 from resolvers.tagging.taggings import add_tags, remove_tags, taggings_of, tags_of
 from resolvers.tagging.tags import contact_count, contacts_of, create_tag, delete_tag, merge_tags, tag_by, tags, update_tag, used_by
-from tests.support import NOON, DrivenClock, new_account, new_user
+from tests.support.callers import new_account, new_user
+from tests.support.clock import NOON, DrivenClock
 
 
 def _tag_id(tag: Tag) -> str:

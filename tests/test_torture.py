@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from tests.processes import new_token
+from tests.support.processes import new_token
 from tests.torture.casts import Cast, bulk, single_writes
 from tests.torture.experiment import PROGRESS, Plan, prepared
 

@@ -14,8 +14,8 @@ from app.graphql.execution.wire import asked
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
 from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
-from tests.serving import ADA, DEADLINE, Service, code_of, post, serve
-from tests.web import web_client
+from tests.support.http_client import web_client
+from tests.support.transport_server import ADA, DEADLINE, Service, code_of, post, serve
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

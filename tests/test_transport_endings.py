@@ -14,7 +14,7 @@ from app.graphql.transport.uvicorn_protocols import Line
 from models import Role
 from resolvers.access.sign_in import Lapse
 from resolvers.operation.context import Caller
-from tests.serving import BOB, DEADLINE, Peer, Service, serve
+from tests.support.transport_server import BOB, DEADLINE, Peer, Service, serve
 
 
 @pytest.fixture

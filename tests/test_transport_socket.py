@@ -17,7 +17,7 @@ from app.graphql.transport.websocket import check
 from models import Role
 from models.errors import BadInput
 from resolvers.operation.context import Caller
-from tests.serving import ADA, BOB, DEADLINE, PROTOCOL, Peer, Service, serve
+from tests.support.transport_server import ADA, BOB, DEADLINE, PROTOCOL, Peer, Service, serve
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["subscribe", "complete", "ping", "connection_init", "next", "1", ""]),

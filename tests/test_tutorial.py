@@ -12,7 +12,7 @@ import pytest
 
 from models.engine.database import open_database
 from models.engine.migrate import known_migrations
-from tests.processes import DEADLINE, free_port
+from tests.support.processes import DEADLINE, free_port
 
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -22,9 +22,11 @@ from subscriptions.progress import Actions, WatchedAction
 from subscriptions.stream import Stream
 from subscriptions.viewer import Viewer
 from subscriptions.wakeups.wakeup import WakeupQueue
-from tests.buses import Tunnel
-from tests.support import DrivenClock, new_account, running_services
-from tests.test_write_path import people, tagged_groups
+from tests.support.bus import Tunnel
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
+from tests.support.tagged_groups import people, tagged_groups
 
 DEADLINE = 20.0
 PATIENCE = 0.2

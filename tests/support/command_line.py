@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.processes import DEADLINE, MUSTER, environment
+from tests.support.processes import DEADLINE, MUSTER, environment
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-REFERENCE = (Path(__file__).parents[1] / "docs" / "criteria.md").read_text(encoding="utf-8")
+REFERENCE = (Path(__file__).parents[2] / "docs" / "criteria.md").read_text(encoding="utf-8")
 
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 TYPE = re.compile(r"`([A-Z][A-Za-z]+)`")

@@ -34,7 +34,7 @@ from schema.errors import MusterSchema
 from schema.fields import field
 from schema.limits import DocumentLimits
 from subscriptions.messages import Told
-from tests.web import web_client
+from tests.support.http_client import web_client
 
 DEADLINE = 10.0
 PROTOCOL = Subprotocol("graphql-transport-ws")

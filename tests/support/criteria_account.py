@@ -15,8 +15,9 @@ from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Caller, Context
 from resolvers.operation.scope import Scope
-from tests import criteria_world as world
-from tests.support import DrivenClock, running_services
+from tests.support import criteria_world as world
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 OWNER = Caller(world.ACCOUNT, 1, Role.OWNER, 0)
 CLOCK = "UPDATE clock SET now = :now, settled = :now"

@@ -14,7 +14,9 @@ from models.engine.database import Database
 from resolvers.access.accounts import account
 from resolvers.operation.context import Context
 from resolvers.records.contacts import custom_fields_of
-from tests.support import DrivenClock, new_account, running_services
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
+from tests.support.services import running_services
 
 
 @dataclass

@@ -19,7 +19,7 @@ from app.accounts import NewAccount, create_account, create_token
 from app.commands.audits import verify_accounts
 from app.services import open_services
 from app.settings import Settings
-from tests.web import web_client
+from tests.support.http_client import web_client
 
 DEADLINE = 30.0
 MUSTER = (sys.executable, "-m", "app.cli")

@@ -18,7 +18,7 @@ from resolvers.records.appointments import create_appointment
 from resolvers.records.fields import create_custom_field
 from resolvers.records.imports import import_contacts
 from resolvers.tagging.tags import create_tag
-from tests.support import new_account
+from tests.support.callers import new_account
 
 TAGS = ("Client", "Lead")
 CANADA: dict[str, Any] = {"country": {"equals": ["Canada"]}}
