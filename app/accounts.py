@@ -13,7 +13,7 @@ from models.ids import to_global_id
 from models.text import fold
 from resolvers.access import accounts, users
 from resolvers.access.tokens import create_access_token
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Caller, Context, Services, system_context
 from resolvers.operation.scope import Scope
 from resolvers.values.validation import Problems, email, required_text, time_zone

@@ -8,7 +8,7 @@ from app.settings import Settings
 from models.engine.database import Database, Observe, open_database, unobserved
 from models.engine.migrate import require_current_schema
 from resolvers.criteria.language.limits import CriteriaLimits
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import PageLimits, Services, WallClock
 from subscriptions.bus import Bus, LocalBus
@@ -45,7 +45,7 @@ def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock
     return Services(
         database=database,
         hub=hub,
-        definitions=Definitions(criteria),
+        definitions=DefinitionsCache(criteria),
         wall_clock=clock,
         pages=PageLimits(settings.page_size_default, settings.page_size_max),
         criteria=criteria,

@@ -26,7 +26,7 @@ from models.ids import to_global_id
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, update_group
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Context, Services, system_context
 from resolvers.records.contacts import update_contact
@@ -121,7 +121,7 @@ async def measure(engine: Engine, contacts: int) -> Sequence[Phase]:
                 await start(database, datetime.now(UTC))
                 hub = Hub(database, LocalBus())
                 async with hub.running():
-                    return await phases(Services(database, hub, Definitions(CriteriaLimits()), lambda: datetime.now(UTC)), contacts)
+                    return await phases(Services(database, hub, DefinitionsCache(CriteriaLimits()), lambda: datetime.now(UTC)), contacts)
 
 
 def main() -> None:

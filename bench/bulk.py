@@ -35,7 +35,7 @@ from resolvers.bulk.actions import start_bulk_action
 from resolvers.bulk.work import work
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.grouping.watching import group_changes
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.operation.scope import Scope
@@ -137,7 +137,7 @@ async def stage(engine: Engine, contacts: int) -> AsyncIterator[Stage]:
                 await start(database, wall_clock())
                 hub = Hub(database, LocalBus())
                 async with hub.running():
-                    yield Stage(Services(database, hub, Definitions(CriteriaLimits()), wall_clock), writer, contacts)
+                    yield Stage(Services(database, hub, DefinitionsCache(CriteriaLimits()), wall_clock), writer, contacts)
 
 
 def _load_apart(url: str, contacts: int) -> None:

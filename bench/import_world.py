@@ -13,7 +13,7 @@ from bench.dataset import COMPANIES, COUNTRIES, HOSTS, LAST_NAMES, SEED, STATUSE
 from models.engine.database import open_database
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.grouping.groups import create_group
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Context, Services
 from resolvers.tagging.tags import create_tag
@@ -74,7 +74,7 @@ async def account_with_groups(url: str) -> AsyncIterator[Context]:
         await start(database, now)
         hub = Hub(database, LocalBus())
         async with hub.running():
-            services = Services(database, hub, Definitions(CriteriaLimits()), lambda: datetime.now(UTC))
+            services = Services(database, hub, DefinitionsCache(CriteriaLimits()), lambda: datetime.now(UTC))
             context = await create_account(services, NewAccount("Bench", "bench@example.com"))
             for name in TAGS:
                 await create_tag(context, name=name)

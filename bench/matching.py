@@ -29,8 +29,8 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.change.alteration import Alteration
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.candidates.matching import Alteration
 
 SIZES = (1_000, 10_000, 100_000)
 FEWEST, ROUNDS = 50, 300

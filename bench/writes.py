@@ -37,7 +37,7 @@ from models.engine.statement import Engine
 from models.ids import to_global_id
 from resolvers.access.sign_in import authenticate
 from resolvers.criteria.language.limits import CriteriaLimits
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Services
 from resolvers.tagging.taggings import add_tags
@@ -119,7 +119,7 @@ async def measure_engine(engine: Engine, arguments: argparse.Namespace) -> None:
 async def _compare_inside(url: str, by_hand: Any, lanes: Sequence[Lane], engine: Engine) -> None:
     async with open_database(url) as database:
         await start(database, wall_clock())
-        services = Services(database, Hub(database, LocalBus()), Definitions(CriteriaLimits()), wall_clock)
+        services = Services(database, Hub(database, LocalBus()), DefinitionsCache(CriteriaLimits()), wall_clock)
         floor, *rivals = [Watched(by_hand), *(Watched(partial(lane.by_muster, services)) for lane in lanes)]
         await interleaved([floor, *rivals], seconds=SECONDS)
     for lane, rival in zip(lanes, rivals, strict=True):

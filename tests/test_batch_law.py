@@ -21,8 +21,8 @@ from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.partial_evaluation import KnownTags, remaining
+from resolvers.membership.batch.partial_evaluation import simplify
+from resolvers.membership.change import Change, CommonTags
 from resolvers.membership.rebuilding.verify import differences
 from resolvers.records.fields import create_custom_field
 from resolvers.values.custom_values import stored_values
@@ -75,11 +75,11 @@ def read(document: dict[str, Any], zone: ZoneInfo) -> Tree:
     return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
 
 
-def tags_known(people: list[Any]) -> KnownTags:
+def common_tags(people: list[Any]) -> CommonTags:
     """All tags that everybody carries, and all others that nobody does."""
     carried = [frozenset(facts.tags) for facts in people]
     every = frozenset(range(1, 20))
-    return KnownTags(frozenset.intersection(*carried), every - frozenset.union(*carried))
+    return CommonTags(frozenset.intersection(*carried), every - frozenset.union(*carried))
 
 
 @thorough
@@ -97,7 +97,7 @@ async def test_a_sieve_keeps_the_records_for_which_the_predicate_holds(
         batch = RecordBatch(prepared, tree.record_type, [record.id for record in records], now)
         expected = {record.id for record in records if compile_predicate(tree)(record, now)}
         assert set((await query_batch(batch, {1: tree}))[1]) == expected, document
-        left = remaining(tree.root, tags_known(chosen))
+        left = simplify(tree.root, common_tags(chosen))
         assert await answered(batch, tree, left) == expected, document
 
 

@@ -16,7 +16,7 @@ from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, delete_group, update_group
 from resolvers.grouping.watching import cursor, group_changes
 from resolvers.maintenance.clock import step
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.journal.retention import sweep
 from resolvers.membership.rebuilding.builds import builds, plan
 from resolvers.membership.rebuilding.verify import verify
@@ -24,7 +24,7 @@ from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag, delete_tag, merge_tags
-from resolvers.write import BUMP, MARK, write
+from resolvers.write import NEXT_VERSION, SET_VERSION, write
 from subscriptions.messages import DefinitionChanged, MembersChanged, Message
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
@@ -252,8 +252,8 @@ async def begin_without_the_fence(context: Context, group: Group, criteria: dict
     async with database.transaction():
         change = Change(database, account_id, None, ChangeCause.GROUP_EDITED, context.services.wall_clock())
         await plan(change, await context.services.definitions.current(database, account_id), {group.id: criteria})
-        version = (await database.row(BUMP, account=account_id))["definitions_version"]
-        await database.rows(MARK, version=version, ids=sorted(change.recompiled_groups))
+        version = (await database.row(NEXT_VERSION, account=account_id))["definitions_version"]
+        await database.rows(SET_VERSION, version=version, ids=sorted(change.recompiled_groups))
 
 
 @pytest.mark.only("postgresql")

@@ -14,7 +14,7 @@ from models.errors import NotFound
 from models.ids import to_global_id
 from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, delete_group, update_group
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.journal.retention import prune
 from resolvers.membership.rebuilding.builds import builds
 from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE

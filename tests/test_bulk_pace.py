@@ -11,7 +11,7 @@ from resolvers.bulk.pace import FIRST, STEEPEST, Pace
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.groups import create_group
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.records.contacts import create_contact
 from resolvers.tagging.tags import create_tag

@@ -19,7 +19,7 @@ from models.engine.migrate import migrate
 from models.ids import to_global_id
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.grouping.groups import create_group
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Context, Services
 from resolvers.records.contacts import create_contact
@@ -186,7 +186,7 @@ async def depending_on(database: Database, bus: Bus) -> AsyncIterator[Services]:
     await start(database, DrivenClock()())
     hub = Hub(database, bus, compare_seconds=3600)
     async with hub.running():
-        yield Services(database, hub, Definitions(CriteriaLimits()), DrivenClock(), heartbeat_seconds=3600)
+        yield Services(database, hub, DefinitionsCache(CriteriaLimits()), DrivenClock(), heartbeat_seconds=3600)
 
 
 async def test_a_watcher_goes_on_without_a_gap_after_an_interruption(database: Database, driver: Driver) -> None:

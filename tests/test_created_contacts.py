@@ -10,10 +10,10 @@ from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.maintenance.auditing import audit
-from resolvers.membership.batch.created_contacts import batch_created_contacts
-from resolvers.membership.candidates.definitions import NOTHING
-from resolvers.membership.candidates.index import AccountDefinitions
-from resolvers.membership.change.change import Change
+from resolvers.membership.batch.batch_evaluation import batch_created_contacts
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
+from resolvers.membership.candidates.definitions_cache import NOTHING
+from resolvers.membership.change import Change
 from resolvers.membership.settle import settle
 from resolvers.records.drafts import Aim, Row
 from resolvers.records.imports import import_contacts

@@ -14,7 +14,7 @@ from app.settings import Settings
 from models.engine.database import Database, open_database
 from models.errors import DatabaseUnreachable
 from resolvers.membership.clock import start
-from resolvers.membership.fence import SPACE, TAKE, shared
+from resolvers.membership.fence import SPACE, TAKE, shared_fence
 from tests.support.clock import NOON
 from tests.support.held_writes import connected, until_waiting
 
@@ -76,7 +76,7 @@ async def test_a_write_that_is_cancelled_while_it_waits_for_the_fence_leaves_not
 
 
 async def enter(database: Database) -> None:
-    async with shared(database, 1):
+    async with shared_fence(database, 1):
         assert len(await database.rows(FENCES)) == 1
 
 
@@ -143,7 +143,7 @@ async def test_how_a_transaction_plans_is_its_own_affair(url: str) -> None:
     shown = "SELECT current_setting('plan_cache_mode') AS mode"
     async with open_database(url, pool_size=1) as database:
         before = await database.row(shown)
-        async with shared(database, 1):
+        async with shared_fence(database, 1):
             assert await database.row(shown) == {"mode": "force_generic_plan"}
             await database.plan_for_values()
             assert await database.row(shown) == {"mode": "force_custom_plan"}

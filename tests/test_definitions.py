@@ -6,7 +6,7 @@ from models import ChangeCause
 from models.engine.database import Database
 from models.errors import Conflict
 from resolvers.grouping.groups import create_group
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.write import write
 from tests.support.callers import new_account

@@ -18,8 +18,9 @@ from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, update_group
 from resolvers.maintenance.clock import step
-from resolvers.membership.change.change import Change
-from resolvers.membership.clock import advance, affected, mark_settled
+from resolvers.membership.change import Change
+from resolvers.membership.clock import advance, mark_settled
+from resolvers.membership.crossings import find_crossings
 from resolvers.membership.rebuilding.builds import builds
 from resolvers.membership.rebuilding.scan import scan_next
 from resolvers.membership.rebuilding.verify import Difference, verify
@@ -97,7 +98,7 @@ async def let_time_pass_without_fence(world: World) -> None:
     services, account_id = world.context.services, world.context.caller.account_id
     span = await advance(services.database, services.wall_clock())
     definitions = await services.definitions.current(services.database, account_id)
-    found = dict(await affected(services.database, account_id, definitions, span))
+    found = dict(await find_crossings(services.database, account_id, definitions, span))
 
     async def judge_again(change: Change) -> None:
         for contact_id in await change.lock_contacts(found):

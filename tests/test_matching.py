@@ -12,8 +12,8 @@ from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.language.parse import parse
-from resolvers.membership.candidates.index import AccountDefinitions, compile_definition
-from resolvers.membership.change.alteration import Alteration
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, compile_definition
+from resolvers.membership.candidates.matching import Alteration
 from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
 from tests.support import criteria_world as world
 

@@ -17,9 +17,9 @@ from resolvers.criteria.language.mentions import EXISTENCE, Mention
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Column
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.candidates.matching import Matching, guards_need
-from resolvers.membership.change.alteration import Alteration, Values
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.candidates.matching import Alteration, Matching, guards_need
+from resolvers.membership.change import Values
 from resolvers.membership.evaluation.evaluate import records_of
 from tests.support import criteria_world as world
 from tests.support.effort import examples

@@ -11,7 +11,7 @@ from models import ChangeCause, Contact, RecordType
 from models.engine.database import Database
 from models.errors import Conflict
 from resolvers.grouping.groups import create_group
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.write import write
 from tests.support.callers import new_account

@@ -7,7 +7,7 @@ from models import Account, AuditAction, ChangeCause
 from models.ids import to_global_id
 from resolvers.access.audit_log import Audited, Values, record
 from resolvers.access.roles import require_admin
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.values.validation import Problems, required_text, time_zone
 from resolvers.write import write

@@ -16,7 +16,7 @@ from models.fields import to_microseconds
 from models.orm.keyset import Order
 from models.text import storable
 from resolvers.access.roles import outranks, require_admin
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of
 from resolvers.reading import paging

@@ -13,7 +13,7 @@ from models.people import SCOPES_BY_ROLE, Scopes, in_order, scopes_read, scopes_
 from resolvers.access.audit_log import Audited, Values, record
 from resolvers.access.roles import outranks, require_admin, visible_tokens
 from resolvers.access.sign_in import hash_of
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
 from resolvers.values.validation import Problems, invalid, required_text

@@ -11,7 +11,7 @@ from models.ids import to_global_id
 from models.text import fold
 from resolvers.access.audit_log import Audited, Values, record
 from resolvers.access.roles import outranks, require_admin
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
 from resolvers.values import validation

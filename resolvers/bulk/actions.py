@@ -19,7 +19,7 @@ from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import Document
 from resolvers.bulk.rehearsal import BulkPreview, rehearse
 from resolvers.bulk.targets import Target, read_target
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging

@@ -8,7 +8,7 @@ from resolvers.bulk.deleting import Deletion
 from resolvers.bulk.editing import FieldChange
 from resolvers.bulk.outcome import BulkChange, Document
 from resolvers.bulk.tagging import TagChange
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.records.drafts import Aim, Row, draft_contacts
 from resolvers.tagging.references import TagRef, check_count, find_tags

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from resolvers.bulk.locks import lock
 from resolvers.bulk.targets import Target
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 
 
-class Place(NamedTuple):
+class TargetPosition(NamedTuple):
     """How far a target has been walked, and how many contacts come next at most."""
 
     target: Target
@@ -20,14 +20,14 @@ class Place(NamedTuple):
 class Ahead(NamedTuple):
     """What comes next, as far as it is known before the write."""
 
-    place: Place
+    place: TargetPosition
     contact_ids: Sequence[int] | None
 
 
 class Chunk(NamedTuple):
     """The contacts that are passed, and those of them that are in the set and stay there until the write ends, both ascending."""
 
-    place: Place
+    place: TargetPosition
     reached: Sequence[int]
     present: Sequence[int]
 
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
         return len(self.reached) < self.place.most
 
 
-async def look_ahead(context: Context, place: Place) -> Ahead:
+async def look_ahead(context: Context, place: TargetPosition) -> Ahead:
     """Find the next contacts before anybody has to wait, where they can be locked one by one.
 
     On SQLite nobody else writes from a write's beginning to its end: there they are found by the write, once.

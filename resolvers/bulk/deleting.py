@@ -11,7 +11,7 @@ from resolvers.bulk.editing import existing_fields, taken_emails
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.bulk.tagging import restore_taggings
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.reading.search import terms_of
 from resolvers.records.contact_table import COLUMNS, TYPES, VALUE_TYPES, delete_contacts, read_locked, replace_terms
 from resolvers.values.custom_values import VALUE_COLUMNS

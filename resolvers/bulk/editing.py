@@ -9,7 +9,7 @@ from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.records.contact_table import Pair, Stored, read_locked, read_values
 from resolvers.records.drafts import Draft, Row
 from resolvers.records.save_contacts import Target, put_targets

@@ -9,7 +9,7 @@ import orjson
 from models.engine.database import Database
 from models.fields import to_microseconds
 from resolvers.bulk.outcome import Document, Outcome
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 
 FAST = 1  # of zlib's levels: the texts repeat themselves so much that higher ones gain little
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from models.orm.numbers import numbers
-from resolvers.membership.change.change import LOCK, Change
+from resolvers.membership.change import LOCK, Change
 
 
 async def lock(change: Change, contact_ids: Collection[int]) -> set[int]:

@@ -7,7 +7,7 @@ from models.errors import NotFound
 from resolvers.criteria.language.mentions import ANY_TAG, mentions
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.rendering.words import listing
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 
 WORDS = {"tag": "tag", "custom": "custom field", "group": "group"}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from resolvers.bulk.needs import Need
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 
 Document = Mapping[str, Any]
 

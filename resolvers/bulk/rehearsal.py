@@ -1,27 +1,23 @@
 """Dry runs: the real work, chunk by chunk, each chunk rolled back. What becomes of a contact does not depend on other chunks."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from models import ChangeCause, Group, RecordType
 from models.engine.database import Database
 from models.errors import ProblemCode, refuse
-from resolvers.bulk.chunks import Ahead, Chunk, Place, look_ahead, take
+from resolvers.bulk.chunks import Ahead, Chunk, TargetPosition, look_ahead, take
 from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import BulkChange
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import Target
-from resolvers.membership.change.change import Change
-from resolvers.membership.fence import shared
-from resolvers.membership.settle import settle
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
-from resolvers.write import winning
+from resolvers.write import dry_run, retry_lost_races
 
 MOST_REHEARSED = 100_000  # contacts: the client waits for the answer
 
@@ -77,48 +73,41 @@ async def rehearse(context: Context, target: Target, read: Read) -> BulkPreview:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, message, "input", "dryRun")
     tally, pace, position, is_last = _Tally(), Pace(context.services.bulk_chunk), 0, False
     while not is_last:
-        ahead = await look_ahead(context, Place(target, position, pace.size))
-        with pace.timed():
-            chunk, counted = await winning(partial(_rehearse_next, context, _Rehearsal(read, ahead)))
+        chunk, counted = await _rehearse_next(context, TargetPosition(target, position, pace.size), read, pace)
         context.forget()
         tally.add(counted)
         position, is_last = chunk.position, chunk.is_last
     return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rehearsal:
-    read: Read
-    ahead: Ahead
+async def _rehearse_next(context: Context, position: TargetPosition, read: Read, pace: Pace) -> tuple[Chunk, _Tally]:
+    ahead = await look_ahead(context, position)
+    with pace.timed():
+        return await retry_lost_races(lambda: _rehearse(context, ahead, read))
 
 
-async def _rehearse_next(context: Context, rehearsal: _Rehearsal) -> tuple[Chunk, _Tally]:
-    services, account_id = context.services, context.caller.account_id
-    async with _rolled_back(services.database, account_id):
-        change = Change(services.database, account_id, context.caller.user_id or None, ChangeCause.BULK_ACTION, services.wall_clock())
-        await look_up(change, rehearsal.ahead.place.target.needs)
-        bulk_change = await rehearsal.read(change)
-        chunk = await take(context, change, rehearsal.ahead)
-        watch = await _Watch.of(change, chunk.present)
-        changed = (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
-        grown = await settle(change, await services.definitions.current(services.database, account_id))
-        tally = _Tally(len(chunk.reached), changed)
-        await watch.count(change, grown, tally)
-    return chunk, tally
+async def _rehearse(context: Context, ahead: Ahead, read: Read) -> tuple[Chunk, _Tally]:
+    async with dry_run(context, ChangeCause.BULK_ACTION, lambda change: _carry_out(context, change, ahead, read)) as (done, grown):
+        tally = _Tally(len(done.chunk.reached), done.changed)
+        await done.watch.count(context.services.database, grown, tally)
+        return done.chunk, tally
 
 
-class _RolledBack(Exception):
-    """Ends a transaction that must leave nothing behind."""
+async def _carry_out(context: Context, change: Change, ahead: Ahead, read: Read) -> "_Done":
+    await look_up(change, ahead.place.target.needs)
+    bulk_change = await read(change)
+    chunk = await take(context, change, ahead)
+    watch = await _Watch.of(change, chunk.present)
+    changed = (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
+    return _Done(chunk, changed, watch)
 
 
-@asynccontextmanager
-async def _rolled_back(database: Database, account_id: int) -> AsyncIterator[None]:
-    try:
-        async with shared(database, account_id):
-            yield
-            raise _RolledBack
-    except _RolledBack:
-        pass
+class _Done(NamedTuple):
+    """What was done with a chunk, before it is settled."""
+
+    chunk: Chunk
+    changed: int
+    watch: "_Watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +124,9 @@ class _Watch:
         appointments = await change.database.rows(APPOINTMENTS, contacts=list(contact_ids))
         return _Watch(last, {RecordType.CONTACT: {*contact_ids}, RecordType.APPOINTMENT: {row["id"] for row in appointments}})
 
-    async def count(self, change: Change, group_ids: Sequence[int], tally: _Tally) -> None:
+    async def count(self, database: Database, group_ids: Sequence[int], tally: _Tally) -> None:
         """Add the joins and leaves that the logs tell of."""
-        for row in await change.database.rows(EVENTS, last=self.last_event, groups=sorted(group_ids)):
+        for row in await database.rows(EVENTS, last=self.last_event, groups=sorted(group_ids)):
             own = self.records[RecordType(row["record_type"])]
             tally.joins[row["group_id"]] += len(own.intersection(orjson.loads(row["joined"])))
             tally.leaves[row["group_id"]] += len(own.intersection(orjson.loads(row["leaving"])))

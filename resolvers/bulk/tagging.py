@@ -13,8 +13,7 @@ from resolvers.bulk.locks import lock
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change.change import UPDATED_AT, Change, ContactBatch
-from resolvers.membership.change.partial_evaluation import KnownTags
+from resolvers.membership.change import CONTACT_UPDATED, Change, CommonTags, ContactBatch
 from resolvers.tagging.taggings import MARK_UPDATED
 
 Pair = tuple[int, int]  # of contact and tag
@@ -80,7 +79,7 @@ class TagChange:
         if self.remove:
             removed = await change.database.rows(REMOVE, account=change.account_id, contacts=contact_ids, tags=self.remove)
         contacts = {*chain(*added.values()), *_contacts(removed)}
-        await _note(change, contacts, KnownTags(frozenset(self.add), frozenset(self.remove)), {*self.add, *self.remove})
+        await _note(change, contacts, CommonTags(frozenset(self.add), frozenset(self.remove)), {*self.add, *self.remove})
         return Outcome(len(contacts), inverse={"at": at, "added": list(added.items()), "removed": removed})
 
     async def _add(self, change: Change, contact_ids: Sequence[int]) -> Contacts:
@@ -96,7 +95,7 @@ class TagChange:
         gone = await _take_back(change, added, inverse["at"])
         back = _by_tag(await restore_taggings(change, [row for row in removed if row["contact_id"] in there]))
         changed = {*chain(*gone.values(), *back.values())}
-        await _note(change, changed, KnownTags(_of_all(changed, back), _of_all(changed, gone)), {*gone, *back})
+        await _note(change, changed, CommonTags(_of_all(changed, back), _of_all(changed, gone)), {*gone, *back})
         kept = _left(added, gone) | _left(_by_tag(_pairs(removed)), back)
         return Outcome(len(changed), kept=len(kept))
 
@@ -146,9 +145,9 @@ def _by_tag(pairs: Iterable[Pair]) -> Contacts:
     return found
 
 
-async def _note(change: Change, contact_ids: set[int], known: KnownTags, tag_ids: Collection[int]) -> None:
+async def _note(change: Change, contact_ids: set[int], known: CommonTags, tag_ids: Collection[int]) -> None:
     """Say that these tags of these contacts have changed."""
     if contact_ids:
         contacts = sorted(contact_ids)
         await change.database.rows(MARK_UPDATED, at=to_microseconds(change.at), account=change.account_id, contacts=contacts)
-        change.add_batch(ContactBatch(contacts, frozenset([UPDATED_AT, *(Mention("tag", tag_id) for tag_id in tag_ids)]), known))
+        change.add_batch(ContactBatch(contacts, frozenset([CONTACT_UPDATED, *(Mention("tag", tag_id) for tag_id in tag_ids)]), known))

@@ -17,13 +17,13 @@ from models.engine.database import UNREACHABLE, Database
 from models.errors import Conflict, MusterError
 from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
-from resolvers.bulk.chunks import Ahead, Place, look_ahead, take
+from resolvers.bulk.chunks import Ahead, TargetPosition, look_ahead, take
 from resolvers.bulk.inverses import keep, use_up
 from resolvers.bulk.needs import look_up, stored_needs
 from resolvers.bulk.outcome import Outcome
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import stored_target
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.operation.scope import Scope
 from resolvers.write import write
@@ -83,7 +83,7 @@ def _skipping(database: Database) -> str:
 async def _carry_on(context: Context, action: Action, pace: Pace) -> None:
     action_id = action["id"]
     try:
-        place = Place(stored_target(orjson.loads(action["target"])), action["position"], pace.size)
+        place = TargetPosition(stored_target(orjson.loads(action["target"])), action["position"], pace.size)
         ahead = Ahead(place, []) if action["undoes_id"] else await look_ahead(context, place)
         with pace.timed():
             await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, ahead))

@@ -6,7 +6,7 @@ from models import AuditAction, Group
 from models.ids import to_global_id
 from resolvers.access.audit_log import Audited, Values, record
 from resolvers.grouping.permissions import audience_document
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 
 DEFINITION = ("name", "criteria")

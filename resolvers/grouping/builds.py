@@ -6,7 +6,7 @@ from typing import Any
 
 from models import ChangeCause, RecordType
 from resolvers.criteria.language.renaming import groups_named
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.builds import Build, builds, plan
 from resolvers.membership.rebuilding.scan import scan_next
 from resolvers.membership.rebuilding.swap import Difference, difference, swap

@@ -22,7 +22,7 @@ from resolvers.grouping.audit import record_created, record_deleted, record_upda
 from resolvers.grouping.builds import build_online, coming_mentions, is_online
 from resolvers.grouping.permissions import audiences, editable_group
 from resolvers.grouping.usage import in_use
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.builds import builds, delete
 from resolvers.membership.rebuilding.cycle import find_cycle
 from resolvers.membership.rebuilding.rebuild import new_epoch

@@ -3,7 +3,7 @@
 from functools import partial
 
 from models import ChangeCause
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.rebuild import recount
 from resolvers.membership.rebuilding.verify import Difference, differences, verify
 from resolvers.operation.context import Services, system_context

@@ -4,9 +4,10 @@ from functools import partial
 from itertools import islice
 
 from models import ChangeCause
-from resolvers.membership.candidates.index import AccountDefinitions
-from resolvers.membership.change.change import Change
-from resolvers.membership.clock import advance, affected, mark_settled, read_span
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
+from resolvers.membership.change import Change
+from resolvers.membership.clock import advance, mark_settled, read_span
+from resolvers.membership.crossings import find_crossings
 from resolvers.membership.fence import wait_for_writers
 from resolvers.operation.context import Services, system_context
 from resolvers.write import write
@@ -34,7 +35,7 @@ async def _settle(services: Services, span: tuple[int, int]) -> None:
 
 
 async def _pass_over(services: Services, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]) -> None:
-    found = await affected(services.database, account_id, definitions, span)
+    found = await find_crossings(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
     while chunk := dict(islice(found, CHUNK)):
         await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, candidates=chunk))

@@ -3,7 +3,7 @@
 from models import ChangeCause
 from models.fields import to_microseconds
 from models.people import new_mark
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.rebuild import new_epoch
 from resolvers.operation.context import Services, system_context
 from resolvers.write import write

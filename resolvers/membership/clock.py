@@ -1,50 +1,18 @@
-"""The logical clock, and finding the records whose truth changes because it moved."""
+"""The logical clock: one row of the database that holds the time at which criteria are evaluated."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from heapq import merge
-from itertools import groupby, repeat
-from operator import itemgetter
-from typing import NamedTuple, assert_never
 
-from models import RecordType
 from models.engine.database import Database
 from models.fields import to_microseconds
-from models.orm.numbers import numbers
-from resolvers.criteria.language.temporal import boundaries
-from resolvers.criteria.language.tree import Column, Custom, Groups, Source, TaggedAt, Tags
-from resolvers.criteria.semantics.ranges import Ranges
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
 
 # Of processes that start together each may see that there is none.
 START = "INSERT INTO clock (id, now, settled) VALUES (1, CAST(:at AS bigint), CAST(:at AS bigint)) ON CONFLICT (id) DO NOTHING"
 ADVANCE = "UPDATE clock SET now = :at WHERE now < :at AND settled = now"
 SETTLED = "UPDATE clock SET settled = :at WHERE settled < :at"
+NOW = "SELECT now FROM clock"
 READ = "SELECT now, settled FROM clock"
-
-# All ranges of a condition are looked up by one statement, because an anniversary has one for each year of the calendar.
-SCAN = """
-    SELECT {contact} AS id FROM ROWS(:spans AS span(low bigint, high bigint)) CROSS JOIN {rows} AND {column} >= low AND {column} < high
-    ORDER BY id
-"""
-EXTENT = "SELECT min({column}) AS least, max({column}) AS greatest FROM {rows}"
-CONTACTS = "contacts WHERE account_id = :account"
-APPOINTMENTS = "appointments WHERE account_id = :account"
-CUSTOM_VALUES = "custom_values WHERE field_id = :key"
-TAGGINGS = "taggings WHERE tag_id = :key"
-
-FEW = 8  # ranges that are looked up without asking first between which values there is anything
-
-
-class Place(NamedTuple):
-    """Where the values of a source stand: the column of the contact's id, the rows, their key, and the column of the values."""
-
-    contact: str
-    rows: str
-    column: str
-    key: int = 0
 
 
 async def start(database: Database, at: datetime) -> None:
@@ -69,59 +37,6 @@ async def mark_settled(database: Database, at: int) -> None:
     await database.rows(SETTLED, at=at)
 
 
-async def affected(
-    database: Database, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]
-) -> Iterator[tuple[int, set[int]]]:
-    """The contacts for which time passed over a boundary of a condition, ascending, each with the groups to judge anew.
-
-    One statement for each distinct temporal condition with boundaries in the span, a range scan of an index for each of them.
-    At midnight that may be most of an account: until they are asked for, contacts are eight bytes each.
-    """
-    before, after = (Now(instant, definitions.zone) for instant in span)
-    found: list[Iterator[tuple[int, frozenset[int]]]] = []
-    for leaf, users in definitions.temporal.items():
-        # A membership in the making may be in force under its group's own number by the time it is judged.
-        group_ids = users | {replaced for group_id in users if (replaced := definitions.groups[group_id].replaces_id)}
-        contact_ids = await _between(database, account_id, _place(leaf.source), boundaries(leaf, before, after))
-        found.append(zip(contact_ids, repeat(group_ids)))
-    return _by_contact(found)
-
-
-def _by_contact(found: Iterable[Iterator[tuple[int, frozenset[int]]]]) -> Iterator[tuple[int, set[int]]]:
-    for contact_id, same in groupby(merge(*found, key=itemgetter(0)), key=itemgetter(0)):
-        yield contact_id, {group_id for _, group_ids in same for group_id in group_ids}
-
-
-async def _between(database: Database, account_id: int, place: Place, ranges: Ranges) -> Sequence[int]:
-    """The contacts with a value in one of these ranges, ascending."""
-    if len(ranges) > FEW:
-        extent = await database.row(EXTENT.format(**place._asdict()), account=account_id, key=place.key)
-        ranges = _within(ranges, extent["least"], extent["greatest"])
-    if not ranges:
-        return []
-    spans = [{"low": low, "high": high} for low, high in ranges]
-    # As a list: to make rows of so many would keep all others waiting. It is in order already, which costs next to nothing to make sure of.
-    return array("q", sorted(await numbers(database, SCAN.format(**place._asdict()), account=account_id, key=place.key, spans=spans)))
-
-
-def _within(ranges: Ranges, least: int | None, greatest: int | None) -> Ranges:
-    """The ranges in which there can be a value."""
-    if least is None or greatest is None:
-        return ()
-    return tuple((low, high) for low, high in ranges if low <= greatest and least < high)
-
-
-def _place(source: Source) -> Place:
-    match source:
-        case Column(record_type=RecordType.CONTACT):
-            return Place("id", CONTACTS, source.column)
-        case Column():
-            return Place("contact_id", APPOINTMENTS, source.column)
-        case Custom():
-            return Place("contact_id", CUSTOM_VALUES, source.column, source.field_id)
-        case TaggedAt():
-            return Place("contact_id", TAGGINGS, "tagged_at", source.tag_id)
-        case Tags() | Groups():
-            raise AssertionError("tags and groups have no value that time could pass over")
-        case _:
-            assert_never(source)
+async def read_clock(database: Database, definitions: AccountDefinitions) -> Now:
+    """The logical time; to be asked for after the locks that it must not be older than."""
+    return definitions.at((await database.row(NOW))["now"])

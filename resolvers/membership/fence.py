@@ -22,14 +22,14 @@ KEPT = """
 
 
 @asynccontextmanager
-async def shared(database: Database, account_id: int) -> AsyncIterator[None]:
+async def shared_fence(database: Database, account_id: int) -> AsyncIterator[None]:
     """A transaction that holds off changes of the account's definitions until it ends."""
     async with database.transaction(_for(SHARE, account_id)):
         yield
 
 
 @asynccontextmanager
-async def taken(database: Database, account_id: int) -> AsyncIterator[None]:
+async def exclusive_fence(database: Database, account_id: int) -> AsyncIterator[None]:
     """A transaction that begins when the account's writers have finished, and holds off new ones until it ends."""
     async with database.transaction(_for(TAKE, account_id)):
         yield
@@ -41,7 +41,7 @@ async def wait_for_writers(database: Database) -> None:
         async with database.transaction():
             return
     for row in await database.rows(KEPT, space=SPACE):
-        async with taken(database, row["key"]):
+        async with exclusive_fence(database, row["key"]):
             pass
 
 

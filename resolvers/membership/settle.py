@@ -7,14 +7,12 @@ from itertools import chain
 from models import RecordType
 from models.engine.database import Row, Rows
 from resolvers.criteria.evaluation.predicate import Needs
-from resolvers.membership.batch.batch_evaluation import evaluate_batches
-from resolvers.membership.batch.created_contacts import batch_created_contacts
-from resolvers.membership.candidates.index import AccountDefinitions, Definition
+from resolvers.membership.batch.batch_evaluation import batch_created_contacts, evaluate_batches
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.candidates.matching import Places
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.change import Change, Flips
+from resolvers.membership.clock import read_clock
 from resolvers.membership.evaluation.candidate_groups import concerned, find_candidates, foresee
-from resolvers.membership.evaluation.clock_reading import read_clock
 from resolvers.membership.evaluation.evaluate import Judgement, Memberships
 from resolvers.membership.evaluation.facts import FactsReader, needs_of
 from resolvers.membership.journal.log import append, carry_out, record
@@ -39,14 +37,14 @@ STORED_OF_DELETED = """
 """
 
 
-class Outdated(Exception):
+class OutdatedDefinitions(Exception):
     """The definitions are not those that are in force; nothing was settled."""
 
 
 async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
     """Log and carry out every join and leave that the change causes; returns the groups whose logs have grown.
 
-    Raises `Outdated` instead if the account has other definitions than these.
+    Raises `OutdatedDefinitions` instead if the account has other definitions than these.
     """
     batch_created_contacts(change, definitions)
     batched = await _evaluate_batches(change, definitions) if change.batches else None
@@ -81,7 +79,7 @@ async def _append(change: Change, flips: Flips, batched: Flips | None) -> list[i
 
 def _check(definitions: AccountDefinitions, version: int) -> None:
     if definitions.version != version:
-        raise Outdated
+        raise OutdatedDefinitions
 
 
 async def _judge(change: Change, definitions: AccountDefinitions, reader: FactsReader) -> Flips:

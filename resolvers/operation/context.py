@@ -8,7 +8,7 @@ from models import Role
 from models.engine.database import Database
 from models.people import EVERY_SCOPE, Scopes
 from resolvers.criteria.language.limits import CriteriaLimits
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.operation.allowance import Allowance
 from resolvers.operation.loaders import Loaders
 from resolvers.operation.scope import Scope
@@ -32,7 +32,7 @@ class Services:
 
     database: Database
     hub: Hub
-    definitions: Definitions
+    definitions: DefinitionsCache
     wall_clock: WallClock
     pages: PageLimits = field(default_factory=PageLimits)
     criteria: CriteriaLimits = field(default_factory=CriteriaLimits)

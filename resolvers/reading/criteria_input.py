@@ -13,7 +13,7 @@ from resolvers.criteria.language.names import Vocabulary, load_vocabulary
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.evaluation.clock_reading import CLOCK
+from resolvers.membership.clock import NOW
 from resolvers.operation.context import Context
 from resolvers.operation.loaders import viewable
 from resolvers.reading.selection import Criterion, Selection
@@ -69,7 +69,7 @@ async def read_stored(context: Context, document: Document) -> Criteria:
 
 async def now(context: Context, vocabulary: Vocabulary) -> Now:
     """The logical time, in the account's time zone."""
-    return Now((await context.services.database.row(CLOCK))["now"], vocabulary.zone)
+    return Now((await context.services.database.row(NOW))["now"], vocabulary.zone)
 
 
 def _say(problems: list[Problem]) -> NoReturn:

@@ -10,7 +10,7 @@ from models.orm.keyset import Order
 from models.text import fold_or_none
 from resolvers.access.roles import require_editor
 from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change.change import ANY_APPOINTMENT, Change
+from resolvers.membership.change import ANY_APPOINTMENT, Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging

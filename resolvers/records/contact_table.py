@@ -12,7 +12,7 @@ from models.engine.insertion import insert_rows
 from models.engine.statement import Engine
 from models.fields import to_microseconds
 from models.records import CONTACT_TEXTS
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.values.custom_values import VALUE_COLUMNS, Cells
 
 Stored = str | int | None

@@ -10,7 +10,7 @@ from models.ids import to_global_id
 from models.orm.keyset import Order
 from models.text import fold, storable
 from resolvers.access.roles import require_editor
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging

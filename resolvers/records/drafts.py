@@ -12,7 +12,7 @@ from models.fields import to_day_number, to_microseconds, to_units
 from models.ids import number_of
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.tagging.references import MOST_TAGS, KnownTags, TagRef, check_count, create_tags, find_tags, missing_names
 from resolvers.values.custom_values import Cells, stored_values

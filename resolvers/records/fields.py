@@ -12,7 +12,7 @@ from resolvers.access.audit_log import Audited, Values, record
 from resolvers.access.roles import require_admin
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.usage import in_use
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.values.validation import Check, Problems, invalid, required_text
 from resolvers.write import write

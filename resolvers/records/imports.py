@@ -7,7 +7,7 @@ from typing import Any
 from models import ChangeCause
 from models.errors import ProblemCode, refuse
 from resolvers.access.roles import require_editor
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.records.drafts import Row
 from resolvers.records.save_contacts import PutResult, put_contacts

@@ -9,8 +9,7 @@ from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from models.fields import to_microseconds
 from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change.alteration import Values
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change, Values
 from resolvers.operation.context import Context
 from resolvers.operation.identify import unknown
 from resolvers.reading.search import SEARCHED, terms_of

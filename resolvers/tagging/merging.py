@@ -9,7 +9,7 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.audit import record_updated
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 
 KEEP_EARLIER = """

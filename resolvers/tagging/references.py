@@ -8,7 +8,7 @@ from models.errors import ProblemCode
 from models.fields import to_microseconds
 from models.ids import number_of
 from models.text import fold, storable
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.values.validation import Problems, required_text
 
 TagRef = Mapping[str, str]  # {"id": ...} or {"name": ...}

@@ -10,7 +10,7 @@ from models.errors import ProblemCode, refuse
 from models.fields import to_microseconds
 from resolvers.access.roles import require_editor
 from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change.change import LOCK, UPDATED_AT, Change
+from resolvers.membership.change import CONTACT_UPDATED, LOCK, Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
 from resolvers.tagging.references import FIND, KnownTags, TagRef, check_count, create_tags, find_tags, known_tags, missing_names, named
@@ -104,7 +104,7 @@ async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag
     at = to_microseconds(change.at)
     rows = await _run(change.database, statements, given | {"at": at, "actor": change.actor_id})
     for row in rows:
-        change.touch(row["contact_id"], Mention("tag", row["tag_id"]), UPDATED_AT)
+        change.touch(row["contact_id"], Mention("tag", row["tag_id"]), CONTACT_UPDATED)
     changed = {row["contact_id"] for row in rows}
     present = [row | {"updated_at": at} if row["id"] in changed else row for row in contacts]
     change.hold(present)

@@ -15,7 +15,7 @@ from models.text import fold, storable
 from resolvers.access.roles import require_editor
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.grouping.usage import in_use
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging

@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 
 from models.engine.database import Database
 from resolvers.membership.batch.batch_evaluation import BatchEvaluation, candidates
-from resolvers.membership.candidates.index import AccountDefinitions
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
-from resolvers.membership.evaluation.clock_reading import read_clock
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
+from resolvers.membership.change import Change, Flips
+from resolvers.membership.clock import read_clock
 from resolvers.membership.settle import settle
 
 Judge = Callable[[Change, AccountDefinitions], Awaitable[object]]

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from models.engine.database import Database
 from resolvers.criteria.language.limits import CriteriaLimits
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import Services
 from subscriptions.bus import Bus, LocalBus
@@ -21,4 +21,4 @@ async def running_services(
     await start(database, clock())
     hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
     async with hub.running():
-        yield Services(database, hub, Definitions(CriteriaLimits()), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)
+        yield Services(database, hub, DefinitionsCache(CriteriaLimits()), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)

@@ -12,7 +12,7 @@ from models import Account, Group, GroupState
 from models.engine.database import Database, open_database
 from models.fields import to_microseconds
 from resolvers.criteria.language.limits import CriteriaLimits
-from resolvers.membership.candidates.definitions import Definitions
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.rebuilding.verify import verify
 from tests.support.processes import DEADLINE, muster
 from tests.torture.casts import Cast, Client
@@ -93,7 +93,7 @@ class Experiment:
             for client in self.clients:
                 self.compared += await client.settle()
             for account in await Account.all():
-                differences = await verify(database, Definitions(CriteriaLimits()), account.id)
+                differences = await verify(database, DefinitionsCache(CriteriaLimits()), account.id)
                 assert not differences, differences
         for watcher in self.watchers:
             self.compared += await watcher.settle()

@@ -10,14 +10,16 @@ from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
-from resolvers.membership.candidates.cost import is_quicker_together, triggered
-from resolvers.membership.candidates.index import AccountDefinitions, Definition
-from resolvers.membership.change.change import Change, ContactBatch
-from resolvers.membership.change.flips import Flips
-from resolvers.membership.change.partial_evaluation import remaining
+from resolvers.membership.batch.cost import is_quicker_together, triggered
+from resolvers.membership.batch.partial_evaluation import simplify
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
+from resolvers.membership.candidates.postings import NEW
+from resolvers.membership.change import Change, ContactBatch, Flips
 from resolvers.membership.journal.member_sets import enrol, stored_among
 
 AT_ONCE = 50  # groups whose members among the records are in memory together
+
+CREATED = frozenset({NEW[RecordType.CONTACT]})  # what is mentioned by a batch of created contacts
 
 APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
 
@@ -103,7 +105,7 @@ class BatchEvaluation:
         left: dict[int, Tree] = {}
         found: dict[int, set[int]] = {}
         for definition in groups:
-            answer = remaining(definition.tree.root, self.batch.known)
+            answer = simplify(definition.tree.root, self.batch.tags)
             if isinstance(answer, bool):
                 found[definition.group_id] = set(record_ids) if answer else set()
             else:
@@ -117,3 +119,20 @@ class BatchEvaluation:
         found = await query_batch(batch, trees)
         await batch.database.keep_plans()
         return {number: set(ids) for number, ids in found.items()}
+
+
+def batch_created_contacts(change: Change, definitions: AccountDefinitions) -> None:
+    """Make a batch of the new contacts to whom nothing else has happened, where that is the quicker way to judge them.
+
+    If that was decided before, it is decided anew: the definitions may have been others.
+    """
+    created = change.created_for.get(RecordType.CONTACT, set())
+    for batch in [batch for batch in change.batches if batch.mentions == CREATED]:
+        change.batches.remove(batch)
+        created.update(batch.contact_ids)
+    apart = created - change.touched.keys() - change.candidates.keys() - change.deleted.get(RecordType.CONTACT, set())
+    batch = ContactBatch(sorted(apart), CREATED)
+    group_ids = candidates(batch, definitions) if apart else ()
+    if group_ids and is_quicker_together(batch, len(group_ids), definitions):
+        created -= apart
+        change.add_batch(batch)

@@ -7,11 +7,10 @@ from itertools import chain
 from models import RecordType
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs
-from resolvers.membership.candidates.matching import Foreseen, Matching, Places, guards_need
-from resolvers.membership.candidates.pace import paced
+from resolvers.membership.candidates.event_loop import cooperatively
+from resolvers.membership.candidates.matching import Alteration, Foreseen, Matching, Places, guards_need
 from resolvers.membership.candidates.postings import NEW
-from resolvers.membership.change.alteration import Alteration
-from resolvers.membership.change.change import Change
+from resolvers.membership.change import Change
 from resolvers.membership.evaluation.facts import FactsReader
 
 
@@ -41,9 +40,9 @@ async def find_candidates(change: Change, matching: Matching, known: Collection[
     """Every one of the known groups that the write may have flipped, for each concerned contact; the reader has what is needed."""
     found = CandidateGroups()
     alterations = [_alteration(change, facts, reader.loaded) for facts in reader.facts.values()]
-    triggered = [(alteration, matching.triggered(alteration)) async for alteration in paced(alterations)]
+    triggered = [(alteration, matching.triggered(alteration)) async for alteration in cooperatively(alterations)]
     await reader.read(guards_need(chain.from_iterable(buckets for _, buckets in triggered)))
-    async for alteration, buckets in paced(triggered):
+    async for alteration, buckets in cooperatively(triggered):
         alteration.loaded = reader.loaded
         given = {group_id for group_id in change.candidates.get(alteration.facts.id, ()) if group_id in known}
         group_ids = given | matching.candidates(buckets, alteration)

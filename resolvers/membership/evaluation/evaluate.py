@@ -8,9 +8,9 @@ from models import RecordType
 from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions, Definition
-from resolvers.membership.candidates.pace import paced
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
+from resolvers.membership.candidates.event_loop import cooperatively
+from resolvers.membership.change import Flips
 
 Record = ContactFacts | AppointmentFacts
 Memberships = dict[int, set[int]]  # record ids by group id
@@ -39,7 +39,7 @@ class Judgement:
 
     async def decide(self) -> Flips:
         """Judge until nothing is queued any more."""
-        async for definition, candidates in paced(self._in_order()):
+        async for definition, candidates in cooperatively(self._in_order()):
             self._judge(definition, candidates)
         return self.flips
 

@@ -10,7 +10,7 @@ from models.engine.database import Database, Row, Rows
 from models.records import APPOINTMENT_TEXTS, CONTACT_ORDERED, CONTACT_TEXTS
 from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs
-from resolvers.membership.candidates.index import Definition
+from resolvers.membership.candidates.account_definitions import Definition
 
 CONTACT_COLUMNS = (*(f"{name}_folded" for name in CONTACT_TEXTS), *CONTACT_ORDERED)
 APPOINTMENT_COLUMNS = (*(f"{name}_folded" for name in APPOINTMENT_TEXTS), "status", "starts_at", "ends_at", "created_at", "updated_at")

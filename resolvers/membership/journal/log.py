@@ -8,8 +8,7 @@ import orjson
 from models import EventKind
 from models.engine.statement import Engine
 from models.fields import to_microseconds
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.change import Change, Flips
 
 LARGEST_EVENT = 500  # ids in one entry of the log
 LARGEST_STATEMENT = 20_000  # memberships in one statement, some 800 kB of JSON

@@ -6,9 +6,8 @@ from models.engine.database import Database
 from models.engine.statement import Engine
 from models.fields import to_microseconds
 from models.orm.numbers import ELEMENTS, lists_of, numbers_by
-from resolvers.membership.candidates.index import Definition
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.candidates.account_definitions import Definition
+from resolvers.membership.change import Change, Flips
 from resolvers.membership.journal.log import carry_out
 
 LISTS = 20  # in one statement

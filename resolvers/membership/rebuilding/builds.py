@@ -14,8 +14,8 @@ import orjson
 from models.engine.database import Database
 from models.fields import to_microseconds
 from resolvers.criteria.language.renaming import with_groups
-from resolvers.membership.candidates.index import AccountDefinitions
-from resolvers.membership.change.change import Change
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
+from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.rebuild import new_epoch
 
 Document = Mapping[str, Any]

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
-from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
 
 
 def find_cycle(

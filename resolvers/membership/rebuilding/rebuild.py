@@ -9,9 +9,8 @@ from models.fields import to_microseconds
 from models.orm.numbers import statement_of
 from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions, Definition
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
+from resolvers.membership.change import Change, Flips
 from resolvers.membership.journal.log import append, carry_out
 
 LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew

@@ -9,10 +9,9 @@ from tortoise.queryset import QuerySet
 from models import Appointment, GroupMember, RecordType
 from models.engine.statement import Engine
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.index import AccountDefinitions, Definition
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
-from resolvers.membership.evaluation.clock_reading import read_clock
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
+from resolvers.membership.change import Change, Flips
+from resolvers.membership.clock import read_clock
 from resolvers.membership.journal.log import LOCKED, carry_out
 from resolvers.membership.rebuilding.rebuild import matching_records
 

@@ -8,8 +8,7 @@ import orjson
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.orm.numbers import numbers
-from resolvers.membership.change.change import Change
-from resolvers.membership.change.flips import Flips
+from resolvers.membership.change import Change, Flips
 from resolvers.membership.journal.log import record
 from resolvers.membership.rebuilding.builds import Build, forget
 from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE, new_epoch

@@ -8,8 +8,8 @@ from typing import Any
 from models import EventKind, Group, GroupEvent, GroupMember
 from models.engine.database import Database
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.definitions import Definitions
-from resolvers.membership.candidates.index import Definition
+from resolvers.membership.candidates.account_definitions import Definition
+from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import read_span
 from resolvers.membership.rebuilding.rebuild import matching_records
 
@@ -25,13 +25,13 @@ class Difference:
     in_log: bool = False
 
 
-async def verify(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+async def verify(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Difference]:
     """Every difference in the account, as of one moment, whatever is written meanwhile; there must be none."""
     async with database.snapshot():
         return await differences(database, definitions, account_id)
 
 
-async def differences(database: Database, definitions: Definitions, account_id: int) -> list[Difference]:
+async def differences(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Difference]:
     """The same for a transaction in which nobody else writes."""
     current = await definitions.fresh(database, account_id)
     moments = [Now(at, current.zone) for at in sorted({*await read_span(database)})]

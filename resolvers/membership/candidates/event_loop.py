@@ -10,7 +10,7 @@ T = TypeVar("T")
 LONGEST = 0.002  # seconds that others wait
 
 
-async def paced(items: Iterable[T]) -> AsyncIterator[T]:
+async def cooperatively(items: Iterable[T]) -> AsyncIterator[T]:
     """The items one by one, and between them, when others have waited long enough, their turn."""
     began = perf_counter()
     for item in items:

@@ -12,8 +12,8 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.names import load_vocabulary
 from resolvers.criteria.language.parse import parse
-from resolvers.membership.candidates.index import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.candidates.pace import paced
+from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
+from resolvers.membership.candidates.event_loop import cooperatively
 
 ACCOUNT = "SELECT id, definitions_version, timezone FROM accounts WHERE id = :account"
 ACCOUNTS = "SELECT id, definitions_version, timezone FROM accounts WHERE id IN (SELECT account_id FROM groups) ORDER BY id"
@@ -30,7 +30,7 @@ PART = 20  # groups that are put in their places at once, which takes about two 
 NOTHING = AccountDefinitions(version=-1, zone=ZoneInfo("UTC"))
 
 
-class Definitions:
+class DefinitionsCache:
     """What settling works with, account by account; only groups that changed are compiled again."""
 
     def __init__(self, limits: CriteriaLimits) -> None:
@@ -71,7 +71,7 @@ class Definitions:
 
     async def fresh(self, database: Database, account_id: int) -> AccountDefinitions:
         """All of the account's groups, compiled anew from what is stored."""
-        return await Definitions(self._limits).current(database, account_id)
+        return await DefinitionsCache(self._limits).current(database, account_id)
 
     async def _kept(self, database: Database, row: dict[str, Any]) -> AccountDefinitions:
         known = self._accounts.get(row["id"], NOTHING)
@@ -85,7 +85,7 @@ class Definitions:
         changed = await self._compiled(database, row["id"], known.version)
         version, zone = row["definitions_version"], ZoneInfo(row["timezone"])
         known = known.renewed(version, zone, changed={}, gone=await _gone(database, row["id"], known.groups, changed))
-        async for part in paced(_parts(changed)):
+        async for part in cooperatively(_parts(changed)):
             known = known.renewed(version, zone, changed=part, gone=())
         return known
 
@@ -100,7 +100,7 @@ class Definitions:
                 members_id=group["members_id"],
                 replaces_id=group["replaces_id"],
             )
-            async for group, document in paced(zip(groups, documents, strict=True))
+            async for group, document in cooperatively(zip(groups, documents, strict=True))
         }
 
 

@@ -4,19 +4,31 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from models import ChangeCause, RecordType
 from models.engine.database import Database, Row
 from models.engine.statement import Engine
 from resolvers.criteria.language.mentions import EXISTENCE, Mention
-from resolvers.membership.change.alteration import Values
-from resolvers.membership.change.partial_evaluation import NOTHING_KNOWN, KnownTags
 
 _LOCK = "SELECT {columns} FROM contacts WHERE account_id = :account AND id = ANY(:contact_ids) ORDER BY id"
 LOCK: Mapping[Engine, str] = {"sqlite": _LOCK, "postgresql": f"{_LOCK} FOR NO KEY UPDATE"}
 ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
-UPDATED_AT = Mention("contact", "updated_at")
+CONTACT_UPDATED = Mention("contact", "updated_at")
+
+
+Values = tuple[str | int, ...]  # of one column or custom field, without nulls
+NO_TAGS: frozenset[int] = frozenset()
+
+
+class CommonTags(NamedTuple):
+    """Tags that every contact of a batch has after the write, and tags that none of them has."""
+
+    on_all: frozenset[int] = NO_TAGS
+    on_none: frozenset[int] = NO_TAGS
+
+
+NOTHING_KNOWN = CommonTags()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,7 @@ class ContactBatch:
 
     contact_ids: Sequence[int]
     mentions: frozenset[Mention]
-    known: KnownTags = NOTHING_KNOWN
+    tags: CommonTags = NOTHING_KNOWN
 
 
 @dataclass(slots=True)
@@ -60,7 +72,7 @@ class Change:
     def locked(self, contacts: Collection[Mapping[str, Any]]) -> set[int]:
         """Say that `LOCK` has found these contacts; returns their ids."""
         for row in contacts:
-            self.recall(row["id"], {UPDATED_AT: (row["updated_at"],)})
+            self.recall(row["id"], {CONTACT_UPDATED: (row["updated_at"],)})
         return {row["id"] for row in contacts}
 
     def touch(self, contact_id: int, *mentions: Mention) -> None:
@@ -120,3 +132,24 @@ class Change:
     def announce(self, *group_ids: int) -> None:
         """Say that watchers of these groups have to look, for settling will not know."""
         self.announced_groups.update(group_ids)
+
+
+@dataclass(slots=True)
+class Flips:
+    """For each group, who joins and who leaves, in ascending order of ids."""
+
+    joined: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    left: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def group_ids(self) -> list[int]:
+        """The groups in which anybody flips, ascending."""
+        return sorted(self.joined.keys() | self.left.keys())
+
+    def with_those_of(self, others: "Flips") -> "Flips":
+        """These and others, of other records."""
+        both = Flips()
+        for flips in (self, others):
+            for mine, theirs in ((both.joined, flips.joined), (both.left, flips.left)):
+                for group_id, record_ids in theirs.items():
+                    mine[group_id] = sorted([*mine[group_id], *record_ids])
+        return both

@@ -10,10 +10,10 @@ guards let through takes 2.5. With 1,000 contacts and 20 groups that is 2 to 4 m
 from collections.abc import Iterator
 
 from resolvers.criteria.language.mentions import ANY_TAG
-from resolvers.membership.candidates.index import AccountDefinitions
+from resolvers.membership.candidates.account_definitions import AccountDefinitions
 from resolvers.membership.candidates.inverted_index import Bucket
 from resolvers.membership.candidates.postings import NOWHERE, TAGS, Asked
-from resolvers.membership.change.change import ContactBatch
+from resolvers.membership.change import ContactBatch
 
 # Microseconds.
 STATEMENTS = 1_000.0
