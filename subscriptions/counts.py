@@ -1,12 +1,12 @@
-"""The member counts of several groups for one watcher: the present ones at once, then every change, but not too often."""
+"""The member counts of several groups for one watcher: the present ones at once, then changes, at most four a second for a group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from models.errors import Forbidden, NotFound
-from subscriptions.hub import Channel, Hub
+from subscriptions.groups import WatchedGroup, WatchedGroups
 from subscriptions.log import Head
 from subscriptions.messages import GroupCount
 from subscriptions.viewer import Viewer
@@ -16,8 +16,8 @@ LEAST_SECONDS = 0.25  # between two counts of one group
 
 
 @dataclass(slots=True)
-class Told:
-    """What the watcher knows of a group, and from when it may be told again."""
+class Sent:
+    """The head whose count was sent last for a group, and from when the next count may be sent."""
 
     head: Head | None = None
     due: float = 0.0
@@ -25,27 +25,30 @@ class Told:
 
 @dataclass(slots=True)
 class CountStream:
-    """One watcher's view of some groups' counts; a burst of changes is told as its latest count, never as an older one."""
+    """The counts of some groups for one watcher. Of a burst of changes only the latest count is sent, never an older one."""
 
-    hub: Hub
+    groups: WatchedGroups
     viewer: Viewer
     least_seconds: float = LEAST_SECONDS
     wakeup: Wakeup = field(default_factory=Wakeup)
 
     async def follow(self, group_ids: Iterable[int]) -> AsyncIterator[GroupCount]:
-        """Counts until every group is gone; raises `NotFound` for a group that the viewer cannot see."""
+        """Yield counts until every group is deleted.
+
+        Raises `NotFound` for a group that the viewer may not view.
+        """
         with ExitStack() as watched:
-            channels = {group_id: watched.enter_context(self.hub.watching(group_id, self.wakeup, entries=False)) for group_id in group_ids}
-            await self.hub.look(*channels.values())
-            for channel in channels.values():
-                if channel.gone or channel.head is None or not self.viewer.may_view(channel.head):
+            groups = [watched.enter_context(self.groups.watching(group_id, self.wakeup, entries=False)) for group_id in group_ids]
+            await self.groups.look(*groups)
+            for group in groups:
+                if group.gone or group.head is None or not self.viewer.may_view(group.head):
                     raise NotFound("There is no such group.")
-            told = {group_id: Told() for group_id in channels}
-            while any(not channel.gone for channel in channels.values()):
+            sent = {group.id: Sent() for group in groups}
+            while any(not group.gone for group in groups):
                 self.wakeup.clear()
-                for count in self._news(channels, told):
+                for count in self._news(groups, sent):
                     yield count
-                await self._wait(self._until_due(channels, told))
+                await self._wait(self._until_due(groups, sent))
 
     async def _wait(self, seconds: float | None) -> None:
         timer = asyncio.get_running_loop().call_later(seconds, self.wakeup.wake) if seconds is not None else None
@@ -55,24 +58,24 @@ class CountStream:
             if timer:
                 timer.cancel()
 
-    def _news(self, channels: dict[int, Channel], told: dict[int, Told]) -> Iterable[GroupCount]:
+    def _news(self, groups: Sequence[WatchedGroup], sent: dict[int, Sent]) -> Iterable[GroupCount]:
         now = asyncio.get_running_loop().time()
-        for group_id, channel in channels.items():
-            head = channel.head
-            if channel.gone or head is None:
+        for group in groups:
+            head = group.head
+            if group.gone or head is None:
                 continue
             if not self.viewer.may_view(head):
                 raise Forbidden("You may no longer view this group.")
-            if _differs(told[group_id], head) and told[group_id].due <= now:
-                told[group_id] = Told(head, now + self.least_seconds)
-                yield GroupCount(group_id, head.member_count, head.version)
+            if _differs(sent[group.id], head) and sent[group.id].due <= now:
+                sent[group.id] = Sent(head, now + self.least_seconds)
+                yield GroupCount(group.id, head.member_count, head.version)
 
-    def _until_due(self, channels: dict[int, Channel], told: dict[int, Told]) -> float | None:
-        present = [(told[each], channel.head) for each, channel in channels.items() if channel.head and not channel.gone]
-        waiting = [known.due for known, head in present if _differs(known, head)]
+    def _until_due(self, groups: Sequence[WatchedGroup], sent: dict[int, Sent]) -> float | None:
+        present = [(sent[group.id], group.head) for group in groups if group.head and not group.gone]
+        waiting = [last.due for last, head in present if _differs(last, head)]
         return max(0.0, min(waiting) - asyncio.get_running_loop().time()) if waiting else None
 
 
-def _differs(told: Told, head: Head) -> bool:
-    known = told.head
+def _differs(sent: Sent, head: Head) -> bool:
+    known = sent.head
     return known is None or (known.member_count, known.version, known.epoch) != (head.member_count, head.version, head.epoch)

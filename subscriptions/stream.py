@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from models.errors import Forbidden, NotFound
 from subscriptions.cursor import Cursor
-from subscriptions.hub import Channel, Hub
+from subscriptions.groups import WatchedGroup, WatchedGroups
 from subscriptions.log import Head, entries_after, oldest_position
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason, Step, step_of
 from subscriptions.viewer import Viewer
@@ -24,14 +24,14 @@ from subscriptions.wakeups.wakeup import Wakeup
 class Stream:
     """One watcher's way through a group's log, from `after` on or else from now on; it can be iterated once."""
 
-    hub: Hub
+    groups: WatchedGroups
     viewer: Viewer
     group_id: int
     after: Cursor | None
     heartbeat_seconds: float
     tell: Tell | None = None
     _at: Cursor = field(init=False)
-    _channel: Channel = field(init=False)
+    _group: WatchedGroup = field(init=False)
     _seen: Head | None = None  # the viewer was found to be entitled to this one
     _wakeup: Wakeup = field(default_factory=Wakeup)
     _quiet: RestartableTimer = field(init=False)
@@ -40,21 +40,21 @@ class Stream:
     async def __aiter__(self) -> AsyncGenerator[Message, None]:
         """Every message about the group, except those that `tell` took; raises `NotFound` where there is nothing to view."""
         self._quiet = RestartableTimer(self.heartbeat_seconds, self._wakeup.wake)
-        with self.hub.watching(self.group_id, self) as self._channel, closing(self._quiet):
-            await self.hub.look(self._channel)
-            head = self._channel.head
-            if self._channel.gone or head is None or not self.viewer.may_view(head):
+        with self.groups.watching(self.group_id, self) as self._group, closing(self._quiet):
+            await self.groups.look(self._group)
+            head = self._group.head
+            if self._group.gone or head is None or not self.viewer.may_view(head):
                 raise NotFound("There is no such group.")
             if first := await self._begin(head):
                 yield first
             self._quiet.set()
             while head := self._head():
                 if not self._is_current(head):
-                    step = self._channel.ring.after(self._at) or await self._read(head) or self._reset(head)
+                    step = self._group.ring.after(self._at) or await self._read(head) or self._reset(head)
                     yield step.message
                     self._at = step.cursor
                     self._quiet.set()
-                elif self._quiet.went_off and self.hub.is_current(self._channel):
+                elif self._quiet.went_off and self.groups.is_current(self._group):
                     yield _heartbeat(self._at, head)
                     self._quiet.set()
                 else:
@@ -68,11 +68,11 @@ class Stream:
             self._wakeup.wake()
 
     def _tell_all(self, tell: Tell) -> Outcome:
-        head = None if self._channel.gone else self._channel.head
+        head = None if self._group.gone else self._group.head
         if head is None or not self._may_view(head):
             return Outcome.IMPOSSIBLE
         while not self._is_current(head):
-            step = self._channel.ring.after(self._at)
+            step = self._group.ring.after(self._at)
             outcome = tell(step.message, self) if step else Outcome.IMPOSSIBLE
             if step is None or outcome is not Outcome.TOLD:
                 return outcome
@@ -86,7 +86,7 @@ class Stream:
 
     def _head(self) -> Head | None:
         """Where the log ends, None if the group is gone; raises `Forbidden` once the viewer may no longer know."""
-        head = None if self._channel.gone else self._channel.head
+        head = None if self._group.gone else self._group.head
         if head and not self._may_view(head):
             raise Forbidden("You may no longer view this group.")
         return head
@@ -114,7 +114,7 @@ class Stream:
             return ResetReason.CURSOR_UNKNOWN
         if after.epoch != head.epoch:
             return ResetReason.GROUP_REBUILT
-        expired = after.position < head.position and after.position < await oldest_position(self.hub.database, head)
+        expired = after.position < head.position and after.position < await oldest_position(self.groups.database, head)
         return ResetReason.CURSOR_EXPIRED if expired else None
 
     async def _read(self, head: Head) -> Step | None:
@@ -122,7 +122,7 @@ class Stream:
         if self._at.epoch != head.epoch:
             return None
         if not (self._page and self._page[0].cursor.follows(self._at)):
-            entries = await entries_after(self.hub.database, head.group_id, head.epoch, self._at.position)
+            entries = await entries_after(self.groups.database, head.group_id, head.epoch, self._at.position)
             # Never past the head: a heartbeat must not tell an older version than was delivered.
             self._page = deque(step_of(head, entry) for entry in entries if entry.position <= head.position)
         return self._page.popleft() if self._page and self._page[0].cursor.follows(self._at) else None

@@ -87,15 +87,15 @@ async def test_the_hub_is_behind_for_as_long_as_it_cannot_read(database: Databas
     async with running_services(database, DrivenClock()) as services, asyncio.timeout(DEADLINE):
         context = await new_account(services)
         group = await create_group(context, name="Everybody", criteria=EVERYBODY)
-        with services.hub.watching(group.id, Wakeup()), capture_logs():
-            assert services.hub.watchers == 1
+        with services.hub.groups.watching(group.id, Wakeup()), capture_logs():
+            assert services.hub.groups.watchers == 1
             await database.rows("ALTER TABLE groups RENAME TO bands")
-            while not services.hub.lag():  # noqa: ASYNC110  # the hub looks again and again
+            while not services.hub.groups.lag():  # noqa: ASYNC110  # the hub looks again and again
                 await asyncio.sleep(0)
             await database.rows("ALTER TABLE bands RENAME TO groups")
-            while services.hub.lag():  # noqa: ASYNC110
+            while services.hub.groups.lag():  # noqa: ASYNC110
                 await asyncio.sleep(0)
-        assert services.hub.watchers == 0
+        assert services.hub.groups.watchers == 0
 
 
 async def test_nothing_but_its_addresses_is_answered_and_nobody_is_led_elsewhere(url: str) -> None:

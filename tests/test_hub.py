@@ -12,7 +12,8 @@ from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags, remove_tags
 from subscriptions.bus import LocalBus
 from subscriptions.cursor import Cursor
-from subscriptions.hub import MOST_AT_ONCE, Hub
+from subscriptions.groups import MOST_AT_ONCE
+from subscriptions.hub import Hub
 from subscriptions.log import GLANCE, PAGE
 from subscriptions.messages import MembersChanged
 from subscriptions.ring import RING, RING_IDS
@@ -44,7 +45,7 @@ async def toggle(context: Context, contact: str, times: int) -> None:
 def stream_of(hub: Hub, context: Context, group: Group) -> Stream:
     """All that follows after the row was read."""
     viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
-    return Stream(hub, viewer, group.id, Cursor(group.id, group.epoch, group.position), HOUR)
+    return Stream(hub.groups, viewer, group.id, Cursor(group.id, group.epoch, group.position), HOUR)
 
 
 async def until_told(stream: Stream, ids: int) -> None:
@@ -64,8 +65,8 @@ async def until_told(stream: Stream, ids: int) -> None:
 async def test_whatever_came_since_the_last_look_is_told_in_order(context: Context, elsewhere: Hub, count: int) -> None:
     contact, *_ = await people(context, 1)
     (group,) = await tagged_groups(context, "Client", 1)
-    with elsewhere.watching(group.id, Wakeup()) as channel:
-        await elsewhere.look(channel)  # it knows where the log ends, as a watcher of long standing would have made it
+    with elsewhere.groups.watching(group.id, Wakeup()) as channel:
+        await elsewhere.groups.look(channel)  # it knows where the log ends, as a watcher of long standing would have made it
         await toggle(context, contact, count)
         elsewhere.hint([group.id])
         told: list[MembersChanged] = []
@@ -86,11 +87,11 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
     contact, *_ = await people(context, 1)
     groups = await tagged_groups(context, "Client", MOST_AT_ONCE + 3)
     with ExitStack() as watched:
-        channels = [watched.enter_context(elsewhere.watching(group.id, Wakeup())) for group in groups]
-        await elsewhere.look(*channels)
+        channels = [watched.enter_context(elsewhere.groups.watching(group.id, Wakeup())) for group in groups]
+        await elsewhere.groups.look(*channels)
         await toggle(context, contact, 1)
         async with asyncio.timeout(DEADLINE):
-            await elsewhere.look(*channels)
+            await elsewhere.groups.look(*channels)
         assert {channel.head.member_count if channel.head else 0 for channel in channels} == {1}
         assert {len(channel.ring) for channel in channels} == {1}
 
@@ -98,12 +99,12 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
 async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_the_log(context: Context, elsewhere: Hub) -> None:
     (group,) = await tagged_groups(context, "Client", 1)
     contacts = await people(context, 1_000)
-    with elsewhere.watching(group.id, Wakeup()) as channel:
-        await elsewhere.look(channel)
+    with elsewhere.groups.watching(group.id, Wakeup()) as channel:
+        await elsewhere.groups.look(channel)
         async with asyncio.timeout(DEADLINE):
             for number in range(RING_IDS // len(contacts) + 1):
                 await (remove_tags if number % 2 else add_tags)(context, contact_ids=contacts, tags=CLIENT)
-                await elsewhere.look(channel)
+                await elsewhere.groups.look(channel)
             assert (channel.ring.ids, len(channel.ring)) == (RING_IDS, RING_IDS // LARGEST)
             await until_told(stream_of(elsewhere, context, group), RING_IDS + len(contacts))
 
@@ -111,19 +112,19 @@ async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_th
 async def test_where_all_only_count_no_entries_are_kept(context: Context, elsewhere: Hub) -> None:
     contact, *_ = await people(context, 1)
     (group,) = await tagged_groups(context, "Client", 1)
-    with elsewhere.watching(group.id, Wakeup(), entries=False) as channel:
+    with elsewhere.groups.watching(group.id, Wakeup(), entries=False) as channel:
         async with asyncio.timeout(DEADLINE):
-            await elsewhere.look(channel)
+            await elsewhere.groups.look(channel)
             await toggle(context, contact, 3)
-            await elsewhere.look(channel)
+            await elsewhere.groups.look(channel)
             assert channel.head
             assert (channel.head.member_count, len(channel.ring)) == (1, 0)
-            with elsewhere.watching(group.id, Wakeup()):
+            with elsewhere.groups.watching(group.id, Wakeup()):
                 await toggle(context, contact, 2)
-                await elsewhere.look(channel)
+                await elsewhere.groups.look(channel)
                 assert len(channel.ring) == 1  # it has the tag already
                 await until_told(stream_of(elsewhere, context, group), 4)
             assert len(channel.ring) == 0
             await toggle(context, contact, 2)
-            await elsewhere.look(channel)
+            await elsewhere.groups.look(channel)
             assert len(channel.ring) == 0

@@ -15,13 +15,14 @@ from models.engine.leadership import Leadership
 from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags
 from subscriptions.bus import LocalBus
-from subscriptions.contacts.watched import Contacts, WatchedContact
+from subscriptions.contacts.watched import WatchedContacts
 from subscriptions.hub import Hub
 from subscriptions.messages import Heartbeat, MembersChanged, Message
-from subscriptions.progress import Actions, WatchedAction
+from subscriptions.progress import WatchedActions
 from subscriptions.stream import Stream
+from subscriptions.topics import Topics
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.wakeup import WakeupQueue
+from subscriptions.wakeups.wakeup import Wakeup, WakeupQueue
 from tests.support.bus import Tunnel
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
@@ -81,7 +82,7 @@ async def following(hub: Hub, context: Context, heartbeat_seconds: float) -> Asy
 
     async def follow() -> None:
         viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
-        async for message in Stream(hub, viewer, group.id, None, heartbeat_seconds):
+        async for message in Stream(hub.groups, viewer, group.id, None, heartbeat_seconds):
             wait.put_nowait(message)
 
     task = asyncio.create_task(follow())
@@ -116,11 +117,11 @@ async def test_a_watcher_hears_of_what_happens_after_its_connection_has_vanished
 async def test_nobody_is_told_to_be_current_while_the_log_cannot_be_looked_at(tunnel: Tunnel, distant: Database, owner: Context) -> None:
     async with asyncio.timeout(DEADLINE), impatient_hub(distant) as hub, following(hub, owner, OFTEN) as wait:
         assert isinstance(await wait.get(), Heartbeat)
-        (channel,) = hub._channels.values()
+        (watched,) = hub.groups._watched.values()
         tunnel.refuse()
         tunnel.forget()
         with capture_logs() as logs:
-            while hub.is_current(channel):  # noqa: ASYNC110  # time alone ends it
+            while hub.groups.is_current(watched):  # noqa: ASYNC110  # time alone ends it
                 await asyncio.sleep(0)
             while not wait.empty():
                 wait.get_nowait()
@@ -130,23 +131,27 @@ async def test_nobody_is_told_to_be_current_while_the_log_cannot_be_looked_at(tu
         assert isinstance(await wait.get(), Heartbeat)
 
 
-def contacts_look(database: Database) -> Coroutine[Any, Any, None]:
-    return Contacts(database, WakeupQueue(), compare_seconds=OFTEN, answer_seconds=PATIENCE).look(WatchedContact(1))
+def watched_contacts(database: Database) -> Topics[Any]:
+    return WatchedContacts(database, WakeupQueue(), compare_seconds=3600, answer_seconds=PATIENCE)
 
 
-def actions_look(database: Database) -> Coroutine[Any, Any, None]:
-    return Actions(database, WakeupQueue(), answer_seconds=PATIENCE).look(WatchedAction(1))
+def watched_actions(database: Database) -> Topics[Any]:
+    return WatchedActions(database, WakeupQueue(), answer_seconds=PATIENCE)
 
 
-@pytest.mark.parametrize("look", [contacts_look, actions_look])
+@pytest.mark.parametrize("watched", [watched_contacts, watched_actions])
 async def test_a_look_is_given_up_and_the_next_one_has_a_new_connection(
-    tunnel: Tunnel, distant: Database, look: Callable[[Database], Coroutine[Any, Any, None]]
+    tunnel: Tunnel, distant: Database, watched: Callable[[Database], Topics[Any]]
 ) -> None:
+    topics = watched(distant)
+    following = asyncio.create_task(topics.follow())
     async with asyncio.timeout(DEADLINE):
-        tunnel.forget()
-        with pytest.raises(TimeoutError, match="no answer"):
-            await look(distant)
-        await look(distant)
+        with topics.watching(1, Wakeup()) as topic, capture_logs():
+            tunnel.forget()
+            with pytest.raises(TimeoutError, match="no answer"):
+                await topics.look(topic)
+            await topics.look(topic)
+    following.cancel()
 
 
 async def ask(database: Database) -> None:

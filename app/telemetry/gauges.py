@@ -30,8 +30,8 @@ class Gauges:
 
     def follow(self, hub: Hub) -> None:
         """Ask this hub whenever its watchers or its lag are wanted."""
-        self._watchers.set_function(lambda: hub.watchers)
-        self._hub_lag.set_function(hub.lag)
+        self._watchers.set_function(lambda: hub.groups.watchers)
+        self._hub_lag.set_function(hub.groups.lag)
 
     def show_pool(self, pool: Pool) -> None:
         """How the pool stands."""

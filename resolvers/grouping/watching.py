@@ -26,7 +26,7 @@ def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIt
     services = context.services
     number = id_of(group_id, "Group", "group")
     cursor = None if after is None else read_cursor(after)
-    return Stream(services.hub, _viewer(context), number, cursor, services.heartbeat_seconds)
+    return Stream(services.hub.groups, _viewer(context), number, cursor, services.heartbeat_seconds)
 
 
 def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[GroupCount]:
@@ -34,7 +34,7 @@ def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[Gr
     if not 1 <= len(group_ids) <= MOST_COUNTED:
         raise BadInput(f"`groupIds` names {len(group_ids)} groups. Name 1 to {MOST_COUNTED}.")
     numbers = dict.fromkeys(id_of(group_id, "Group", "group") for group_id in group_ids)
-    return CountStream(context.services.hub, _viewer(context)).follow(numbers)
+    return CountStream(context.services.hub.groups, _viewer(context)).follow(numbers)
 
 
 def contact_group_changes(context: Context, contact_id: str) -> AsyncIterator[ContactGroupChange]:

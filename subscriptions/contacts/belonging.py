@@ -6,7 +6,7 @@ from datetime import datetime
 
 from models.errors import NotFound
 from subscriptions.contacts.memberships import Membership
-from subscriptions.contacts.watched import Contacts, WatchedContact
+from subscriptions.contacts.watched import WatchedContact, WatchedContacts
 from subscriptions.messages import ContactGroupChange
 from subscriptions.viewer import Viewer
 from subscriptions.wakeups.wakeup import Wakeup
@@ -19,7 +19,7 @@ class ContactStream:
     A group that they may no longer view is forgotten without a word: a message about it would tell what they may not know.
     """
 
-    contacts: Contacts
+    contacts: WatchedContacts
     viewer: Viewer
     wall_clock: Callable[[], datetime]
     told: set[int] = field(default_factory=set)
@@ -54,4 +54,4 @@ class ContactStream:
 
     def _change(self, contact: WatchedContact, group: Membership, *, joined: bool) -> ContactGroupChange:
         known = self.contacts.last_known[group.group_id]
-        return ContactGroupChange(contact.contact_id, group.group_id, joined, group.at or self.wall_clock(), known)
+        return ContactGroupChange(contact.id, group.group_id, joined, group.at or self.wall_clock(), known)
