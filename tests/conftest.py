@@ -28,8 +28,10 @@ from models.engine.migrate import migrate
 from resolvers.operation.context import Context, Services
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
-from tests.support.processes import Server, free_port, serving
+from tests.support.ports import reserved_port
+from tests.support.processes import Server, serving
 from tests.support.services import running_services
+from tests.support.signals import catch_ignored_signals
 
 TEMPLATE = "muster_template"
 WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
@@ -38,6 +40,14 @@ WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_
 # An example may take as long as a busy machine needs: what is slow is for the benchmarks to find.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_configure() -> None:
+    """Keep out what a shell has set: how it runs the tests, and how it would run Muster."""
+    catch_ignored_signals()
+    for name in os.environ:
+        if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_")):
+            del os.environ[name]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -167,9 +177,16 @@ async def standing_beside(engine: str, standing: Server) -> AsyncIterator[Server
 
 
 @pytest.fixture
-def valkey() -> Iterator[ValkeyServer]:
+def port() -> Iterator[int]:
+    """A port at which nobody listens unless the test does; so is the next one."""
+    with reserved_port(following=1) as reserved:
+        yield reserved
+
+
+@pytest.fixture
+def valkey(port: int) -> Iterator[ValkeyServer]:
     """A Valkey server of this test's own: stopped and started again, it is at the same port."""
-    with ValkeyServer(port=free_port(), save="") as server:
+    with ValkeyServer(port=port, save="") as server:
         yield server
 
 

@@ -13,14 +13,14 @@ from app.settings import Settings
 from models.engine.database import open_database
 from tests.support.command_line import run
 from tests.support.identity_provider import AUDIENCE, ISSUER, identity_provider, key_for
-from tests.support.processes import DEADLINE, Server, free_port
+from tests.support.processes import DEADLINE, Server
 
 FAILED = 1
 
 
 async def found(url: str, **settings: object) -> dict[str, tuple[Level, str]]:
     """What the doctor finds, by what was looked at."""
-    chosen = {"database_url": url, "port": free_port(), **settings}
+    chosen = {"database_url": url, "port": 0, **settings}
     return {finding.what: (finding.level, finding.said) for finding in await examine(Settings.model_validate(chosen))}
 
 
@@ -61,8 +61,8 @@ async def test_a_database_without_tables_is_told_how_to_get_them(empty_url: str)
     assert (level, "Run `muster migrate`." in said) == (Level.FAIL, True)
 
 
-async def test_a_bus_that_carries_nothing_is_found(url: str) -> None:
-    level, said = (await found(url, bus_url=f"redis://:secret@127.0.0.1:{free_port()}"))["bus"]
+async def test_a_bus_that_carries_nothing_is_found(url: str, port: int) -> None:
+    level, said = (await found(url, bus_url=f"redis://:secret@127.0.0.1:{port}"))["bus"]
     assert level is Level.FAIL
     assert "MUSTER_BUS_URL" in said
     assert "secret" not in said
@@ -92,8 +92,8 @@ async def test_what_is_no_key_set_is_told(url: str, document: str, reason: str) 
     assert (level, reason in said) == (Level.FAIL, True)
 
 
-async def test_an_identity_provider_that_is_not_there_is_told(url: str) -> None:
-    level, said = await keys_of(url, f"http://127.0.0.1:{free_port()}/keys")
+async def test_an_identity_provider_that_is_not_there_is_told(url: str, port: int) -> None:
+    level, said = await keys_of(url, f"http://127.0.0.1:{port}/keys")
     assert (level, "urlopen" in said, "Connection refused" in said) == (Level.FAIL, False, True)
 
 
@@ -142,8 +142,8 @@ async def test_a_file_that_everybody_may_read_is_doubtful_and_a_missing_one_is_w
 
 
 async def test_the_exit_code_says_whether_anything_failed(url: str) -> None:
-    assert (await run(url, "doctor", port=str(free_port()))).code == 0
-    ran = await run("postgresql://nobody@127.0.0.1:1/nothing", "doctor", port=str(free_port()))
+    assert (await run(url, "doctor")).code == 0
+    ran = await run("postgresql://nobody@127.0.0.1:1/nothing", "doctor")
     assert (ran.code, "FAIL" in ran.output, "MUSTER_DATABASE_URL" in ran.output) == (FAILED, True, True)
     ran = await run(url, "doctor", port="70000")
     assert (ran.code, "MUSTER_PORT" in ran.output) == (FAILED, True)

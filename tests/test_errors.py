@@ -22,7 +22,7 @@ from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits
 from tests.support.http_client import web_client
 from tests.support.leaks import traces_in
-from tests.support.processes import DEADLINE, free_port, new_token, serving
+from tests.support.processes import DEADLINE, new_token, serving
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "errors.md").read_text(encoding="utf-8")
@@ -128,14 +128,14 @@ def test_any_other_surprise_is_a_defect(error: Exception) -> None:
 class Wire:
     """A port that leads to a PostgreSQL server, until it is cut."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.port = free_port()
-        self._there = host, port
+    def __init__(self, port: int, there: tuple[str, int]) -> None:
+        self._port = port
+        self._there = there
         self._ends: set[asyncio.StreamWriter] = set()
 
     async def lay(self) -> None:
         """Connect whoever comes from now on."""
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
 
     def cut(self) -> None:
         """End every connection, and take no more."""
@@ -160,13 +160,13 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.mark.only("postgresql")
-async def test_while_the_database_is_away_requests_are_answered_503_and_then_as_before(url: str) -> None:
+async def test_while_the_database_is_away_requests_are_answered_503_and_then_as_before(url: str, port: int) -> None:
     token, there = await new_token(url, "Acme"), connection_arguments(url)
-    wire = Wire(there["host"], there["port"])
+    wire = Wire(port, (there["host"], there["port"]))
     await wire.lay()
     credentials = f"{there['user']}:{there['password'] or ''}"
     async with (
-        serving(f"postgresql://{credentials}@127.0.0.1:{wire.port}/{there['database']}") as server,
+        serving(f"postgresql://{credentials}@127.0.0.1:{port}/{there['database']}") as server,
         web_client(headers={"Authorization": f"Bearer {token}"}) as client,
     ):
 

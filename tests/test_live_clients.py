@@ -24,7 +24,7 @@ from resolvers.access.sign_in import authenticate
 from resolvers.records.contacts import create_contact
 from resolvers.tagging.taggings import remove_tags
 from tests.support.connections import CHANGED, SET_ROLE, connected, person
-from tests.support.processes import DEADLINE, Server, free_port, new_token, serving
+from tests.support.processes import DEADLINE, Server, new_token, serving
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "live.md"
 CLIENT = re.compile(r"^```\w+ (follow\.\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -136,8 +136,8 @@ def test_the_clients_fit_on_a_page() -> None:
         assert len(text.splitlines()) <= LONGEST, name
 
 
-async def test_a_client_holds_the_members_though_the_server_is_killed_and_the_log_cut(program: Path, url: str) -> None:
-    port, account = free_port(), Account(await new_token(url, "Acme"))
+async def test_a_client_holds_the_members_though_the_server_is_killed_and_the_log_cut(program: Path, url: str, port: int) -> None:
+    account = Account(await new_token(url, "Acme"))
     async with serving(url, port=port) as first:
         await account.begin(first)
         early = await account.add(first)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.bulk_processes import CONTACTS, START, outcome, prepare
 from tests.support.http_client import web_client
-from tests.support.processes import DEADLINE, Server, free_port, new_token, serving, verify
+from tests.support.processes import DEADLINE, Server, new_token, serving, verify
 from tests.support.watchers import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
 
 CREATE_CONTACT = 'mutation { createContact(input: {fields: {email: "ann@example.com"}}) { contact { id } } }'
@@ -46,8 +46,8 @@ async def status(server: Server, path: str) -> int:
 # ---------------------------------------------------------------- metrics
 
 
-async def test_metrics_tell_who_is_connected_and_what_lags(url: str) -> None:
-    token, port = await new_token(url, "Acme"), free_port()
+async def test_metrics_tell_who_is_connected_and_what_lags(url: str, port: int) -> None:
+    token = await new_token(url, "Acme")
     async with serving(url, metrics_port=str(port)) as server:
         group = (await server.ask(token, CREATE_GROUP))["createGroup"]["group"]["id"]
         async with watching_by_socket(server, token, group), watching_by_stream(server, token, group):
@@ -70,8 +70,8 @@ async def test_metrics_tell_who_is_connected_and_what_lags(url: str) -> None:
 
 
 @pytest.mark.only("postgresql")
-async def test_each_process_has_metrics_of_its_own(url: str) -> None:
-    token, port = await new_token(url, "Acme"), free_port()
+async def test_each_process_has_metrics_of_its_own(url: str, port: int) -> None:
+    token = await new_token(url, "Acme")
     async with serving(url, workers="2", metrics_port=str(port)) as server:
         for _ in range(5):
             await server.ask(token, "{ viewer { __typename } }")

@@ -12,9 +12,9 @@ import pytest
 
 from models.engine.database import open_database
 from models.engine.migrate import known_migrations
-from tests.support.processes import DEADLINE, free_port
+from tests.support.processes import DEADLINE, ROOT
 
-TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DONE = "--done--"
 
@@ -49,7 +49,7 @@ async def terminal(folder: Path, command: str = "exec bash -e") -> AsyncIterator
     process = await asyncio.create_subprocess_shell(
         command,
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -64,8 +64,7 @@ async def terminal(folder: Path, command: str = "exec bash -e") -> AsyncIterator
 
 
 @pytest.mark.only("sqlite")
-async def test_a_reader_who_types_the_tutorial_sees_what_it_promises(tmp_path: Path) -> None:
-    port = free_port()
+async def test_a_reader_who_types_the_tutorial_sees_what_it_promises(tmp_path: Path, port: int) -> None:
     blocks = [(kind, text.replace(":8000", f":{port}")) for kind, text in BLOCK.findall(TUTORIAL.read_text())]
     told: list[str] = []
     async with terminal(tmp_path) as first, terminal(tmp_path) as second, terminal(tmp_path) as third:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gql import Client
 from gql.client import AsyncClientSession
@@ -22,14 +23,16 @@ from app.settings import Settings
 from tests.support.http_client import web_client
 
 DEADLINE = 30.0
+ROOT = Path(__file__).parents[2]  # of the tree that is tested, wherever a program is started
 MUSTER = (sys.executable, "-m", "app.cli")
 
 _numbers = count(1)
 
 
 def environment(url: str, **settings: str) -> dict[str, str]:
-    """The environment of a `muster` program that works on this database."""
-    return os.environ | {"MUSTER_DATABASE_URL": url} | {f"MUSTER_{name.upper()}": value for name, value in settings.items()}
+    """The environment of a `muster` program that works on this database, and listens at a free port unless one is given."""
+    given = {"port": "0", "database_url": url, **settings}
+    return os.environ | {"PYTHONPATH": str(ROOT)} | {f"MUSTER_{name.upper()}": value for name, value in given.items()}
 
 
 async def muster(url: str, *arguments: str) -> str:
@@ -53,14 +56,6 @@ async def verify(url: str) -> None:
     """Look whether members, log and criteria of every group agree; in this process, like `new_token`."""
     async with open_services(Settings(database_url=url)) as services:
         assert not (await verify_accounts(services, None, heal=False)).found
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -116,26 +111,24 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(
-    url: str, *, port: int | None = None, variables: Mapping[str, str] | None = None, **settings: str
-) -> AsyncIterator[Server]:
+async def serving(url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, **settings: str) -> AsyncIterator[Server]:
     """A server process on this database, ready to answer; `variables` are added to its environment as they stand."""
-    port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         *MUSTER, "serve", "--port", str(port), env=environment(url, **settings) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
     )
     server = Server(port, process, url)
     try:
         async with asyncio.timeout(DEADLINE):
-            await _until_announced(process)
+            server.port = await _announced_port(process)
         yield server
     finally:
         await server.stop(signal.SIGKILL)
 
 
-async def _until_announced(process: asyncio.subprocess.Process) -> None:
+async def _announced_port(process: asyncio.subprocess.Process) -> int:
     assert process.stdout is not None
-    while line := await process.stdout.readline():
-        if b"/graphql" in line:
-            return
+    while line := (await process.stdout.readline()).decode():
+        for word in line.split():
+            if word.endswith("/graphql") and (port := urlsplit(word).port):
+                return port
     raise AssertionError("the server ended before it answered")

@@ -42,7 +42,7 @@ class Fleet:
     async def start(self) -> None:
         """Start one more server, and return when it answers."""
         async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(serving(self.url, port=None, variables=None, **SETTINGS))
+            server = await stack.enter_async_context(serving(self.url, port=0, variables=None, **SETTINGS))
             self._running.append((server, stack.pop_all()))
             self._grown.set()
 

@@ -1,0 +1,50 @@
+"""What the tests stand on: ports that nobody else gets, and programs that heed signals though the tests ignore them."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.ports import HERE, reserved_port
+from tests.support.processes import environment
+
+PARENT = """
+import signal, subprocess, sys
+from tests.support.signals import OF_USERS, catch_ignored_signals
+for number in OF_USERS:
+    signal.signal(number, signal.SIG_IGN)
+if sys.argv[2:]:
+    catch_ignored_signals()
+signal.raise_signal(signal.SIGINT)
+print(subprocess.run([sys.executable, "-c", sys.argv[1]], capture_output=True, text=True, check=True).stdout)
+"""
+CHILD = "import signal; print([signal.getsignal(number) is signal.SIG_IGN for number in (2, 3, 1, 15)])"
+
+
+@pytest.mark.parametrize(("caught", "ignored"), [(["caught"], [False] * 4), ([], [True] * 4)])
+def test_programs_heed_signals_that_the_tests_were_started_to_ignore(caught: list[str], ignored: list[bool]) -> None:
+    ran = subprocess.run([sys.executable, "-c", PARENT, CHILD, *caught], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == str(ignored)
+
+
+def test_a_reserved_port_refuses_clients_until_a_server_of_the_test_listens_there() -> None:
+    with reserved_port() as port:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HERE, port))
+        for _ in range(2):  # and again, as a server does that is restarted
+            with socket.create_server((HERE, port)), socket.create_connection((HERE, port)):
+                pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a port can be held beside its server only there")
+def test_reserved_ports_are_given_to_nobody_else() -> None:
+    with reserved_port(following=2) as first:
+        for port in (first, first + 1, first + 2):
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind((HERE, port))
+
+
+def test_programs_listen_at_no_fixed_port_unless_a_test_names_one() -> None:
+    assert environment("sqlite:///muster.db")["MUSTER_PORT"] == "0"
+    assert environment("sqlite:///muster.db", port="1")["MUSTER_PORT"] == "1"
