@@ -12,6 +12,7 @@
     └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
         ├── Overloaded             more is being asked for at once than the server takes
         ├── DatabaseUnreachable
+        ├── DatabaseNotWritable    it is read-only, or its disk is full
         ├── DatabaseInUse          a second server on one SQLite file
         ├── SchemaOutdated         run `muster migrate`
         └── SchemaTooNew           run a newer Muster
@@ -159,6 +160,10 @@ class Overloaded(Unavailable):
 
 class DatabaseUnreachable(Unavailable):
     """The database does not answer at the configured URL."""
+
+
+class DatabaseNotWritable(Unavailable):
+    """The database answers and refuses to write; nothing was changed."""
 
 
 class DatabaseInUse(Unavailable):

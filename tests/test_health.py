@@ -46,7 +46,7 @@ async def readiness(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
 
 async def test_a_server_is_ready_until_it_stops_and_alive_to_its_end(url: str) -> None:
     async with probed(url, DrivenClock()) as (client, server):
-        assert await readiness(client) == (200, {"database": "ok", "schema": "ok", "clock": "ok"})
+        assert await readiness(client) == (200, {"database": "ok", "schema": "ok", "writes": "ok", "clock": "ok"})
         server.drain()
         assert await readiness(client) == (503, {"server": "The server is stopping."})
         assert (await client.get("/healthz")).status_code == 200
@@ -73,7 +73,7 @@ async def test_a_failing_database_is_said_in_our_own_words(database: Database) -
     async with running_services(database, DrivenClock()) as services:
         await database.rows("ALTER TABLE clock RENAME TO watch")
         verdict = await Readiness(lambda: services, 60).verdict()
-        assert verdict.checks == {"database": None, "schema": None, "clock": "The database does not answer."}
+        assert verdict.checks == {"database": None, "schema": None, "writes": None, "clock": "The database does not answer."}
 
 
 async def test_many_who_ask_at_once_are_one_look(database: Database) -> None:

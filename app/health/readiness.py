@@ -9,6 +9,7 @@ import structlog
 from app.health.readings import clock_lag
 from models.engine.migrate import require_current_schema
 from models.errors import Unavailable
+from resolvers.membership.journal.retention import write_and_erase
 from resolvers.operation.context import Services
 
 ANSWER_SECONDS = 2.0  # within which the database must answer
@@ -57,7 +58,7 @@ class Readiness:
             return self._found[1]
 
     async def _look(self) -> Verdict:
-        checks = {"database": self._database, "schema": self._schema, "clock": self._clock}
+        checks = {"database": self._database, "schema": self._schema, "writes": self._writes, "clock": self._clock}
         return Verdict({name: await _said(name, check) for name, check in checks.items()})
 
     async def _database(self) -> str | None:
@@ -66,6 +67,10 @@ class Readiness:
 
     async def _schema(self) -> str | None:
         await require_current_schema(self._services().database)
+        return None
+
+    async def _writes(self) -> str | None:
+        await write_and_erase(self._services().database)
         return None
 
     async def _clock(self) -> str | None:

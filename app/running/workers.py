@@ -12,6 +12,7 @@ from app.graphql import GraphQLApp
 from app.settings import Settings
 from models.engine.database import ANSWER_SECONDS, UNREACHABLE
 from models.engine.leadership import Leadership
+from models.errors import DatabaseNotWritable
 from resolvers.access import audit_log
 from resolvers.access.sign_in import lapsed
 from resolvers.bulk import inverses
@@ -100,6 +101,8 @@ async def _repeat(job: Job, seconds: float) -> None:
         # Nothing may end a worker: what was missed is made up for by its next turn.
         except UNREACHABLE as error:
             structlog.get_logger().warning("worker cannot reach the database", worker=job.__name__, reason=str(error))
+        except DatabaseNotWritable as error:
+            structlog.get_logger().warning("worker cannot write to the database", worker=job.__name__, reason=error.message)
         except Exception:
             structlog.get_logger().exception("worker failed", worker=job.__name__)
         await asyncio.sleep(seconds)

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
-from asyncpg.exceptions import InterfaceError, OperatorInterventionError, PostgresConnectionError, PostgresError
+from asyncpg.exceptions import InterfaceError, InternalClientError, OperatorInterventionError, PostgresConnectionError, PostgresError
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from models.engine.asyncpg_client import CONNECT_SECONDS, ImpatientClient, PostgresqlDatabaseClient, transaction_of, watch_over
+from models.engine.refused_writes import refused_writes_named
 from models.engine.sqlite_client import Bound, answer_at_once, run_in_turn, snapshot_of
 from models.engine.statement import Engine, asked_together, prepare
 from models.errors import DatabaseUnreachable, Unavailable
@@ -37,7 +38,7 @@ PLAN_FOR_VALUES = "set_config('plan_cache_mode', 'force_custom_plan', true)"
 KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 ANSWER_SECONDS = 5.0  # in which a database that is there answers a look at a few rows; promises to watchers are no tighter
-UNREACHABLE = (OSError, InterfaceError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
+UNREACHABLE = (OSError, InterfaceError, InternalClientError, PostgresConnectionError, OperatorInterventionError, DBConnectionError)
 
 
 def unobserved(_work: str) -> AbstractContextManager[object]:
@@ -73,7 +74,7 @@ class Database:
 
         `first` is a statement without parameters and without an answer, which on PostgreSQL begins with the transaction.
         """
-        with self.observe("transaction"):
+        with refused_writes_named(), self.observe("transaction"):
             async with transaction_of(self.connection, first) if self.engine == "postgresql" else self.connection._in_transaction():
                 yield
 
@@ -104,7 +105,8 @@ class Database:
     async def rows(self, text: str, **values: Any) -> Rows:
         """Run a statement of `models.engine.statement`'s dialect and return its rows."""
         statement = prepare(text, self.engine)
-        return await self.connection.execute_query_dict(statement.sql, statement.bind(values))
+        with refused_writes_named():
+            return await self.connection.execute_query_dict(statement.sql, statement.bind(values))
 
     async def run(self, *texts: str, **values: Any) -> list[Rows]:
         """Run statements one after the other, with values that they share, and return the rows of each.
@@ -112,7 +114,8 @@ class Database:
         On SQLite, where the way to a statement costs more than the statement, they go it together.
         """
         if self.engine == "sqlite":
-            return await run_in_turn(self.connection, self._bound(texts, values))
+            with refused_writes_named():
+                return await run_in_turn(self.connection, self._bound(texts, values))
         return [await self.rows(text, **values) for text in texts]
 
     async def answers(self, *texts: str, **values: Any) -> list[Rows]:

@@ -19,8 +19,6 @@ from tortoise.backends.sqlite.client import (
 from tortoise.connection import get_connections
 from typing_extensions import override
 
-from models.errors import Conflict
-
 Bound = tuple[str, Sequence[Any]]  # a statement and its parameters
 Rows = list[dict[str, Any]]
 Visit = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
@@ -33,10 +31,7 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
     @override
     async def begin(self) -> None:
-        try:
-            await self._connection.execute(self.beginning)
-        except sqlite3.OperationalError as error:
-            raise Conflict("The database was busy with another write for too long. Nothing was changed; try again.") from error
+        await self._connection.execute(self.beginning)
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(ImmediateTransaction(self))

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -13,7 +14,7 @@ from typing import Literal
 
 from models import Role
 from models.engine.database import Row
-from models.errors import Unauthenticated
+from models.errors import Conflict, DatabaseNotWritable, Unauthenticated
 from models.fields import from_microseconds, to_microseconds
 from models.people import SCOPES_BY_ROLE, scopes_read
 from models.text import fold
@@ -79,7 +80,9 @@ async def _mark_used(services: Services, token: Row) -> None:
     now = services.wall_clock()
     last = token["last_used_at"]
     if last is None or last <= to_microseconds(now - LAST_USE_GRAIN):
-        await services.database.rows(_MARK_USED, now=to_microseconds(now), id=token["id"])
+        # Reading must not depend on writing: readiness reports a database that takes no writes, and the next use is noted again.
+        with suppress(DatabaseNotWritable, Conflict):
+            await services.database.rows(_MARK_USED, now=to_microseconds(now), id=token["id"])
 
 
 def hash_of(secret: str) -> str:

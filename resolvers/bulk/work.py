@@ -14,7 +14,7 @@ import structlog
 
 from models import BulkActionState, ChangeCause, Role
 from models.engine.database import UNREACHABLE, Database
-from models.errors import Conflict, MusterError
+from models.errors import Conflict, DatabaseNotWritable, MusterError
 from models.fields import to_microseconds
 from resolvers.bulk.changes import stored_change
 from resolvers.bulk.chunks import Ahead, TargetPosition, look_ahead, take
@@ -87,7 +87,7 @@ async def _carry_on(context: Context, action: Action, pace: Pace) -> None:
         ahead = Ahead(place, []) if action["undoes_id"] else await look_ahead(context, place)
         with pace.timed():
             await write(context, ChangeCause.BULK_ACTION, partial(_next_chunk, context, action, ahead))
-    except UNREACHABLE:
+    except (*UNREACHABLE, DatabaseNotWritable):
         raise
     except Conflict:
         # Not the action's fault: it is tried again later, and does not keep the others from their turns.

@@ -23,6 +23,8 @@ SURPLUS = """
 RETIRED = "SELECT id FROM retired_sets ORDER BY id"
 SWEEP = "DELETE FROM group_members WHERE id IN (SELECT id FROM group_members WHERE set_id = :set_id LIMIT :most) RETURNING id"
 SWEPT = "DELETE FROM retired_sets WHERE id = :set_id"
+RETIRE_NONE = "INSERT INTO retired_sets (id) VALUES (0)"  # no group has this set
+RETAIN_NONE = "DELETE FROM retired_sets WHERE id = 0"
 
 SWEPT_AT_ONCE = 5_000
 
@@ -42,3 +44,12 @@ async def sweep(database: Database) -> None:
         while await database.rows(SWEEP, set_id=row["id"], most=SWEPT_AT_ONCE):
             pass
         await database.rows(SWEPT, set_id=row["id"])
+
+
+async def write_and_erase(database: Database) -> None:
+    """Write a row and delete it again, or raise `DatabaseNotWritable`.
+
+    Updating a row with the values that it has would be no test, because SQLite then writes nothing.
+    """
+    async with database.transaction():
+        await database.run(RETIRE_NONE, RETAIN_NONE)
