@@ -15,7 +15,7 @@ from models.ids import to_global_id
 from models.text import fold
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.language.names import GroupName, Vocabulary
-from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
+from resolvers.membership.evaluation.facts_reader import CONTACT_COLUMNS
 
 GROUPS_A_TAG = 10  # on average, besides those that name it beside another
 TAGS_A_CONTACT = 8

@@ -30,7 +30,7 @@ from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.candidates.matching import Alteration
+from resolvers.membership.candidates.matching import ContactChange
 
 SIZES = (1_000, 10_000, 100_000)
 FEWEST, ROUNDS = 50, 300
@@ -43,7 +43,7 @@ EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
 UPDATED_AT = Mention("contact", "updated_at")
 
 T = TypeVar("T")
-Make = Callable[[], Alteration]
+Make = Callable[[], ContactChange]
 
 
 class Result(NamedTuple):
@@ -89,22 +89,22 @@ class Changes:
             "a new contact": self._create,
         }
 
-    def _flip(self, tag: int) -> Alteration:
+    def _flip(self, tag: int) -> ContactChange:
         facts = self._made.contact()
         facts.tags = {each: at for each, at in facts.tags.items() if each != tag} | ({} if tag in facts.tags else {tag: NOW_US})
         return _altered(facts, {"updated_at": NOW_US}, Mention("tag", tag))
 
-    def _set(self, column: str, value: str | int) -> Alteration:
+    def _set(self, column: str, value: str | int) -> ContactChange:
         return _altered(self._made.contact(), {column: value, "updated_at": NOW_US})
 
-    def _create(self) -> Alteration:
-        return Alteration(self._made.contact(), created=[RecordType.CONTACT], loaded=EVERYTHING)
+    def _create(self) -> ContactChange:
+        return ContactChange(self._made.contact(), created=[RecordType.CONTACT], loaded=EVERYTHING)
 
 
-def _altered(facts: ContactFacts, values: Mapping[str, str | int], *others: Mention) -> Alteration:
+def _altered(facts: ContactFacts, values: Mapping[str, str | int], *others: Mention) -> ContactChange:
     before = {Mention("contact", name): () if (value := facts.values[name]) is None else (value,) for name in values}
     facts.values = {**facts.values, **values}
-    return Alteration(facts, {*before, *others}, before, loaded=EVERYTHING)
+    return ContactChange(facts, {*before, *others}, before, loaded=EVERYTHING)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -119,7 +119,7 @@ def slowest(times: Sequence[float]) -> float:
     return sorted(times)[len(times) * 99 // 100 - 1]
 
 
-def matched(known: AccountDefinitions, alteration: Alteration) -> tuple[int, set[int]]:
+def matched(known: AccountDefinitions, alteration: ContactChange) -> tuple[int, set[int]]:
     """How many groups are judged, and those of them that the contact is in now."""
     now = known.at(NOW_US)
     matching = known.matching(settled=now, now=now)
@@ -128,7 +128,7 @@ def matched(known: AccountDefinitions, alteration: Alteration) -> tuple[int, set
     return len(found), {group_id for group_id in found if known.groups[group_id].predicate(alteration.facts, now)}
 
 
-def every(definitions: Sequence[Definition], now: Now, alteration: Alteration) -> set[int]:
+def every(definitions: Sequence[Definition], now: Now, alteration: ContactChange) -> set[int]:
     """The groups that the contact is in now, by judging them all."""
     return {definition.group_id for definition in definitions if definition.predicate(alteration.facts, now)}
 

@@ -14,9 +14,10 @@ from tortoise.exceptions import IntegrityError
 
 from models import ChangeCause
 from models.errors import Conflict
+from resolvers.membership.candidates.account_definitions import OutdatedDefinitions
 from resolvers.membership.change import Change
 from resolvers.membership.fence import exclusive_fence, shared_fence
-from resolvers.membership.settle import OutdatedDefinitions, settle
+from resolvers.membership.settle import settle
 from resolvers.operation.context import Context
 
 T = TypeVar("T")

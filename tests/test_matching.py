@@ -13,8 +13,8 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.language.parse import parse
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, compile_definition
-from resolvers.membership.candidates.matching import Alteration
-from resolvers.membership.evaluation.facts import CONTACT_COLUMNS
+from resolvers.membership.candidates.matching import ContactChange
+from resolvers.membership.evaluation.facts_reader import CONTACT_COLUMNS
 from tests.support import criteria_world as world
 
 ZONE = world.ZONES[0]
@@ -51,10 +51,10 @@ def contact(*tags: int, custom: dict[int, tuple[Any, ...]] | None = None, **colu
 def changed(known: AccountDefinitions, facts: ContactFacts, before: dict[str, Any]) -> set[int]:
     """The groups to look at when these columns had these values before."""
     told = {Mention("contact", column): () if value is None else (value,) for column, value in before.items()}
-    return found(known, Alteration(facts, told.keys(), told))
+    return found(known, ContactChange(facts, told.keys(), told))
 
 
-def found(known: AccountDefinitions, alteration: Alteration, *, settled: int = 0) -> set[int]:
+def found(known: AccountDefinitions, alteration: ContactChange, *, settled: int = 0) -> set[int]:
     now = to_microseconds(NOW)
     matching = known.matching(settled=known.at(now - settled), now=known.at(now))
     alteration.loaded = EVERYTHING
@@ -95,7 +95,7 @@ def test_a_tag_leads_to_groups_whose_other_conditions_the_contact_may_meet() -> 
         tagged("Client", "VIP", operator="containsAll"),
         {"any": [{"all": [tagged("Client"), country("Peru")]}, {"all": [tagged("VIP"), country("Canada")]}]},
     )
-    flip = Alteration(contact(CLIENT, country_folded="canada"), [Mention("tag", CLIENT)])
+    flip = ContactChange(contact(CLIENT, country_folded="canada"), [Mention("tag", CLIENT)])
     assert found(known, flip) == {1, 2, 4, 6}
 
 
@@ -106,20 +106,20 @@ def test_a_contact_that_met_every_condition_before_and_meets_none_now_is_let_thr
     left = {"country_folded": "canada", "city_folded": "lima"}
     assert changed(known, contact(), left) == {1}
     assert changed(known, contact(country_folded="peru"), left | {"city_folded": "quito"}) == {3}
-    assert found(known, Alteration(contact(), [Mention("tag", CLIENT), Mention("tag", VIP)])) == {2}
+    assert found(known, ContactChange(contact(), [Mention("tag", CLIENT), Mention("tag", VIP)])) == {2}
 
 
 def test_a_value_that_nobody_recalls_may_have_been_any() -> None:
     known = account(*({"all": [tagged("Client"), country(name)]} for name in ("Canada", "Peru")), {"country": {"contains": ["u"]}})
-    assert found(known, Alteration(contact(CLIENT, country_folded="chile"), [Mention("contact", "country_folded")])) == {1, 2, 3}
-    assert found(known, Alteration(contact(country_folded="chile"), [Mention("contact", "country_folded")])) == {3}
+    assert found(known, ContactChange(contact(CLIENT, country_folded="chile"), [Mention("contact", "country_folded")])) == {1, 2, 3}
+    assert found(known, ContactChange(contact(country_folded="chile"), [Mention("contact", "country_folded")])) == {3}
 
 
 def test_what_has_not_been_read_may_be_anything() -> None:
     known = account({"all": [tagged("VIP"), country("Canada")]})
     now = known.at(to_microseconds(NOW))
     matching = known.matching(settled=now, now=now)
-    alteration = Alteration(contact(country_folded="canada"), [Mention("contact", "country_folded")])
+    alteration = ContactChange(contact(country_folded="canada"), [Mention("contact", "country_folded")])
     triggered = matching.triggered(alteration)
     assert matching.candidates(triggered, alteration) == {1}
     alteration.loaded = EVERYTHING
@@ -128,9 +128,9 @@ def test_what_has_not_been_read_may_be_anything() -> None:
 
 def test_having_any_tag_is_asked_only_where_the_first_one_came_or_the_last_one_went() -> None:
     known = account({"tags": {"isEmpty": True}}, {"tags": {"isEmpty": False}})
-    assert found(known, Alteration(contact(CLIENT), [Mention("tag", CLIENT)])) == {1, 2}
-    assert found(known, Alteration(contact(), [Mention("tag", CLIENT)])) == {1, 2}
-    assert found(known, Alteration(contact(CLIENT, VIP), [Mention("tag", CLIENT)])) == set()
+    assert found(known, ContactChange(contact(CLIENT), [Mention("tag", CLIENT)])) == {1, 2}
+    assert found(known, ContactChange(contact(), [Mention("tag", CLIENT)])) == {1, 2}
+    assert found(known, ContactChange(contact(CLIENT, VIP), [Mention("tag", CLIENT)])) == set()
 
 
 def test_a_new_contact_is_led_to_the_groups_whose_values_it_has() -> None:
@@ -145,7 +145,7 @@ def test_a_new_contact_is_led_to_the_groups_whose_values_it_has() -> None:
         {"not": {"company": {"isEmpty": True}}},
         {"not": {"score": {"isEmpty": True}}},
     )
-    new = Alteration(contact(CLIENT, country_folded="canada", score=7), created=[RecordType.CONTACT])
+    new = ContactChange(contact(CLIENT, country_folded="canada", score=7), created=[RecordType.CONTACT])
     assert found(known, new) == {1, 3, 4, 6, 9}
 
 
@@ -153,9 +153,9 @@ def test_custom_values_are_told_apart_like_columns() -> None:
     known = account(*({"custom": {"key": "points", "number": {"greaterThan": str(bound)}}} for bound in (1, 2, 3)))
     place = Mention("custom", 3)
     facts = contact(custom={3: (25_000,)})
-    assert found(known, Alteration(facts, [place], {place: (15_000,)})) == {2}
-    assert found(known, Alteration(facts, [place], {place: ()})) == {1, 2}
-    assert found(known, Alteration(facts, [place])) == {1, 2, 3}
+    assert found(known, ContactChange(facts, [place], {place: (15_000,)})) == {2}
+    assert found(known, ContactChange(facts, [place], {place: ()})) == {1, 2}
+    assert found(known, ContactChange(facts, [place])) == {1, 2, 3}
 
 
 def test_a_condition_that_time_moves_is_asked_at_both_moments_while_the_clock_has_not_settled() -> None:
@@ -166,7 +166,7 @@ def test_a_condition_that_time_moves_is_asked_at_both_moments_while_the_clock_ha
     assert changed(known, recent, {"last_activity_at": now - 2 * HOUR}) == {1}
     place = Mention("contact", "last_activity_at")
     # It is still a member, by the truth of half an hour ago, although neither value makes it one now.
-    alteration = Alteration(contact(last_activity_at=now - 3 * HOUR), [place], {place: (now - HOUR - 1,)})
+    alteration = ContactChange(contact(last_activity_at=now - 3 * HOUR), [place], {place: (now - HOUR - 1,)})
     assert found(known, alteration) == set()
     assert found(known, alteration, settled=HOUR // 2) == {1}
     today = to_day_number(NOW.date())
@@ -194,14 +194,14 @@ def test_a_group_ranks_above_those_that_it_depends_on(order: tuple[int, ...]) ->
     assert ranks[1] < ranks[2] < ranks[3]
     assert known.dependants([1]) == {2, 3}
     now = known.at(0)
-    assert known.matching(settled=now, now=now).followers([1], Alteration(contact())) == {2, 3}
+    assert known.matching(settled=now, now=now).followers([1], ContactChange(contact())) == {2, 3}
 
 
 def test_a_group_that_asks_for_two_others_follows_either() -> None:
     inside = [{"group": {"memberOfAny": [to_global_id("Group", number)]}} for number in (1, 2)]
     known = account(tagged("Client"), tagged("VIP"), {"all": inside}, {"all": [inside[0], country("Canada")]})
     now = known.at(0)
-    alteration = Alteration(contact(country_folded="peru"), loaded=EVERYTHING)
+    alteration = ContactChange(contact(country_folded="peru"), loaded=EVERYTHING)
     matching = known.matching(settled=now, now=now)
     assert [matching.followers([number], alteration) for number in (1, 2, 3)] == [{3}, {3}, set()]
 

@@ -18,7 +18,8 @@ from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Column
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.candidates.matching import Alteration, Matching, guards_need
+from resolvers.membership.candidates.inverted_index import guard_needs
+from resolvers.membership.candidates.matching import ContactChange, Matching
 from resolvers.membership.change import Values
 from resolvers.membership.evaluation.evaluate import records_of
 from tests.support import criteria_world as world
@@ -101,13 +102,14 @@ def touched(before: ContactFacts, after: ContactFacts) -> dict[Mention, Values]:
     return found
 
 
-def matched(matching: Matching, alteration: Alteration, flipped: set[int], loaded: Needs) -> set[int]:
+def matched(matching: Matching, alteration: ContactChange, flipped: set[int], loaded: Needs) -> set[int]:
     """All groups that settling looks at, with as much loaded as it asks for, and more."""
-    alteration.loaded = matching.needed(alteration.touched) | loaded
-    if alteration.touched and not any(map(matching.concerned, alteration.touched)) and not alteration.created:
+    index = matching.index
+    alteration.loaded = index.trigger_needs(alteration.touched) | loaded
+    if alteration.touched and not any(map(index.covers, alteration.touched)) and not alteration.created:
         return matching.followers(flipped, alteration)
     buckets = matching.triggered(alteration)
-    alteration.loaded |= guards_need(buckets)
+    alteration.loaded |= guard_needs(buckets)
     found = matching.candidates(buckets, alteration) | flipped
     return found | matching.followers(found, alteration)
 
@@ -150,7 +152,7 @@ def test_every_group_that_a_change_flips_is_a_candidate(
     unknown, loaded = lack
     told = {mention: values for number, (mention, values) in enumerate(mentions.items()) if number not in unknown}
     told = {mention: values for mention, values in told.items() if mention.kind in ("contact", "custom")}
-    alteration = Alteration(after, mentions.keys(), told)
+    alteration = ContactChange(after, mentions.keys(), told)
     found = matched(known.matching(settled=settled, now=now), alteration, before.groups ^ after.groups, loaded)
     for group in known.groups.values():
         for then in (settled, now):
@@ -166,7 +168,7 @@ def test_every_group_that_a_new_contact_is_in_is_a_candidate(
     known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
     facts = world.facts(world.contacts(seed, 1)[0])
     facts.groups = set()
-    alteration = Alteration(facts, created=[RecordType.CONTACT, RecordType.APPOINTMENT])
+    alteration = ContactChange(facts, created=[RecordType.CONTACT, RecordType.APPOINTMENT])
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     assert {group.group_id for group in known.groups.values() if holds(group, facts, now)} <= found
 
@@ -182,7 +184,7 @@ def test_every_group_that_an_appointment_flips_by_coming_or_going_is_a_candidate
     lone = without.appointments[-1].id
     without.appointments = without.appointments[:-1]
     created = [RecordType.APPOINTMENT] if comes else []
-    alteration = Alteration(full if comes else without, [Mention("appointment", EXISTENCE)], created=created)
+    alteration = ContactChange(full if comes else without, [Mention("appointment", EXISTENCE)], created=created)
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     for group in known.groups.values():
         # What is gone is in no group any more, without being judged.
@@ -213,11 +215,11 @@ def contents(known: AccountDefinitions) -> Any:
             sorted((bound, hash(question)) for bound, question in field_index.edges),
             field_index.unordered,
         )
-        for place, field_index in known.inverted_index.items()
+        for place, field_index in known.inverted_index.fields.items()
     }  # fmt: skip
     assert all(
         [bound for bound, _ in field_index.edges] == sorted(bound for bound, _ in field_index.edges)
-        for field_index in known.inverted_index.values()
+        for field_index in known.inverted_index.fields.values()
     )
     return inverted_index, dict(known.temporal), set(known.groups)
 

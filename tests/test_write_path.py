@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from models import Contact, Group
+from resolvers.membership.evaluation.evaluate import FEW
 from resolvers.membership.journal.log import LARGEST_EVENT, LARGEST_STATEMENT
 from resolvers.membership.rebuilding.verify import verify
-from resolvers.membership.settle import FEW
 from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import create_tag

@@ -16,7 +16,7 @@ from resolvers.criteria.evaluation.predicate import Needs, needs
 from resolvers.criteria.language.mentions import groups_mentioned
 from resolvers.criteria.language.names import GroupName, Vocabulary
 from resolvers.criteria.language.tree import Tree
-from resolvers.membership.evaluation.facts import read_facts
+from resolvers.membership.evaluation.facts_reader import read_facts
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
 from resolvers.reading.criteria_input import Criteria, Document, now, read_argument, read_stored

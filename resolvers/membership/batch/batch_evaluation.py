@@ -15,7 +15,7 @@ from resolvers.membership.batch.partial_evaluation import simplify
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.candidates.postings import NEW
 from resolvers.membership.change import Change, ContactBatch, Flips
-from resolvers.membership.journal.member_sets import enrol, stored_among
+from resolvers.membership.journal.member_sets import members_among, update_member_sets
 
 AT_ONCE = 50  # groups whose members among the records are in memory together
 
@@ -77,7 +77,7 @@ class BatchEvaluation:
         followers: set[int] = set()
         for start in range(0, len(groups) if record_ids else 0, AT_ONCE):
             flips = await self._difference(groups[start : start + AT_ONCE], record_ids)
-            await enrol(self.change, groups[start : start + AT_ONCE], flips)
+            await update_member_sets(self.change, groups[start : start + AT_ONCE], flips)
             self.flips.joined |= flips.joined
             self.flips.left |= flips.left
             followers.update(*(self.definitions.mentioning(Mention("group", group_id)) for group_id in flips.group_ids()))
@@ -89,7 +89,7 @@ class BatchEvaluation:
         return await numbers(self.change.database, APPOINTMENTS, contacts=self.batch.contact_ids)
 
     async def _difference(self, groups: Sequence[Definition], record_ids: Sequence[int]) -> Flips:
-        stored = await stored_among(self.change.database, groups, record_ids)
+        stored = await members_among(self.change.database, groups, record_ids)
         found = await self._found(groups, record_ids)
         flips = Flips()
         for definition in groups:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from resolvers.criteria.language.mentions import ANY_TAG
 from resolvers.membership.candidates.account_definitions import AccountDefinitions
 from resolvers.membership.candidates.inverted_index import Bucket
-from resolvers.membership.candidates.postings import NOWHERE, TAGS, Asked
+from resolvers.membership.candidates.postings import TAGS, UNGUARDED, QuestionsAbout
 from resolvers.membership.change import ContactBatch
 
 # Microseconds.
@@ -33,10 +33,10 @@ def is_quicker_together(batch: ContactBatch, groups: int, definitions: AccountDe
 def triggered(batch: ContactBatch, definitions: AccountDefinitions) -> Iterator[Bucket]:
     """The groups that look at anything that was touched, by their guards."""
     tags = {mention.key for mention in batch.mentions if mention.kind == "tag"}
-    if tags and (field_index := definitions.inverted_index.get(TAGS)):
+    if tags and (field_index := definitions.inverted_index.fields.get(TAGS)):
         yield from field_index.buckets.those(tags | {ANY_TAG})
     for mention in batch.mentions:
-        if mention.kind != "tag" and (field_index := definitions.inverted_index.get(mention)):
+        if mention.kind != "tag" and (field_index := definitions.inverted_index.fields.get(mention)):
             yield from field_index.buckets.every()
 
 
@@ -46,5 +46,5 @@ def _let_through(batch: ContactBatch, definitions: AccountDefinitions) -> float:
     for bucket in triggered(batch, definitions):
         for place, by_key in bucket.items():
             groups = sum(map(len, by_key.every()))
-            expected += groups if place == NOWHERE or isinstance(place, Asked) else groups / len(by_key)
+            expected += groups if place == UNGUARDED or isinstance(place, QuestionsAbout) else groups / len(by_key)
     return expected

@@ -1,4 +1,4 @@
-"""The groups of an account, compiled, and found by what a write touches: it looks only at those that it can affect."""
+"""The compiled groups of an account, with the indexes by which a write finds those that it can affect."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,23 @@ from resolvers.criteria.language.mentions import Mention, groups_mentioned
 from resolvers.criteria.language.temporal import TemporalLeaf, temporal_leaves, zoned_leaves
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
-from resolvers.membership.candidates.inverted_index import FieldIndex, InvertedIndex, reindexed
+from resolvers.membership.candidates.inverted_index import FieldIndex, InvertedIndex
 from resolvers.membership.candidates.matching import Matching
 from resolvers.membership.candidates.persistent_map import Map
 from resolvers.membership.candidates.postings import GROUPS, TAGS, Posting, postings
 
-MOMENTS = 2  # that are kept: the present one, and the one up to which all is settled
+MOMENTS = 2  # kept at a time: the present one, and the one up to which everything is settled
+
+
+class OutdatedDefinitions(Exception):
+    """The account's definitions have another version than the one that a write works with. Nothing was settled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Definition:
-    """One group's criteria, ready to judge records, with everything by which the group is found.
+    """One group's criteria, compiled to be evaluated.
 
-    `members_id` is the set of its members; with `replaces_id` it is the next membership of that group, in the making.
+    `members_id` is the set of its members. A group with `replaces_id` is hidden: it is being built to replace that group.
     """
 
     group_id: int
@@ -37,8 +41,8 @@ class Definition:
     is_zoned: bool
 
     @property
-    def below(self) -> list[int]:
-        """The groups whose members the criteria ask for, ascending."""
+    def mentioned_groups(self) -> list[int]:
+        """The groups that the criteria mention, ascending."""
         return sorted(groups_mentioned(self.tree)) if self.needs.groups else []
 
 
@@ -59,45 +63,49 @@ def compile_definition(group_id: int, tree: Tree, *, members_id: int, replaces_i
 
 @dataclass(frozen=True, slots=True)
 class AccountDefinitions:
-    """All groups of an account at one definitions version; never changed, only replaced.
+    """All groups of an account at one definitions version. Immutable: another version is another instance.
 
-    Versions share nearly everything with each other. One that is rolled back leaves no trace, and whoever still works
-    with an older one is not disturbed.
+    Versions share nearly all of their memory. A write can go on with an older version while a newer one is made.
     """
 
     version: int
     zone: ZoneInfo
     groups: Map[int, Definition] = field(default_factory=Map)
-    inverted_index: InvertedIndex = field(default_factory=Map)
+    inverted_index: InvertedIndex = field(default_factory=InvertedIndex)
     temporal: Map[TemporalLeaf, frozenset[int]] = field(default_factory=Map)
     _ranks: dict[int, int] = field(default_factory=dict)
     _moments: dict[int, Now] = field(default_factory=dict)
 
     def at(self, instant: int) -> Now:
-        """The moment in the account's time zone: the same object while the clock stands, because conditions keep what they find for it."""
+        """The moment in the account's time zone. The same object for the same instant, because conditions cache results by it."""
         if instant not in self._moments:
             if len(self._moments) == MOMENTS:
                 self._moments.clear()
             self._moments[instant] = Now(instant, self.zone)
         return self._moments[instant]
 
+    def check_version(self, stored: int) -> None:
+        """Raise `OutdatedDefinitions` if the account's stored version is another one."""
+        if self.version != stored:
+            raise OutdatedDefinitions
+
     def matching(self, *, settled: Now, now: Now) -> Matching:
-        """What tells the groups that a write can have flipped, now that all is settled up to a moment."""
+        """A search for candidate groups at this moment, while memberships are settled up to another one."""
         return Matching(self.inverted_index, settled=settled, now=now)
 
     def mentioning(self, mention: Mention) -> set[int]:
         """The groups whose criteria mention this."""
-        place = {"tag": TAGS, "group": GROUPS}.get(mention.kind, mention)
-        buckets = (self.inverted_index.get(place) or FieldIndex()).buckets
-        found = buckets.every() if place == mention else buckets.those([mention.key])
-        return {group_id for bucket in found for by_guard in bucket.values() for ids in by_guard.every() for group_id in ids}
+        indexed = {"tag": TAGS, "group": GROUPS}.get(mention.kind, mention)
+        buckets = (self.inverted_index.fields.get(indexed) or FieldIndex()).buckets
+        found = buckets.every() if indexed == mention else buckets.those([mention.key])
+        return {group_id for bucket in found for by_key in bucket.values() for ids in by_key.every() for group_id in ids}
 
     def mentioned_by(self, group_id: int) -> list[int]:
-        """The groups that a group's criteria ask for, ascending."""
-        return self.groups[group_id].below if group_id in self.groups else []
+        """The groups that a group's criteria mention, ascending."""
+        return self.groups[group_id].mentioned_groups if group_id in self.groups else []
 
     def dependants(self, group_ids: Iterable[int]) -> set[int]:
-        """The groups that depend on these through any number of levels, these excluded unless they do."""
+        """The groups whose criteria mention these, directly or through other groups."""
         found: set[int] = set()
         reached = set(group_ids)
         while reached:
@@ -106,17 +114,17 @@ class AccountDefinitions:
         return found
 
     def replacing(self, group_ids: Collection[int]) -> set[int]:
-        """The next memberships, in the making, of these groups."""
+        """The hidden groups that are being built to replace these."""
         return {group_id for group_id, definition in self.groups.entries() if definition.replaces_id in group_ids}
 
     def rank(self, group_id: int) -> int:
-        """A number that is above that of every group which this one depends on."""
+        """The depth of groups in groups: a number above that of every group that this one mentions."""
         if group_id not in self._ranks and self.mentioned_by(group_id):
-            for each in TopologicalSorter(self._below(group_id)).static_order():
-                self._ranks[each] = max((self._ranks[below] + 1 for below in self.mentioned_by(each)), default=0)
+            for each in TopologicalSorter(self._mentioned_deeply(group_id)).static_order():
+                self._ranks[each] = max((self._ranks[mentioned] + 1 for mentioned in self.mentioned_by(each)), default=0)
         return self._ranks.get(group_id, 0)
 
-    def _below(self, group_id: int) -> dict[int, list[int]]:
+    def _mentioned_deeply(self, group_id: int) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
         reached = [group_id]
         while reached:
@@ -127,7 +135,7 @@ class AccountDefinitions:
         return found
 
     def renewed(self, version: int, zone: ZoneInfo, *, changed: Mapping[int, Definition], gone: Iterable[int]) -> "AccountDefinitions":
-        """The same groups at a later version: some defined anew, some gone, all others as they are compiled."""
+        """The groups at a later version: some compiled anew, some deleted, all others as they are."""
         zoned = self._zoned() if zone != self.zone else {}
         after: dict[int, Definition | None] = {**zoned, **dict.fromkeys(gone), **changed}
         before = {group_id: self.groups.get(group_id) for group_id in after}
@@ -137,8 +145,8 @@ class AccountDefinitions:
             version=version,
             zone=zone,
             groups=self.groups.revised(after),
-            inverted_index=reindexed(self.inverted_index, came=_beyond(old, new), gone=_beyond(new, old)),
-            temporal=_temporal(self.temporal, gone=before, came=after),
+            inverted_index=self.inverted_index.revised(added=_beyond(old, new), removed=_beyond(new, old)),
+            temporal=_temporal(self.temporal, removed=before, added=after),
         )
 
     def _zoned(self) -> dict[int, Definition]:
@@ -154,10 +162,10 @@ def _beyond(one: Mapping[int, set[Posting]], other: Mapping[int, set[Posting]]) 
 
 
 def _temporal(
-    known: Map[TemporalLeaf, frozenset[int]], *, gone: Mapping[int, Definition | None], came: Mapping[int, Definition | None]
+    known: Map[TemporalLeaf, frozenset[int]], *, removed: Mapping[int, Definition | None], added: Mapping[int, Definition | None]
 ) -> Map[TemporalLeaf, frozenset[int]]:
     revised: dict[TemporalLeaf, set[int]] = {}
-    for definitions, revise in ((gone, set.discard), (came, set.add)):
+    for definitions, revise in ((removed, set.discard), (added, set.add)):
         for group_id, definition in definitions.items():
             for leaf in definition.temporal if definition else ():
                 revise(revised.setdefault(leaf, {*(known.get(leaf) or ())}), group_id)

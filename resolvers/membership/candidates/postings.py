@@ -1,8 +1,8 @@
-"""Under what a group is found: the changes that can flip it, and what a contact must hold to be worth a look.
+"""Postings: under which changes, and for which contacts, a group is found in the inverted index.
 
-A posting is a trigger with a guard. The trigger is a value that comes or goes at a place where the criteria look, or a
-question about the values there. The guard is a value that the contact must hold before or after the write, or a question:
-otherwise the criteria are false before and after, whatever else has changed.
+A posting is a trigger with a guard. A trigger is a change that may make the group's criteria true or false: a value that is
+added to a field or removed from it, or a question about the field that gets another answer. A guard is a value that the contact must
+have before or after the write, or a question about a field: without it the criteria are false before and after.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,18 +34,18 @@ from resolvers.criteria.language.tree import (
 from resolvers.criteria.semantics.checks import Check, OneOf, Within
 from resolvers.criteria.semantics.time import Now
 
-MOST_VALUES = 16  # of one condition that are keys of their own
-BLOCK = 64  # groups without a guard that are kept together
+MOST_VALUES = 16  # of one condition that become keys; beyond it the condition becomes a question
+BLOCK = 64  # groups without a guard that share a key, so that a revision copies only these
 
-TAGS = Mention("tag", EXISTENCE)  # the place of all tags; a key names one
-GROUPS = Mention("group", EXISTENCE)
+TAGS = Mention("tag", EXISTENCE)  # the field of all tags, in which a key is the id of a tag
+GROUPS = Mention("group", EXISTENCE)  # likewise, with the ids of groups as keys
 NEW = {RecordType.CONTACT: Mention("contact", "new"), RecordType.APPOINTMENT: Mention("appointment", "new")}
-NOWHERE = Mention("appointment", "nowhere")  # the place of no guard; a key there only numbers a block of groups
-ANYHOW = None  # the key of changes that are not told apart by value
+UNGUARDED = Mention("appointment", "unguarded")  # stands for a field where there is no guard; its keys number blocks of groups
+ANY_VALUE = None  # the key of a trigger that any change of the field sets off
 
-# About how large a share of contacts has one value: guards should be rare. A bad guess costs time and nothing else.
+# Estimates of the share of contacts that have one value: the rarest guards are chosen. A bad guess costs time and nothing else.
 RARE = 0.01
-TAG, CUSTOM, BOOLEAN, GROUP, ASKED = 0.02, 0.05, 0.5, 0.5, 0.5
+TAG, CUSTOM, BOOLEAN, GROUP, QUESTION = 0.02, 0.05, 0.5, 0.5, 0.5
 COLUMNS: dict[str | int, float] = {
     **dict.fromkeys(("email_folded", "phone_folded", "website_folded", "address_folded"), 0.0),
     **dict.fromkeys(("country_folded", "timezone_folded", "source_folded", "owner_id"), 0.1),
@@ -54,16 +54,16 @@ COLUMNS: dict[str | int, float] = {
 
 
 class Question:
-    """A condition that is asked, because no single value leads to it; two that ask the same in the same time zone are equal."""
+    """A condition that is evaluated, because it has no few values that could be keys. Equal if they mean the same in the same time zone."""
 
-    __slots__ = ("_hash", "condition", "judge", "ranges")
+    __slots__ = ("_hash", "answer", "condition", "ranges")
 
     def __init__(self, condition: Condition, check: Check) -> None:
         self.condition = condition
-        self.judge: Judge = judge(condition)
-        # Where the answer is yes, if that never changes and hangs on the order of values.
+        self.answer: Judge = judge(condition)
+        # The values for which the answer is yes, if they are ranges that time does not move.
         self.ranges: tuple[tuple[Any, Any], ...] = check.ranges if isinstance(check, Within) and not moves(condition) else ()
-        self._hash = hash(condition)  # kept, because working it out takes longer than asking
+        self._hash = hash(condition)  # computed once: it takes longer than the evaluation
 
     def __hash__(self) -> int:
         return self._hash
@@ -72,26 +72,26 @@ class Question:
         return self is other or (isinstance(other, Question) and (self.condition, self.ranges) == (other.condition, other.ranges))
 
 
-Key = str | int | Question | None  # a value, a question, or anyhow
+Key = str | int | Question | None  # a value, a question, or ANY_VALUE
 
 
 class Trigger(NamedTuple):
-    """A value that comes or goes at a place, or a question that is answered otherwise than before."""
+    """A value that is added to a field or removed from it, or a question about the field that gets another answer."""
 
-    place: Mention
+    mention: Mention
     key: Key
 
 
-class Asked(NamedTuple):
-    """The place of guards that are questions about a place."""
+class QuestionsAbout(NamedTuple):
+    """Stands for a field where guards are questions about that field."""
 
-    about: Mention
+    mention: Mention
 
 
 class Guard(NamedTuple):
-    """A value that is held at a place, or a question about it, to which some value there must say yes."""
+    """A value that a field must have, or a question about the field that must be answered with yes."""
 
-    place: Mention | Asked
+    guarded: Mention | QuestionsAbout
     key: Key
 
 
@@ -102,34 +102,34 @@ class Posting(NamedTuple):
     guard: Guard
 
 
-Guards = frozenset[Guard]  # one of which at least must let the contact through
+Guards = frozenset[Guard]  # alternatives: one of them must hold
 
 
 def postings(group_id: int, tree: Tree, zone: ZoneInfo) -> set[Posting]:
-    """Everything under which a group with these criteria is found."""
+    """The postings of a group with these criteria."""
     necessary = sorted(_necessary(tree.root, zone, holds=True), key=_share)
-    lasting = [guards for guards in necessary if not any(map(_is_of_new_records, guards))]
+    lasting = [guards for guards in necessary if not any(map(_is_for_new_records, guards))]
     triggers = {trigger for node in walk(tree.root) for trigger in _triggers(node, zone)}
-    new = Trigger(NEW[tree.record_type], ANYHOW)
+    new = Trigger(NEW[tree.record_type], ANY_VALUE)
     return {
         *(Posting(trigger, guard) for trigger in triggers for guard in _guards(trigger, lasting, group_id)),
         *(Posting(new, guard) for guard in _guards(new, necessary, group_id)),
     }
 
 
-def _is_of_new_records(guard: Guard) -> bool:
-    """Whether a guard is for new records only.
+def _is_for_new_records(guard: Guard) -> bool:
+    """Whether a guard may be used for new records only.
 
-    In which groups a contact is can change while a write is settled, but a new one is in none. And where groups have
-    been triggered, judging them takes no longer than asking the guards.
+    A contact's groups can change while a write is settled, but a new contact is in none. Guards that are questions take as
+    long as the evaluation of a group, which pays only where a new record triggers all groups.
     """
-    return guard.place == GROUPS or isinstance(guard.place, Asked)
+    return guard.guarded == GROUPS or isinstance(guard.guarded, QuestionsAbout)
 
 
 def _guards(trigger: Trigger, necessary: Iterable[Guards], group_id: int) -> Guards:
-    """The rarest guards, among them not the trigger itself, which always passes for held."""
+    """The rarest guards that do not contain the trigger itself, which the contact always has before or after the write."""
     found = next((guards for guards in necessary if Guard(*trigger) not in guards), None)
-    return frozenset([Guard(NOWHERE, group_id // BLOCK)]) if found is None or _share(found) >= 1 else found
+    return frozenset([Guard(UNGUARDED, group_id // BLOCK)]) if found is None or _share(found) >= 1 else found
 
 
 def _share(guards: Guards) -> float:
@@ -137,7 +137,7 @@ def _share(guards: Guards) -> float:
 
 
 def _share_of(guard: Guard) -> float:
-    match guard.place:
+    match guard.guarded:
         case Mention("tag"):
             return TAG
         case Mention("group"):
@@ -146,15 +146,15 @@ def _share_of(guard: Guard) -> float:
             return BOOLEAN if isinstance(guard.key, bool) else CUSTOM
         case Mention(_, column):
             return COLUMNS.get(column, RARE)
-        case Asked():
-            return ASKED
+        case QuestionsAbout():
+            return QUESTION
 
 
 def _necessary(node: Node, zone: ZoneInfo, *, holds: bool) -> list[Guards]:
-    """Sets of values of which the contact must hold one each, or the node cannot come out as `holds` says."""
+    """Sets of guards. Unless the contact meets one guard of each set, the node cannot evaluate to `holds`."""
     match node:
         case Condition():
-            return _held(node, zone) if node.negated is not holds else []
+            return _guards_of(node, zone) if node.negated is not holds else []
         case Not():
             return _necessary(node.child, zone, holds=not holds)
         case OfContact():
@@ -170,8 +170,8 @@ def _necessary(node: Node, zone: ZoneInfo, *, holds: bool) -> list[Guards]:
             assert_never(node)
 
 
-def _held(condition: Condition, zone: ZoneInfo) -> list[Guards]:
-    """The guards of a condition that is met."""
+def _guards_of(condition: Condition, zone: ZoneInfo) -> list[Guards]:
+    """The guards that follow from a condition that holds."""
     guards = [guard for trigger in _triggers(condition, zone) if (guard := _guard(trigger))]
     if condition.operator.quantifier is Quantifier.EACH:
         return [frozenset([guard]) for guard in guards]
@@ -180,21 +180,21 @@ def _held(condition: Condition, zone: ZoneInfo) -> list[Guards]:
 
 def _guard(trigger: Trigger) -> Guard | None:
     if isinstance(trigger.key, Question):
-        return Guard(Asked(trigger.place), trigger.key)
-    return None if trigger.key is ANYHOW or trigger == (TAGS, ANY_TAG) else Guard(*trigger)
+        return Guard(QuestionsAbout(trigger.mention), trigger.key)
+    return None if trigger.key is ANY_VALUE or trigger == (TAGS, ANY_TAG) else Guard(*trigger)
 
 
 def _triggers(node: Node, zone: ZoneInfo) -> Iterator[Trigger]:
     match node:
         case Condition():
-            yield from _of_condition(node, zone)
+            yield from _condition_triggers(node, zone)
         case Related():
-            yield Trigger(Mention("appointment", EXISTENCE), ANYHOW)
+            yield Trigger(Mention("appointment", EXISTENCE), ANY_VALUE)
         case _:
             return
 
 
-def _of_condition(condition: Condition, zone: ZoneInfo) -> Iterator[Trigger]:
+def _condition_triggers(condition: Condition, zone: ZoneInfo) -> Iterator[Trigger]:
     match condition.source:
         case Tags():
             yield from (Trigger(TAGS, tag_id) for tag_id in ((ANY_TAG,) if condition.operator is IS_EMPTY else condition.operand))
@@ -203,28 +203,28 @@ def _of_condition(condition: Condition, zone: ZoneInfo) -> Iterator[Trigger]:
         case Groups():
             yield from (Trigger(GROUPS, group_id) for group_id in condition.operand)
         case Column(record_type=RecordType.APPOINTMENT):
-            yield Trigger(Mention("appointment", condition.source.column), ANYHOW)
+            yield Trigger(Mention("appointment", condition.source.column), ANY_VALUE)
         case Column():
-            yield from _of_values(Mention("contact", condition.source.column), condition, zone)
+            yield from _value_triggers(Mention("contact", condition.source.column), condition, zone)
         case Custom(field_id=0):
-            yield Trigger(Mention("custom", 0), ANYHOW)  # values of a field that is gone are of no kind that could be compared
+            yield Trigger(Mention("custom", 0), ANY_VALUE)  # a deleted field: there is no type by which values could be compared
         case Custom():
-            yield from _of_values(Mention("custom", condition.source.field_id), condition, zone)
+            yield from _value_triggers(Mention("custom", condition.source.field_id), condition, zone)
         case _:
             assert_never(condition.source)
 
 
-def _of_values(place: Mention, condition: Condition, zone: ZoneInfo) -> Iterator[Trigger]:
-    check = condition.check(Now(0, zone))  # of a condition that time moves, only the kind is of interest
+def _value_triggers(mention: Mention, condition: Condition, zone: ZoneInfo) -> Iterator[Trigger]:
+    check = condition.check(Now(0, zone))  # any moment will do: the values of a condition that time moves are not used
     values = [] if moves(condition) or condition.operator.quantifier is Quantifier.EXACTLY else _values(check)
     if 0 < len(values) <= MOST_VALUES:
-        yield from (Trigger(place, value) for value in values)
+        yield from (Trigger(mention, value) for value in values)
     else:
-        yield Trigger(place, Question(condition, check))
+        yield Trigger(mention, Question(condition, check))
 
 
 def _values(check: Check) -> list[Any]:
-    """The values that pass, if they are few enough to be counted."""
+    """The values that pass the check, if they are few enough to be listed."""
     match check:
         case OneOf(values):
             return list(values)

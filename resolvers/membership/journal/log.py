@@ -1,6 +1,7 @@
-"""Writing flips to the database: heads, entries and members of every flipped group, set-based and in as few statements as can be."""
+"""Storing flips: the log entries, heads and members of all groups that changed, in as few statements as possible."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -13,8 +14,8 @@ from resolvers.membership.change import Change, Flips
 LARGEST_EVENT = 500  # ids in one entry of the log
 LARGEST_STATEMENT = 20_000  # memberships in one statement, some 800 kB of JSON
 
-# Heads are advanced by what is added to them, and entries say how far before the end of the log they lie: both are the same
-# wherever the log ends, so that nobody has to read that first.
+# Heads are advanced by differences, and entries say how far before the end of the log they stand: so the end of the log need not
+# be read first.
 ADVANCE = """
     UPDATE groups SET position = groups.position + step.entries, version = groups.version + step.flips,
                       member_count = groups.member_count + step.growth
@@ -30,7 +31,7 @@ LOG = """
     FROM ROWS(:entries AS entry(group_id bigint, kind text, entries_after bigint, flips bigint, flips_after bigint,
                                 growth_after bigint, joined text, leaving text)) JOIN {heads} AS head ON head.id = group_id
 """
-# Who is a member already when a next membership is made stays one since then.
+# In a hidden group that is being built, present members of the group that it replaces keep the time at which they joined.
 JOIN = """
     INSERT INTO group_members (account_id, set_id, record_id, joined_at)
     SELECT own.account_id, own.members_id, member.record_id, coalesce((
@@ -43,9 +44,9 @@ LEAVE = """
     DELETE FROM group_members WHERE (set_id, record_id) IN
     (SELECT members_id, record_id FROM ROWS(:left AS member(group_id bigint, record_id bigint)) JOIN {heads} AS own ON own.id = group_id)
 """
-# What is not carried out along with the log looks the groups up.
-JOIN_LATER, LEAVE_LATER = JOIN.format(heads="groups"), LEAVE.format(heads="groups")
-# Ascending order keeps concurrent writers from waiting for each other in a circle.
+# Where members are stored without the log, the groups are looked up.
+JOIN_ALONE, LEAVE_ALONE = JOIN.format(heads="groups"), LEAVE.format(heads="groups")
+# Locked in ascending order, so that concurrent writers cannot deadlock.
 LOCKED = "JOIN (SELECT id FROM groups WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE) AS locked ON locked.id = step.id"
 HEADS = f"WITH head AS ({ADVANCE.format(locked=LOCKED)}), logged AS ({LOG.format(heads='head')})"
 RECORD: Mapping[Engine, tuple[str, ...]] = {
@@ -53,80 +54,83 @@ RECORD: Mapping[Engine, tuple[str, ...]] = {
     "postgresql": (f"{HEADS} SELECT id FROM head",),  # noqa: S608  # statements of our own
 }
 APPEND: Mapping[Engine, tuple[str, ...]] = {
-    "sqlite": (*RECORD["sqlite"], JOIN_LATER, LEAVE_LATER),
+    "sqlite": (*RECORD["sqlite"], JOIN_ALONE, LEAVE_ALONE),
     "postgresql": (
         f"{HEADS}, came AS ({JOIN.format(heads='head')}), gone AS ({LEAVE.format(heads='head')}) SELECT id FROM head",  # noqa: S608  # ours
     ),
 }
 
 Pairs = list[dict[str, int]]  # of group and record
-
-
-class Entries:
-    """What a write adds to the log of one group, in entries of at most `LARGEST_EVENT` ids."""
-
-    def __init__(self, group_id: int, flips: Flips, *, edited: bool) -> None:
-        self._group_id = group_id
-        self._added: list[dict[str, Any]] = []
-        if edited:
-            self._add(EventKind.DEFINITION, [], [])
-        for joined, left in _batches(flips.joined.get(group_id, []), flips.left.get(group_id, [])):
-            self._add(EventKind.MEMBERS, joined, left)
-
-    def _add(self, kind: EventKind, joined: list[int], left: list[int]) -> None:
-        flips, growth = len(joined) + len(left), len(joined) - len(left)
-        self._added.append({"kind": kind, "flips": flips, "growth": growth, "joined": _ids(joined), "leaving": _ids(left)})
-
-    def step(self) -> dict[str, int]:
-        """How far they move the group's head."""
-        return {"id": self._group_id, "entries": len(self._added), **self._after(0)}
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The entries, each with what comes after it."""
-        for number, entry in enumerate(self._added, start=1):
-            after = {f"{name}_after": total for name, total in self._after(number).items()}
-            yield {"group_id": self._group_id, "entries_after": len(self._added) - number, **entry, **after}
-
-    def _after(self, number: int) -> dict[str, int]:
-        return {name: sum(entry[name] for entry in self._added[number:]) for name in ("flips", "growth")}
+Values = dict[str, Any]  # of one row, by column
 
 
 async def append(change: Change, flips: Flips, edited: Collection[int] = ()) -> list[int]:
-    """Log and carry out the flips, as the last statements before commit; returns the groups whose logs have grown."""
+    """Log the flips and store them in the member sets, as the last statements before commit. Returns the ids of the logged groups."""
     joined, left = _pairs(flips.joined), _pairs(flips.left)
     first = {"joined": joined[:LARGEST_STATEMENT], "left": left[:LARGEST_STATEMENT]}
-    grown = await _record(change, APPEND, _entries(flips, edited), first)
-    await _carry_out(change, joined[LARGEST_STATEMENT:], left[LARGEST_STATEMENT:])
+    grown = await _write_log(change, APPEND, _entries(flips, edited), first)
+    if max(len(joined), len(left)) > LARGEST_STATEMENT:
+        await _update_members(change, joined[LARGEST_STATEMENT:], left[LARGEST_STATEMENT:])
     return grown
 
 
 async def record(change: Change, flips: Flips, edited: Collection[int] = ()) -> list[int]:
-    """Log the flips and advance the heads; returns the groups whose logs have grown.
+    """Log the flips without storing them in the member sets. Returns the ids of the logged groups.
 
-    The groups in `edited` first get an entry that says so.
+    The logs of the groups in `edited` first get an entry that says that their criteria changed.
     """
-    return await _record(change, RECORD, _entries(flips, edited), {})
+    return await _write_log(change, RECORD, _entries(flips, edited), {})
 
 
-async def carry_out(change: Change, flips: Flips) -> None:
-    """Insert those who join and delete those who leave."""
-    await _carry_out(change, _pairs(flips.joined), _pairs(flips.left))
+async def update_members(change: Change, flips: Flips) -> None:
+    """Store the flips in the member sets without logging them."""
+    await _update_members(change, _pairs(flips.joined), _pairs(flips.left))
 
 
-def _entries(flips: Flips, edited: Collection[int]) -> dict[int, Entries]:
-    return {group_id: Entries(group_id, flips, edited=group_id in edited) for group_id in sorted({*flips.group_ids(), *edited})}
+async def _update_members(change: Change, joined: Pairs, left: Pairs) -> None:
+    for chunk in _chunks(joined):
+        await change.database.rows(JOIN_ALONE, joined=chunk, at=to_microseconds(change.at))
+    for chunk in _chunks(left):
+        await change.database.rows(LEAVE_ALONE, left=chunk)
 
 
-async def _record(
-    change: Change, statements: Mapping[Engine, tuple[str, ...]], entries: Mapping[int, Entries], members: Mapping[str, Pairs]
+def _entries(flips: Flips, edited: Collection[int]) -> dict[int, list[Values]]:
+    """The entries that each group's log gets, in order of position."""
+    return {group_id: _entries_of(group_id, flips, edited=group_id in edited) for group_id in sorted({*flips.group_ids(), *edited})}
+
+
+def _entries_of(group_id: int, flips: Flips, *, edited: bool) -> list[Values]:
+    found = [_entry(group_id, EventKind.DEFINITION, [], [])] if edited else []
+    flipped = [(record_id, True) for record_id in flips.joined.get(group_id, ())]
+    flipped += [(record_id, False) for record_id in flips.left.get(group_id, ())]
+    for start in range(0, len(flipped), LARGEST_EVENT):
+        part = flipped[start : start + LARGEST_EVENT]
+        joined = [record_id for record_id, joins in part if joins]
+        found.append(_entry(group_id, EventKind.MEMBERS, joined, [record_id for record_id, joins in part if not joins]))
+    after = {"entries": 0, "flips": 0, "growth": 0}
+    for entry in reversed(found):
+        entry |= {f"{name}_after": total for name, total in after.items()}
+        after = {name: total + entry[name] for name, total in after.items()}
+    return found
+
+
+def _entry(group_id: int, kind: EventKind, joined: list[int], left: list[int]) -> Values:
+    count, growth = len(joined) + len(left), len(joined) - len(left)
+    ids = {"joined": orjson.dumps(joined).decode(), "leaving": orjson.dumps(left).decode()}
+    # An entry counts itself, so that all three can be summed up.
+    return {"group_id": group_id, "kind": kind, "entries": 1, "flips": count, "growth": growth, **ids}
+
+
+async def _write_log(
+    change: Change, statements: Mapping[Engine, tuple[str, ...]], entries: Mapping[int, list[Values]], members: Mapping[str, Pairs]
 ) -> list[int]:
     if not entries:
         return []
     grown, *_ = await change.database.run(
         *statements[change.database.engine],
         ids=list(entries),
-        steps=[each.step() for each in entries.values()],
-        entries=[row for each in entries.values() for row in each.rows()],
+        steps=[_step(group_id, added) for group_id, added in entries.items()],
+        entries=list(chain.from_iterable(entries.values())),
         account=change.account_id,
         cause=change.cause,
         at=to_microseconds(change.at),
@@ -135,18 +139,9 @@ async def _record(
     return [row["id"] for row in grown]
 
 
-async def _carry_out(change: Change, joined: Pairs, left: Pairs) -> None:
-    for chunk in _chunks(joined):
-        await change.database.rows(JOIN_LATER, joined=chunk, at=to_microseconds(change.at))
-    for chunk in _chunks(left):
-        await change.database.rows(LEAVE_LATER, left=chunk)
-
-
-def _batches(joined: list[int], left: list[int]) -> Iterator[tuple[list[int], list[int]]]:
-    marked = [(record_id, True) for record_id in joined] + [(record_id, False) for record_id in left]
-    for start in range(0, len(marked), LARGEST_EVENT):
-        batch = marked[start : start + LARGEST_EVENT]
-        yield [record_id for record_id, joins in batch if joins], [record_id for record_id, joins in batch if not joins]
+def _step(group_id: int, entries: Sequence[Values]) -> dict[str, int]:
+    """How far these entries move the group's head."""
+    return {"id": group_id, **{name: sum(entry[name] for entry in entries) for name in ("entries", "flips", "growth")}}
 
 
 def _chunks(pairs: Pairs) -> Iterator[Pairs]:
@@ -154,9 +149,5 @@ def _chunks(pairs: Pairs) -> Iterator[Pairs]:
         yield pairs[start : start + LARGEST_STATEMENT]
 
 
-def _pairs(flipped: dict[int, list[int]]) -> Pairs:
+def _pairs(flipped: Mapping[int, list[int]]) -> Pairs:
     return [{"group_id": group_id, "record_id": record_id} for group_id, found in flipped.items() for record_id in found]
-
-
-def _ids(numbers: Sequence[int]) -> str:
-    return orjson.dumps(numbers).decode()

@@ -8,7 +8,7 @@ from models.fields import to_microseconds
 from models.orm.numbers import ELEMENTS, lists_of, numbers_by
 from resolvers.membership.candidates.account_definitions import Definition
 from resolvers.membership.change import Change, Flips
-from resolvers.membership.journal.log import carry_out
+from resolvers.membership.journal.log import update_members
 
 LISTS = 20  # in one statement
 
@@ -41,14 +41,14 @@ LEAVE: Mapping[Engine, str] = {
 Lists = list[dict[str, int | str]]
 
 
-async def stored_among(database: Database, groups: Sequence[Definition], record_ids: Sequence[int]) -> dict[int, set[int]]:
+async def members_among(database: Database, groups: Sequence[Definition], record_ids: Sequence[int]) -> dict[int, set[int]]:
     """The members of each of these groups that are among the records."""
     sets = {definition.members_id: definition.group_id for definition in groups}
     found = await numbers_by(database, "set_id", STORED[database.engine], records=record_ids, sets=sorted(sets))
     return {group_id: set(found.get(set_id, ())) for set_id, group_id in sets.items()}
 
 
-async def enrol(change: Change, groups: Iterable[Definition], flips: Flips) -> None:
+async def update_member_sets(change: Change, groups: Iterable[Definition], flips: Flips) -> None:
     """Insert those who join these groups and delete those who leave."""
     hidden = Flips()
     joined: Lists = []
@@ -60,7 +60,7 @@ async def enrol(change: Change, groups: Iterable[Definition], flips: Flips) -> N
             left += _lists(definition.members_id, flips.left.get(group_id, []))
         else:
             hidden.joined[group_id], hidden.left[group_id] = flips.joined.get(group_id, []), flips.left.get(group_id, [])
-    await carry_out(change, hidden)  # who is a member of the group already stays one since then
+    await update_members(change, hidden)  # who is a member of the group already stays one since then
     await _run(change, JOIN, joined)
     await _run(change, LEAVE[change.database.engine], left)
 

@@ -11,7 +11,7 @@ from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.change import Change, Flips
-from resolvers.membership.journal.log import append, carry_out
+from resolvers.membership.journal.log import append, update_members
 
 LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
 
@@ -36,7 +36,7 @@ async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int
     flips = await _difference(change, definition, now)
     joined, left = flips.joined[definition.group_id], flips.left[definition.group_id]
     if len(joined) + len(left) > LARGEST_EXACT_CHANGE:
-        await carry_out(change, flips)
+        await update_members(change, flips)
         await recount(change, definition.group_id)
         return [definition.group_id]
     return await append(change, flips, change.edited_groups & {definition.group_id})

@@ -12,7 +12,7 @@ from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.change import Change, Flips
 from resolvers.membership.clock import read_clock
-from resolvers.membership.journal.log import LOCKED, carry_out
+from resolvers.membership.journal.log import LOCKED, update_members
 from resolvers.membership.rebuilding.rebuild import matching_records
 
 CHUNK = 500  # contacts, whose writers wait meanwhile
@@ -58,7 +58,7 @@ async def _judge(change: Change, definition: Definition, contacts: list[int], no
     found = {*await _numbers(matching_records(change.account_id, definition, now).filter(chunk), "id")}
     flips.joined[number] = sorted(found - stored)
     flips.left[number] = sorted(stored - found)
-    await carry_out(change, flips)
+    await update_members(change, flips)
     return {"id": number, "joined": len(flips.joined[number]), "gone": len(flips.left[number])}
 
 

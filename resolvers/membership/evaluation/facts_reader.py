@@ -1,9 +1,8 @@
-"""Reading what conditions look at, for some contacts, in a constant number of statements."""
+"""Reading what criteria look at, for the contacts of a write: facts, stored memberships and the clock, in few round trips."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from models import RecordType
 from models.engine.database import Database, Row, Rows
@@ -26,7 +25,20 @@ MEMBERSHIPS = """
     SELECT record_id, groups.id AS group_id FROM group_members JOIN groups ON groups.members_id = set_id
     WHERE record_id = ANY(:ids) AND record_type = 'CONTACT' AND groups.account_id = :account
 """
+# The present members of some groups among the contacts, or among their appointments.
+CONTACT_MEMBERS = """
+    SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
+    WHERE groups.id = ANY(:contact_groups) AND record_id = ANY(:ids)
+"""
+APPOINTMENT_MEMBERS = """
+    SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
+    WHERE groups.id = ANY(:appointment_groups) AND record_id IN (SELECT id FROM appointments WHERE contact_id = ANY(:ids))
+"""
+VERSION = "SELECT definitions_version FROM accounts WHERE id = :account"
+MOMENT = f"SELECT now, settled, ({VERSION}) AS version FROM clock"  # noqa: S608  # a statement of our own
 
+Memberships = dict[int, set[int]]  # record ids by group id
+Take = Callable[[Rows], None]  # keeps the rows of one statement
 
 NO_ROWS: Mapping[int, Row] = MappingProxyType({})
 
@@ -38,20 +50,10 @@ async def read_facts(database: Database, account_id: int, ids: Iterable[int], ne
     return reader.facts
 
 
-def needs_of(definitions: Iterable[Definition]) -> Needs:
-    """What has to be read to judge records against all of these groups."""
-    needed = Needs()
-    for definition in definitions:
-        needed |= definition.needs
-        if definition.record_type is RecordType.APPOINTMENT:
-            needed |= Needs(appointments=True)
-    return needed
-
-
 class FactsReader:
-    """Reads the facts of some contacts as they turn out to be needed, nothing twice, each time in one round trip.
+    """Reads facts of some contacts as they turn out to be needed, each once, and whatever is needed together in one round trip.
 
-    Of contacts that are all `known` already, the columns are not read.
+    If the rows of all contacts are `known` already, the columns are not read.
     """
 
     def __init__(self, database: Database, account_id: int, ids: Iterable[int], known: Mapping[int, Row] = NO_ROWS) -> None:
@@ -61,26 +63,36 @@ class FactsReader:
         self.facts: dict[int, ContactFacts] = {}
         if known.keys() >= set(self._ids):
             self._take_contacts([known[contact_id] for contact_id in self._ids])
-        self.loaded = Needs()  # beyond the columns, which come first
+        self.loaded = Needs()  # what has been read beyond the columns
+        self.members: Memberships = {}  # of the groups that were asked for, among these contacts and their appointments
+        self.moment: Row = {}  # the logical time `now`, the time `settled`, and the `version` of the account's definitions
 
-    async def read(self, needed: Needs, *besides: str, **values: Any) -> list[Rows]:
-        """Have the columns, and what is needed beyond them; returns the rows of statements that are asked besides."""
-        takers = self._takers(needed)
-        texts = (*takers, *besides)
-        answers = await self._database.answers(*texts, ids=self._ids, account=self._account_id, **values) if texts else []
-        for take, rows in zip(takers.values(), answers, strict=False):
+    async def read(self, needed: Needs, groups: Sequence[Definition] = (), *, with_moment: bool = False) -> None:
+        """Read what is needed and not yet read: facts, everything that these groups' criteria look at, and the groups' members."""
+        for group in groups:
+            self.members[group.group_id] = set()
+            needed |= group.needs
+            if group.record_type is RecordType.APPOINTMENT:
+                needed |= Needs(appointments=True)
+        takers = self._facts_takers(needed) | ({MOMENT: self._take_moment} if with_moment else {})
+        by_type = {kind: [group.group_id for group in groups if group.record_type is kind] for kind in RecordType}
+        contact_groups, appointment_groups = sorted(by_type[RecordType.CONTACT]), sorted(by_type[RecordType.APPOINTMENT])
+        takers |= {CONTACT_MEMBERS: self._take_members} if contact_groups else {}
+        takers |= {APPOINTMENT_MEMBERS: self._take_members} if appointment_groups else {}
+        values = {"contact_groups": contact_groups, "appointment_groups": appointment_groups}
+        answers = await self._database.answers(*takers, ids=self._ids, account=self._account_id, **values) if takers else []
+        for take, rows in zip(takers.values(), answers, strict=True):
             take(rows)
         self.loaded |= needed
-        return answers[len(takers) :]
 
     def keep_only(self, ids: Iterable[int]) -> None:
         """Forget all other contacts."""
         self._ids = sorted(ids)
         self.facts = {contact_id: self.facts[contact_id] for contact_id in self._ids}
 
-    def _takers(self, needed: Needs) -> dict[str, Callable[[Rows], None]]:
+    def _facts_takers(self, needed: Needs) -> dict[str, Take]:
         loaded = self.loaded
-        wanted: tuple[tuple[str, Callable[[Rows], None], bool], ...] = (
+        wanted: tuple[tuple[str, Take, bool], ...] = (
             (CONTACTS, self._take_contacts, not self.facts),
             (TAGGINGS, self._take_tags, needed.tags and not loaded.tags),
             (CUSTOM_VALUES, self._take_custom, needed.custom and not loaded.custom),
@@ -88,6 +100,13 @@ class FactsReader:
             (APPOINTMENTS, self._take_appointments, needed.appointments and not loaded.appointments),
         )
         return {statement: take for statement, take, is_wanted in wanted if is_wanted}
+
+    def _take_moment(self, rows: Rows) -> None:
+        (self.moment,) = rows
+
+    def _take_members(self, rows: Rows) -> None:
+        for row in rows:
+            self.members[row["group_id"]].add(row["record_id"])
 
     def _take_contacts(self, rows: Rows) -> None:
         for row in rows:
