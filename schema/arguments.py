@@ -7,12 +7,11 @@ from enum import Enum
 from typing import Any
 
 from strawberry import UNSET
-from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.field import StrawberryField
-from strawberry.utils.str_converters import to_camel_case
 
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput
 from schema.scalars import write_decimal
+from schema.strawberry_adapter import StrawberryObjectDefinition, get_object_definition, to_camel_case
 
 
 def plain(value: Any) -> Any:

@@ -4,12 +4,11 @@ from typing import Any, Generic, TypeVar
 
 import strawberry
 from strawberry import Parent
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
-from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from resolvers.reading.paging import Page, PageArguments
+from schema.strawberry_adapter import add_arguments
 
 T = TypeVar("T")
 
@@ -70,12 +69,7 @@ class Paged(FieldExtension):
 
     def apply(self, field: StrawberryField) -> None:
         """Declare the arguments; each schema that is built from the field asks anew."""
-        declared = field.base_resolver.arguments if field.base_resolver else []
-        own = [argument for argument in declared if argument.python_name != "page"]
-        field.arguments = [*own, *(self._argument(name) for name in self._annotations)]
-
-    def _argument(self, name: str) -> StrawberryArgument:
-        return StrawberryArgument(python_name=name, graphql_name=None, type_annotation=StrawberryAnnotation(self._annotations[name]))
+        add_arguments(field, self._annotations, instead_of="page")
 
     def map_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments with those of the page folded into one."""

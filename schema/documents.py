@@ -2,22 +2,22 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
 from resolvers.operation.allowance import Allowance
 from schema.cost import Tariff
-from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded, without_cause
+from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded
+from schema.graphql_core_adapter import was_aborted, without_cause
 from schema.limits import DocumentLimits
+from schema.strawberry_adapter import MaybeNullValidationRule, graphql_schema, name_in_request
 from schema.weight import weight_rule
 
 SEVERAL_OPERATIONS = "The document has several operations: name the one to run in `operationName`."
-ABORTED = "Validation aborted."  # graphql-core's last word on what nests too deeply or compares too much
 TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
 TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
@@ -155,7 +155,8 @@ class _CheckOperation(SchemaExtension):
 
     def _cost(self, document: DocumentNode) -> int:
         operation = self.execution_context
-        tariff = self._check.tariff(operation.schema._schema, document, operation.query or "", operation._provided_operation_name)
+        schema = graphql_schema(operation.schema)
+        tariff = self._check.tariff(schema, document, operation.query or "", name_in_request(operation))
         try:
             cost, limit = tariff.cost(operation.variables or {}), self._check.limits.cost
         except RecursionError:
@@ -177,22 +178,21 @@ class _CheckOperation(SchemaExtension):
         return errors
 
     def _validate(self, document: DocumentNode, rules: list[type[ASTValidationRule]]) -> list[GraphQLError]:
-        schema: Any = self.execution_context.schema._schema
-        # One less, because an error that says so is added when there are more.
-        errors = validate(schema, document, rules, max_errors=MOST_ERRORS - 1, hide_suggestions=True)
+        most = MOST_ERRORS - 1  # an error that says so is added when there are more
+        errors = validate(graphql_schema(self.execution_context.schema), document, rules, max_errors=most, hide_suggestions=True)
+        if was_aborted(errors, most):
+            return [*map(_invalid, errors[:-1]), coded(errors[-1], VALIDATION_FAILED, TOO_COMPLEX)]
         return [_invalid(error) for error in errors]
 
     def _ambiguity(self, document: DocumentNode) -> list[GraphQLError]:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-        if len(operations) == 1 or self.execution_context._provided_operation_name is not None:
+        if len(operations) == 1 or name_in_request(self.execution_context) is not None:
             return []
         return [GraphQLError(SEVERAL_OPERATIONS, operations, extensions={"code": BAD_USER_INPUT})]
 
 
 def _invalid(error: GraphQLError) -> GraphQLError:
     """A validation error with its code, and with a scalar's own words only if they were written for clients."""
-    if error.message == ABORTED:
-        return coded(error, VALIDATION_FAILED, TOO_COMPLEX)
     cause = error.original_error
     if cause is None or isinstance(cause, MusterError | GraphQLError):
         return coded(error, VALIDATION_FAILED)

@@ -1,16 +1,16 @@
 """How errors reach clients: the tree of models/errors.py by its codes, GraphQL's own errors as bad input, and everything else masked."""
 
-import re
 import secrets
 
 import strawberry
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.types import ExecutionContext
 
 from models.engine.database import UNREACHABLE
 from models.errors import BadInput, MusterError, Refused, Unavailable
+from schema.graphql_core_adapter import is_about_a_variable, is_about_an_argument, without_cause, without_suggestion
+from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
 MOST_PROBLEMS = 1_000  # of an input that the caller can mend: one for each row of a file
@@ -25,7 +25,6 @@ UNAVAILABLE = Unavailable.code
 NEEDS_A_STREAM = "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket."
 DEFECT = "Something went wrong on our side. Quote error id {error_id} when you report it."
 OUTAGE = "The database cannot be reached. Try again in a moment; if that does not help, quote error id {error_id} when you report it."
-SUGGESTION = re.compile(r" ?Did you mean [^?]*\?")  # it would tell names that the client did not know
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +59,9 @@ def publish(error: GraphQLError) -> GraphQLError:
             return coded(error, BAD_USER_INPUT, NEEDS_A_STREAM)
         case CannotGetOperationTypeError():
             return coded(error, BAD_USER_INPUT)
-        case None if not error.path or error.message.startswith("Argument '"):
+        case None if not error.path or is_about_an_argument(error):
             return coded(error, PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else BAD_USER_INPUT)
-        case Exception() as cause if _is_about_a_variable(error):
+        case Exception() as cause if is_about_a_variable(error):
             return coded(error, BAD_USER_INPUT, without_cause(error.message, cause))
         case cause:
             return _hide(error, cause or error, INTERNAL, DEFECT)
@@ -71,7 +70,7 @@ def publish(error: GraphQLError) -> GraphQLError:
 def coded(error: GraphQLError, code: str, message: str | None = None) -> GraphQLError:
     """The same error with a code, and without GraphQL's suggestions or any trace of its cause."""
     return GraphQLError(
-        _shortened(SUGGESTION.sub("", error.message) if message is None else message),
+        _shortened(without_suggestion(error.message) if message is None else message),
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
@@ -93,21 +92,12 @@ def _with_problems(error: GraphQLError, refused: Refused) -> GraphQLError:
     return error
 
 
-def without_cause(message: str, cause: Exception) -> str:
-    """GraphQL's message about a value, less what the scalar's own failure says: that may be any library's text."""
-    return message.replace(f", but encountered error '{cause}'; found", ", found")
-
-
 def _cause(error: GraphQLError) -> Exception | None:
     """What was raised in the first place; None if GraphQL itself had something to say."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
     return cause
-
-
-def _is_about_a_variable(error: GraphQLError) -> bool:
-    return any(isinstance(node, VariableDefinitionNode) for node in error.nodes or ())
 
 
 def _hide(error: GraphQLError, cause: Exception, code: str, message: str) -> GraphQLError:

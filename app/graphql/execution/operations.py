@@ -12,8 +12,7 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import strawberry
-from graphql import DocumentNode, ExecutionResult, Executor, GraphQLError, create_source_event_stream, execute_subscription_event
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from graphql import DocumentNode, GraphQLError
 from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType
 
@@ -22,6 +21,8 @@ from app.graphql.execution.sharing import Share, SharedAnswers
 from app.graphql.execution.sharing_analysis import Plan, plan
 from app.graphql.execution.wire import FAULTS, Answer, Asked, Context, answer_of, code_of, encode, failure, refusal_of
 from models.errors import MusterError, RateLimited
+from schema.graphql_core_adapter import ExecutionResult, Executor, create_source_event_stream, execute_subscription_event, executor
+from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError, graphql_schema, prepare
 from subscriptions.messages import Told
 from subscriptions.wakeups.immediate_push import ImmediatePush, Outcome, Tell
 from subscriptions.wakeups.wakeup import Wakeable, Wakeup
@@ -68,7 +69,7 @@ class _Watch:
 
     async def events(self) -> AsyncIterable[Any] | list[GraphQLError]:
         """The source of events, or why there is none."""
-        executor = self._executor(None)
+        executor = self._executor_for(None)
         if isinstance(executor, list):
             return self._published(executor)
         source: Any = create_source_event_stream(executor)
@@ -79,7 +80,7 @@ class _Watch:
         """The answer to an event, with values as they are now; what goes wrong is part of it."""
         self._context.forget()
         try:
-            executor = self._executor(event)
+            executor = self._executor_for(event)
             if isinstance(executor, list):
                 return refusal_of(self._published(executor))
             result: Any = execute_subscription_event(executor)
@@ -105,9 +106,10 @@ class _Watch:
         self._schema.process_errors(errors)
         return errors
 
-    def _executor(self, event: object) -> list[GraphQLError] | Executor[Any]:
+    def _executor_for(self, event: object) -> list[GraphQLError] | Executor[Any]:
         request = self._request
-        return Executor.build(self._schema._schema, self._plan.document, event, self._context, request.variables, request.operation_name)
+        schema, document = graphql_schema(self._schema), self._plan.document
+        return executor(schema, document, event, context=self._context, variables=request.variables, name=request.operation_name)
 
 
 class Operations:
@@ -181,7 +183,7 @@ class Operations:
         if not isinstance(document, DocumentNode):
             return document
         key = request.query, request.operation_name
-        found = self._plans.get(key) or plan(self.schema._schema, document, request.operation_name)
+        found = self._plans.get(key) or plan(graphql_schema(self.schema), document, request.operation_name)
         if found and len(request.query) <= LONGEST_PLANNED:
             self._plans[key] = found
         if len(self._plans) > MOST_PLANS:
@@ -193,24 +195,17 @@ class Operations:
 
         Raises what is wrong before the document is read, and a lack of points.
         """
-        operation = self.schema._create_execution_context(
-            request.query, SUBSCRIPTIONS, request.variables, context, operation_name=request.operation_name
-        )
-        extensions = self.schema.get_extensions()
-        for extension in extensions:
-            extension.execution_context = operation
-        runner = self.schema.create_extensions_runner(operation, extensions)
+        variables, name = request.variables, request.operation_name
         try:
-            error = await self.schema._prepare_operation_async(operation, runner)
+            found = await prepare(self.schema, request.query, kinds=SUBSCRIPTIONS, variables=variables, context=context, name=name)
         except InvalidOperationTypeError:
             return None
         except CannotGetOperationTypeError as unknown:
             return [GraphQLError(unknown.as_http_error_reason(), original_error=unknown)]
-        errors = (error and error.errors) or []
-        for each in errors:
-            if isinstance(each.original_error, RateLimited):
-                raise each.original_error
-        return errors or operation.graphql_document
+        for error in found if isinstance(found, list) else ():
+            if isinstance(error.original_error, RateLimited):
+                raise error.original_error
+        return found
 
 
 async def _own(watch: _Watch, event: object) -> Answer:

@@ -20,9 +20,9 @@ from graphql import (
     get_operation_ast,
     visit,
 )
-from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.changes import SAME_FOR_ALL
+from schema.strawberry_adapter import is_plain_attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,5 +80,4 @@ class _Reading(Visitor):
 
 def _is_personal(owner: GraphQLObjectType | GraphQLInterfaceType, name: str) -> bool:
     """Whether more is behind the field than a value of the row, and it is not known to be the same for all either."""
-    definition = owner.fields[name].extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    return not (definition and definition.is_basic_field) and f"{owner.name}.{name}" not in SAME_FOR_ALL
+    return not is_plain_attribute(owner.fields[name]) and f"{owner.name}.{name}" not in SAME_FOR_ALL

@@ -5,11 +5,16 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
-from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 
 from app.graphql.execution.wire import decode, encode
 from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.strawberry_websockets import (
+    ASGIWebSocketAdapter,
+    GraphQL,
+    NonJsonMessageReceived,
+    NonTextMessageReceived,
+    WebSocketDisconnected,
+)
 from app.graphql.transport.uvicorn_protocols import EXTENSION, Line
 from models.errors import BadInput
 from subscriptions.wakeups.restartable_timer import RestartableTimer

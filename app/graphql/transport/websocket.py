@@ -10,17 +10,23 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, Message, PongMessage, SubscribeMessage
 
 from app.graphql.execution.operations import ANY_OPERATION, Operations
 from app.graphql.execution.wire import Answer, Asked, Authenticate, Context, asked, encode, failure
 from app.graphql.transport.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending
 from app.graphql.transport.frames import Frames
 from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.strawberry_websockets import (
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    BaseGraphQLTransportWSHandler,
+    ConnectionInitMessage,
+    GraphQL,
+    Message,
+    Operation,
+    PongMessage,
+    SubscribeMessage,
+    WebSocketDisconnected,
+)
 from app.rates.addresses import address_of
 from models.errors import BadInput, Unauthenticated, Unavailable
 from schema.errors import as_graphql
