@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # its types are a package of their own
 
-from app.services import wall_clock
+from app.running.services import wall_clock
 from bench.bulk_world import ACCOUNT, AT, OTHER_ACCOUNT, SCORES, USER, Scene, batches, new_scene, statuses
 from bench.loading import load
 from bench.raw_bulk import tag_by_hand

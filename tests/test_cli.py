@@ -13,10 +13,11 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from app.accounts import NewAccount, chosen_account, create_account, create_token, expiry, user_with_email
 from app.cli import application
-from app.programs import on_database
-from app.services import open_services
+from app.commands.runner import require_database
+from app.provisioning.accounts import NewAccount, chosen_account, create_account
+from app.provisioning.tokens import create_token, expiry, user_with_email
+from app.running.services import open_services
 from app.settings import Settings, described
 from models import AuditAction
 from models.engine.database import Database, open_database
@@ -156,17 +157,22 @@ async def test_a_database_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> 
     text = f"sqlite:///{tmp_path}/text.db"
     failures = {
         "postgresql://nobody@127.0.0.1:1/nothing": "Cannot open the PostgreSQL server",
-        f"sqlite:///{tmp_path}/missing.db": f"There is no database {tmp_path}/missing.db. Make it with `muster migrate`",
+        f"sqlite:///{tmp_path}/missing.db": f"There is no database {tmp_path}/missing.db. Create it with `muster migrate`",
         text: f"Cannot open the file {tmp_path}/text.db",
     }
     for place, said in failures.items():
         with pytest.raises(Unavailable, match=re.escape(said)):
-            async with open_services(on_database(Settings(database_url=place))):
-                pass
+            await _opened(Settings(database_url=place))
     ran = await run(text, "serve")
     assert (ran.code, ran.output) == (1, "")
     assert ran.sentence.startswith(failures[text])
     assert [path.name for path in tmp_path.iterdir()] == ["text.db"]
+
+
+async def _opened(settings: Settings) -> None:
+    require_database(settings)
+    async with open_services(settings):
+        pass
 
 
 @pytest.mark.only("sqlite")  # test_migrations and test_health refuse it on both engines
@@ -179,7 +185,7 @@ async def test_a_database_of_another_version_is_refused_with_what_to_do(url: str
 async def test_migrate_makes_the_file_and_its_directory_and_may_run_again(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'some' / 'where' / 'muster.db'}"
     assert (await run(url, "migrate")).sentence.startswith("Applied 0001_")
-    assert (await run(url, "migrate")).sentence == "The database is current."
+    assert (await run(url, "migrate")).sentence == "The database is up to date."
 
 
 @pytest.mark.only("sqlite")  # the database is left alone

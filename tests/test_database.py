@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tortoise.exceptions import IntegrityError
 
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
 from models.engine.database import Database, open_database
 from models.errors import DatabaseUnreachable

@@ -137,7 +137,7 @@ async def test_a_file_that_everybody_may_read_is_doubtful_and_a_missing_one_is_w
     path.chmod(0o644)
     assert (await found(url))["rights"][0] is Level.WARN
     missing = await found(f"sqlite:///{tmp_path}/missing.db")
-    assert missing["database"] == (Level.FAIL, f"There is no file {tmp_path}/missing.db. Make it with `muster migrate`.")
+    assert missing["database"] == (Level.FAIL, f"There is no file {tmp_path}/missing.db. Create it with `muster migrate`.")
     assert not (tmp_path / "missing.db").exists()
 
 

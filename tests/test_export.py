@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.commands.exports import ExportOrder, export_file
 from app.files.exchange import entries_of, joined, shielded, unshielded
 from app.files.exporting.formats import Format
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
 from models.engine.database import Database
 from models.errors import BadInput

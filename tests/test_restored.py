@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.services import open_services
+from app.running.services import open_services
 from app.settings import Settings
 from models import Group
 from models.engine.database import Database
@@ -62,5 +62,5 @@ async def test_the_command_reaches_every_account(url: str) -> None:
             await create_group(await new_account(services), name="Everybody", criteria=EVERYBODY)
     ran = await run(url, "restored")
     assert ran.code == 0
-    assert ran.sentence == "2 groups began a new epoch."
+    assert ran.sentence == "2 groups started a new epoch."
     await verify(url)

@@ -14,7 +14,7 @@ from tests.support.processes import DEADLINE
 
 FAIL = """
 import structlog
-from app.logs import configure_logging
+from app.telemetry.logs import configure_logging
 from app.settings import Settings
 
 configure_logging(Settings(log_format={form!r}))

@@ -1,1 +1,1 @@
-"""What each command of the program does, apart from how its words are read and its answers are printed."""
+"""The commands of the program, a module each: options and help text, and what the command does."""

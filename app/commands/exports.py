@@ -1,6 +1,5 @@
-"""The export command: an account, whom to export, and a file, brought together."""
+"""The command `muster export`."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,10 +7,12 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from app.accounts import as_owner, chosen_account
+from app.commands.options import AccountName
+from app.commands.runner import run
+from app.commands.terminal import note, progress, say
 from app.files.exporting.destination import STANDARD_OUTPUT, destination, format_of
 from app.files.exporting.formats import WRITERS, Columns, Format
-from app.terminal import note, progress, say
+from app.provisioning.accounts import as_owner, chosen_account
 from models import Account, Group
 from models.errors import BadInput
 from models.ids import number_of, to_global_id
@@ -20,16 +21,16 @@ from resolvers.operation.context import Context, Services
 from resolvers.records.exports import Source, contacts_matching, exported, members_of
 from resolvers.records.fields import custom_fields
 
-ExportedFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file to make, .csv or .jsonl; - for standard output.")]
-GroupName = Annotated[str | None, typer.Option("--group", metavar="NAME", help="Export the members of this group, by name or id.")]
-Criteria = Annotated[str | None, typer.Option("--where", metavar="JSON", help="Export the contacts for which these criteria hold.")]
-FormatName = Annotated[Format | None, typer.Option("--format", help="What to write, where the file's name does not tell.")]
+ExportedFile = Annotated[Path, typer.Argument(metavar="FILE", help="File to write, .csv or .jsonl, or - for standard output.")]
+GroupName = Annotated[str | None, typer.Option("--group", metavar="NAME", help="Export only members of this group, by name or id.")]
+Criteria = Annotated[str | None, typer.Option("--where", metavar="JSON", help="Export only contacts that match these criteria.")]
+FormatName = Annotated[Format | None, typer.Option("--format", help="Format of the file, if its name does not show it.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """Whom to export, and where to."""
+    """Which contacts to export, and to which file."""
 
     path: Path
     account: str | None = None
@@ -39,13 +40,30 @@ class ExportOrder:
     force: bool = False
 
 
-def export_to(order: ExportOrder, run: Callable[[Callable[[Services], Awaitable[str]]], str]) -> None:
-    """Carry out an order, and tell of it where no data goes."""
-    (note if order.path == STANDARD_OUTPUT else say)(run(lambda services: export_file(services, order)))
+def export_contacts(
+    file: ExportedFile,
+    *,
+    account: AccountName = None,
+    group: GroupName = None,
+    where: Criteria = None,
+    format: FormatName = None,
+    force: Overwrite = False,
+) -> None:
+    """Export contacts to a file.
+
+    Writes all contacts of the account, the members of a group, or the contacts that match criteria. `muster import` can read
+    the file again.
+    """
+    order = ExportOrder(file, account, group, where, format, force)
+    summary = run(lambda services: export_file(services, order))
+    if order.path == STANDARD_OUTPUT:
+        note(summary)
+    else:
+        say(summary)
 
 
 async def export_file(services: Services, order: ExportOrder) -> str:
-    """Write contacts to a file, showing how far it is; returns what was done in a sentence."""
+    """Write contacts to a file with a progress bar, and return a sentence with their number."""
     format = format_of(order.path, order.format)
     account = await chosen_account(order.account)
     context = await as_owner(services, account)
@@ -75,7 +93,7 @@ async def _source(context: Context, order: ExportOrder) -> Source:
 
 
 async def _group(context: Context, name: str) -> Group:
-    """The group with this name or id."""
+    """Find the group with this name or id."""
     found = await context.scope.groups.filter(name_folded=fold(name)).order_by("id") if storable(name) else []
     found = found or await context.scope.groups.filter(id=number_of(name, "Group") or 0)
     if not found:

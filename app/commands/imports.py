@@ -1,4 +1,4 @@
-"""The import command: a file, an account, and what the user wishes, brought together."""
+"""The command `muster import`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table as Listing
 
-from app.accounts import as_owner, chosen_account
+from app.commands.options import AccountName
+from app.commands.runner import run
+from app.commands.terminal import note, notes, progress, say
 from app.files.exchange import ID, MARK, TAGS
 from app.files.importing.fields import names_of
 from app.files.importing.new_fields import NewField, new_fields
@@ -20,7 +22,7 @@ from app.files.importing.plan import Plan, Wishes, plan_import
 from app.files.importing.rows import Place, RowMaker
 from app.files.importing.run import Import, Summary
 from app.files.importing.table import Table
-from app.terminal import note, notes, progress
+from app.provisioning.accounts import as_owner, chosen_account
 from models import Account, FieldType
 from models.errors import Conflict, Refused
 from resolvers.operation.context import Context, Services
@@ -29,27 +31,45 @@ from resolvers.tagging.references import tag_name
 from resolvers.values.validation import Problems
 
 ImportedFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A CSV file in UTF-8 whose first line names its columns, or .jsonl, an object a line.")
+    Path, typer.Argument(metavar="FILE", help="CSV file in UTF-8 whose first line names its columns, or .jsonl with an object per line.")
 ]
 ColumnWishes = Annotated[
-    list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Put a column into a field, or - to ignore it. May be repeated.")
+    list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Import a column into this field, or - to skip it. May be repeated.")
 ]
-TagWishes = Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Give every contact this tag. May be repeated.")]
-TagColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags, separated by ; or |.")]
-CreateFields = Annotated[bool, typer.Option("--create-fields", help="Make a custom field for each column without one.")]
+TagWishes = Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Add this tag to every contact. May be repeated.")]
+TagColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column that holds tags, separated by ; or |.")]
+CreateFields = Annotated[bool, typer.Option("--create-fields", help="Create a custom field for each column that matches no field.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to import, where to, and how."""
+    """Which file to import, into which account, and with which options."""
 
     path: Path
     account: str | None
     wishes: Wishes
 
 
+def import_contacts(
+    file: ImportedFile,
+    *,
+    account: AccountName = None,
+    columns: ColumnWishes = [],  # noqa: B006
+    tags: TagWishes = [],  # noqa: B006
+    tag_column: TagColumn = None,
+    create_fields: CreateFields = False,
+) -> None:
+    """Import contacts from a file.
+
+    Columns are matched to fields by name. A row whose e-mail address belongs to a contact updates that contact, and empty cells
+    change nothing. Bad rows are written to FILE.errors.csv with the reason, and all other rows are imported.
+    """
+    order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
+    say(str(run(lambda services: import_file(services, order))))
+
+
 async def import_file(services: Services, order: Order) -> Summary:
-    """Import a file of contacts, showing how its columns are understood and how far it is."""
+    """Import a file of contacts, showing the fields of its columns and a progress bar."""
     table = open_table(order.path)
     problems = Problems()
     for name in order.wishes.tags:
@@ -61,14 +81,14 @@ async def import_file(services: Services, order: Order) -> Summary:
     notes().print(_listing(plan))
     maker = RowMaker.of(plan, await _place(context, account), is_typed=table.is_typed)
     importing = Import(context, table, maker)
-    with telling_how_far(importing.summary), progress() as bar:
+    with reporting_early_end(importing.summary), progress() as bar:
         task = bar.add_task(f"Importing {order.path.name}", total=table.size)
         return await importing.run(lambda read: bar.update(task, completed=read))
 
 
 @contextmanager
-def telling_how_far(summary: Summary) -> Iterator[None]:
-    """Say what is imported, and how to go on, if an import ends too early."""
+def reporting_early_end(summary: Summary) -> Iterator[None]:
+    """Print what was imported, and how to continue, if the import ends early."""
     try:
         yield
     except Conflict as conflict:
@@ -99,7 +119,7 @@ async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:
 async def _create_field(context: Context, field: NewField) -> None:
     try:
         await create_custom_field(context, key=field.key, label=field.label, type=FieldType.TEXT)
-    except Refused as refused:  # only if somebody else has been faster
+    except Refused as refused:  # somebody else created it meanwhile
         raise field.refused(refused.message) from None
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from app.accounts import NewAccount, create_account
 from app.demo.groups import GROUPS
 from app.demo.names import TAGS
 from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Inventor
+from app.provisioning.accounts import NewAccount, create_account
 from models import FieldType, Role
 from models.ids import to_global_id
 from resolvers.access.users import create_user

@@ -3,8 +3,9 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.accounts import accounts_named, as_owner, create_token
 from app.demo.load import DEMO
+from app.provisioning.accounts import accounts_named, as_owner
+from app.provisioning.tokens import create_token
 from models.engine.database import sqlite_path
 from models.errors import Unauthenticated
 from resolvers.access.sign_in import authenticate

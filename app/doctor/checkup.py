@@ -22,7 +22,7 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _database(settings: Settings) -> list[Finding]:
     # SQLite would make a file wherever a wrong path leads.
     if settings.database_url.startswith("sqlite:") and not sqlite_path(settings.database_url).exists():
-        return [wrong("database", f"There is no file {sqlite_path(settings.database_url)}. Make it with `muster migrate`.")]
+        return [wrong("database", f"There is no file {sqlite_path(settings.database_url)}. Create it with `muster migrate`.")]
     try:
         async with open_database(settings.database_url, pool_size=CONNECTIONS) as database:
             return [fine("database", "It can be opened."), *await _inside(database, settings)]

@@ -14,8 +14,8 @@ from app.identity.provider import Provider, open_provider
 from app.identity.reception import receive
 from app.rates.admission import Admission, open_admission
 from app.running.middleware import middleware
+from app.running.services import open_services, wall_clock
 from app.running.workers import running_workers
-from app.services import open_services, wall_clock
 from app.settings import Settings
 from app.telemetry import open_telemetry
 from app.telemetry.exposition import exposed

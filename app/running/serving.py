@@ -17,10 +17,10 @@ from uvicorn.supervisors import Multiprocess
 
 from app.graphql.transport.uvicorn_protocols import HttpLine, Line
 from app.health.probes import ALIVE
-from app.logs import configure_logging
 from app.running.server import PATH, Server
 from app.running.stopping import stop_in_two_steps, stop_without_supervisor
 from app.settings import PREFIX, Settings, load_settings
+from app.telemetry.logs import configure_logging
 from models.errors import Unavailable
 
 APPLICATION = "app.running.serving:application"

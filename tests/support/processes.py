@@ -16,9 +16,10 @@ from gql import Client
 from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
-from app.accounts import NewAccount, create_account, create_token
-from app.commands.audits import verify_accounts
-from app.services import open_services
+from app.commands.verify import verify_accounts
+from app.provisioning.accounts import NewAccount, create_account
+from app.provisioning.tokens import create_token
+from app.running.services import open_services
 from app.settings import Settings
 from tests.support.http_client import web_client
 

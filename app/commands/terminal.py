@@ -1,4 +1,4 @@
-"""What a command says to people: its result on standard output, everything else on standard error."""
+"""Prints a command's result on standard output and everything else on standard error."""
 
 import sys
 
@@ -7,32 +7,32 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 
 def output() -> Console:
-    """Where results go."""
+    """Return a console on standard output, for results."""
     return Console()
 
 
 def notes() -> Console:
-    """Where everything goes that is not the result."""
+    """Return a console on standard error, for everything that is not a result."""
     return Console(stderr=True)
 
 
 def say(text: str) -> None:
-    """Print a line of the result, exactly as it is, so that it can be copied or piped; what cannot be printed is escaped."""
+    """Print a line of the result without wrapping or colours, so that it can be copied and piped."""
     output().out(_printable(text), highlight=False)
 
 
 def _printable(text: str) -> str:
-    """The text, with backslashes before the numbers of what standard output has no bytes for, such as a file's name that is no text."""
+    """Escape characters that standard output cannot encode, such as those of a file name that is not UTF-8."""
     return text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
 
 
 def note(text: str) -> None:
-    """Print a line for the person who waits."""
+    """Print a line on standard error."""
     notes().out(text, highlight=False)
 
 
 def progress() -> Progress:
-    """A progress bar, which stays away where nobody watches."""
+    """Return a progress bar, which is hidden if standard error is not a terminal."""
     console = notes()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,4 +1,4 @@
-"""What every command begins with: settings from the environment and its options, logging, and an open database."""
+"""Runs a command: reads settings, configures logging, opens the services, and ends cleanly when a signal arrives."""
 
 import asyncio
 import os
@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
-from app.logs import configure_logging
-from app.services import open_services
+from app.commands.terminal import note
+from app.running.services import open_services
 from app.settings import PREFIX, Settings, load_settings
-from app.terminal import note
+from app.telemetry.logs import configure_logging
 from models.engine.database import sqlite_path
 from models.errors import DatabaseUnreachable
 from resolvers.operation.context import Services
@@ -19,29 +19,32 @@ from resolvers.operation.context import Services
 T = TypeVar("T")
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = "Interrupted. What was finished before stays."
+INTERRUPTED = "Interrupted. Everything that was finished is kept."
 
 
 def configured(**options: str | int | None) -> Settings:
-    """The settings, which options win over; they are put into the environment, where worker processes find them too."""
+    """Load the settings, with options taking precedence, and configure logging.
+
+    Options are written into the environment, where worker processes find them too.
+    """
     os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None})
     settings = load_settings()
     configure_logging(settings)
     return settings
 
 
-def on_database(settings: Settings) -> Settings:
-    """The settings, if there is a database: SQLite would make an empty one wherever a wrong path leads."""
+def require_database(settings: Settings) -> None:
+    """Raise `DatabaseUnreachable` if the SQLite file does not exist, because SQLite would create an empty one."""
     if settings.database_url.startswith("sqlite:"):
         path = sqlite_path(settings.database_url)
         if not path.exists():
-            raise DatabaseUnreachable(f"There is no database {path}. Make it with `muster migrate`, or check {PREFIX}DATABASE_URL.")
-    return settings
+            raise DatabaseUnreachable(f"There is no database {path}. Create it with `muster migrate`, or check {PREFIX}DATABASE_URL.")
 
 
 def run(work: Callable[[Services], Awaitable[T]]) -> T:
-    """Do the work of a command with the services open, and return what it returns."""
-    settings = on_database(configured())
+    """Open the services, run a command's work with them, and return its result."""
+    settings = configured()
+    require_database(settings)
     try:
         return asyncio.run(_with_services(settings, work))
     except KeyboardInterrupt:
@@ -50,7 +53,7 @@ def run(work: Callable[[Services], Awaitable[T]]) -> T:
 
 
 async def _with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
-    with _unwound_by_signals():
+    with _cancelled_by_signals():
         try:
             async with open_services(settings) as services:
                 return await work(services)
@@ -63,27 +66,27 @@ async def _with_services(settings: Settings, work: Callable[[Services], Awaitabl
 
 
 @contextmanager
-def _unwound_by_signals() -> Iterator[None]:
-    """Let a signal that ends the program cancel the current task, as Ctrl-C does, and end the program when that has tidied up."""
+def _cancelled_by_signals() -> Iterator[None]:
+    """Let signals that end the program cancel the current task first, so that it can clean up."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     received: list[int] = []
 
-    def unwind(number: int, _frame: FrameType | None) -> None:
+    def cancel(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        if task is None or len(received) > 1:  # whoever sends two waits for nothing
+        if task is None or len(received) > 1:  # a second signal ends the program at once
             raise KeyboardInterrupt
         task.cancel()
-        loop.call_soon_threadsafe(lambda: None)  # for it may be asleep
+        loop.call_soon_threadsafe(lambda: None)  # wakes the loop, which may be waiting for events
 
-    heeded = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]  # nohup has one ignored
-    for number in heeded:
-        signal.signal(number, unwind)
+    handled = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]  # nohup has SIGHUP ignored
+    for number in handled:
+        signal.signal(number, cancel)
     try:
         yield
     finally:
-        for number in heeded:
+        for number in handled:
             signal.signal(number, signal.SIG_DFL)
         if received:
-            with suppress(OSError):  # the terminal may be what has gone
+            with suppress(OSError):  # the terminal may be gone
                 note(INTERRUPTED)
             signal.raise_signal(received[0])

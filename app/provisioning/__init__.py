@@ -1,0 +1,1 @@
+"""Creates accounts and access tokens from the command line, and finds accounts by name."""
