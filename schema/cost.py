@@ -1,9 +1,9 @@
 """What an operation costs: how many values its answer may hold, known before it runs from its document and the sizes of its pages."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -59,7 +59,7 @@ class Tariff:
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self._defaults = _defaults(self._operation) if self._operation else {}
         self._sized_by: tuple[str, ...] | None = None
-        self._known: OrderedDict[Sizes, int] = OrderedDict()
+        self._known: LRUCache[Sizes, int] = LRUCache(MOST_REMEMBERED)
 
     def cost(self, variables: Variables) -> int:
         """The points that the operation costs with these variables, at least one."""
@@ -72,8 +72,6 @@ class Tariff:
         cost = max(1, pricing.price_operation(self._operation) if self._operation else 0)
         self._sized_by = tuple(sorted(pricing.sized_by))
         self._known[_sizes(self._sized_by, given)] = cost
-        if len(self._known) > MOST_REMEMBERED:
-            self._known.popitem(last=False)
         return cost
 
 

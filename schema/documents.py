@@ -1,9 +1,8 @@
 """The check that every document passes before it runs: bounded, valid, clear about what to run, and paid for."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
-from typing import TypeVar
 
+from cachetools import LRUCache
 from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
@@ -25,9 +24,6 @@ MOST_REMEMBERED = 128  # documents; with the next bound it keeps the memory of t
 LONGEST_REMEMBERED = 4_096  # characters
 CHARACTERS = 10  # of a refused document that cost a point
 
-K = TypeVar("K")
-V = TypeVar("V")
-
 
 class DocumentCheck:
     """Makes the schema extension that checks each document; give the instance to the schema's `extensions`.
@@ -40,8 +36,8 @@ class DocumentCheck:
         self.limits = limits
         self.tells_cost = tells_cost
         self.weight_rule = weight_rule(limits)
-        self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
-        self._tariffs: OrderedDict[tuple[str, str | None], Tariff] = OrderedDict()
+        self._valid: LRUCache[str, DocumentNode] = LRUCache(MOST_REMEMBERED)
+        self._tariffs: LRUCache[tuple[str, str | None], Tariff] = LRUCache(MOST_REMEMBERED)
 
     def __call__(self) -> SchemaExtension:
         """A fresh extension for one operation."""
@@ -49,13 +45,12 @@ class DocumentCheck:
 
     def recall(self, query: str) -> DocumentNode | None:
         """The parsed document of a query that was found valid lately."""
-        if query in self._valid:
-            self._valid.move_to_end(query)
         return self._valid.get(query)
 
     def remember(self, query: str, document: DocumentNode) -> None:
-        """Keep a valid document, and let go of the one unused for longest when there are too many."""
-        _keep(self._valid, query, document, length=len(query))
+        """Keep a valid document, instead of the one unused for longest if there are too many."""
+        if len(query) <= LONGEST_REMEMBERED:
+            self._valid[query] = document
 
     def tariff(self, schema: GraphQLSchema, document: DocumentNode, query: str, operation_name: str | None) -> Tariff:
         """What one operation of a valid document costs."""
@@ -63,9 +58,8 @@ class DocumentCheck:
         known = self._tariffs.get(key)
         if known is None:
             known = Tariff(schema, self.limits, document, operation_name)
-            _keep(self._tariffs, key, known, length=len(query))
-        else:
-            self._tariffs.move_to_end(key)
+            if len(query) <= LONGEST_REMEMBERED:
+                self._tariffs[key] = known
         return known
 
 
@@ -78,13 +72,6 @@ def holds_more(value: object, most: int) -> bool:
         unread.extend(below)
         found += len(below)
     return found > most
-
-
-def _keep(kept: OrderedDict[K, V], key: K, value: V, *, length: int) -> None:
-    if length <= LONGEST_REMEMBERED:
-        kept[key] = value
-    if len(kept) > MOST_REMEMBERED:
-        kept.popitem(last=False)
 
 
 class _CheckOperation(SchemaExtension):

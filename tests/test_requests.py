@@ -17,7 +17,7 @@ from app.graphql import GraphQLApp
 from app.graphql.execution.wire import Asked
 from app.graphql.transport.limits import TransportLimits
 from app.telemetry import Telemetry
-from app.telemetry.document import REFUSED, Sketch, Sketches
+from app.telemetry.document import REFUSED, OperationLabels, labels_of
 from app.telemetry.requests import ObservedRequests, request_id_of
 from models.errors import Unauthenticated
 from tests.support.http_client import web_client
@@ -117,14 +117,13 @@ async def test_requests_operations_and_errors_are_counted() -> None:
 @pytest.mark.parametrize(
     ("query", "name", "found"),
     [
-        ("{ hello }", None, Sketch("query", "hello")),
-        ("query Any { mine: hello }", None, Sketch("query", "hello")),
-        ("query A { hello } mutation B { rename }", "B", Sketch("mutation", "rename")),
+        ("{ hello }", None, OperationLabels("query", "hello")),
+        ("query Any { mine: hello }", None, OperationLabels("query", "hello")),
+        ("query A { hello } mutation B { rename }", "B", OperationLabels("mutation", "rename")),
         ("query A { hello } mutation B { rename }", "C", REFUSED),
-        ("{ ... { hello } }", None, Sketch("query", "several")),
+        ("{ ... { hello } }", None, OperationLabels("query", "several")),
         ("{ hello", None, REFUSED),
     ],
 )
-def test_an_operation_is_named_by_the_schema_and_never_by_its_client(query: str, name: str | None, found: Sketch) -> None:
-    sketches = Sketches()
-    assert [sketches.of(Asked(query, None, name)) for _ in range(2)] == [found, found]
+def test_an_operation_is_named_by_the_schema_and_never_by_its_client(query: str, name: str | None, found: OperationLabels) -> None:
+    assert [labels_of(Asked(query, None, name)) for _ in range(2)] == [found, found]

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector, generate_latest
 
-from app.telemetry.document import Sketch
+from app.telemetry.document import OperationLabels
 from app.telemetry.gauges import Gauges
 
 QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
@@ -42,9 +42,9 @@ class Metrics:
         text = str(status)
         self._requests.labels(text if text in STATUSES else OTHER).inc()
 
-    def executed(self, sketch: Sketch, seconds: float) -> None:
+    def executed(self, labels: OperationLabels, seconds: float) -> None:
         """An operation had its first answer after so long."""
-        self._operations.labels(sketch.kind, sketch.field).observe(seconds)
+        self._operations.labels(labels.kind, labels.field).observe(seconds)
 
     def failed(self, code: str) -> None:
         """An answer carried an error."""

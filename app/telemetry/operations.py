@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.graphql.execution.operations import Answers
 from app.graphql.execution.wire import Answer, Asked, Context
-from app.telemetry.document import REFUSED, Sketch, Sketches
+from app.telemetry.document import REFUSED, OperationLabels, labels_of
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
 
@@ -24,7 +24,6 @@ class Observer:
     def __init__(self, metrics: Metrics, tracing: Tracing | None) -> None:
         self._metrics = metrics
         self._tracing = tracing
-        self._sketches = Sketches()
 
     def __call__(self, request: Asked, context: Context, answers: Answers) -> Answers:
         """The same answers; from now on the lines that are logged for this request say whose it is."""
@@ -35,26 +34,26 @@ class Observer:
 
     async def _pass(self, request: Asked, answers: Answers) -> AsyncGenerator[Answer, None]:
         async with aclosing(answers) as source:
-            first, sketch = await self._first(request, source)
+            first, labels = await self._first(request, source)
             if first is None:
                 return
-            with self._metrics.gauges.subscriptions.track_inprogress() if sketch.kind == SUBSCRIPTION else nullcontext():
+            with self._metrics.gauges.subscriptions.track_inprogress() if labels.kind == SUBSCRIPTION else nullcontext():
                 yield first
                 async for answer in source:
                     self._note(answer)
                     yield answer
 
-    async def _first(self, request: Asked, source: Answers) -> tuple[Answer | None, Sketch]:
+    async def _first(self, request: Asked, source: Answers) -> tuple[Answer | None, OperationLabels]:
         began = perf_counter()
         with self._tracing.operation() if self._tracing else nullcontext() as span:
             answer = await anext(source, None)
-            sketch = REFUSED if answer is None or answer.errors is not None else self._sketches.of(request)
+            labels = REFUSED if answer is None or answer.errors is not None else labels_of(request)
             if span:
-                span.update_name(" ".join(sketch))
-        self._metrics.executed(sketch, perf_counter() - began)
+                span.update_name(" ".join(labels))
+        self._metrics.executed(labels, perf_counter() - began)
         if answer:
             self._note(answer)
-        return answer, sketch
+        return answer, labels
 
     def _note(self, answer: Answer) -> None:
         for code in answer.codes:

@@ -4,7 +4,6 @@ A subscription is run in the two halves that the specification gives it: its eve
 watcher, and the answer to an event is made once for all who are entitled to the same.
 """
 
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Hashable
 from contextlib import aclosing
 from inspect import isawaitable
@@ -12,6 +11,7 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import strawberry
+from cachetools import LRUCache
 from graphql import DocumentNode, GraphQLError
 from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType
@@ -119,7 +119,7 @@ class Operations:
         self.schema = schema
         self.turns = turns
         self._observe = observe
-        self._plans: OrderedDict[tuple[str, str | None], Plan] = OrderedDict()
+        self._plans: LRUCache[tuple[str, str | None], Plan] = LRUCache(MOST_PLANS)
         self._sharers: WeakValueDictionary[object, Sharers] = WeakValueDictionary()
         self._shared = SharedAnswers()
 
@@ -186,8 +186,6 @@ class Operations:
         found = self._plans.get(key) or plan(graphql_schema(self.schema), document, request.operation_name)
         if found and len(request.query) <= LONGEST_PLANNED:
             self._plans[key] = found
-        if len(self._plans) > MOST_PLANS:
-            self._plans.popitem(last=False)
         return found
 
     async def _valid_document(self, request: Asked, context: Context) -> DocumentNode | list[GraphQLError] | None:
