@@ -15,6 +15,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from app.composition import RECORD_TYPES
 from bench.dataset import ACCOUNT, OTHER_EVERY, batches
 from bench.loading import load
 from bench.servers import new_database, temporary_server
@@ -121,7 +122,9 @@ async def measure(engine: Engine, contacts: int) -> Sequence[Phase]:
                 await start(database, datetime.now(UTC))
                 hub = Hub(database, LocalBus())
                 async with hub.running():
-                    return await phases(Services(database, hub, DefinitionsCache(CriteriaLimits()), lambda: datetime.now(UTC)), contacts)
+                    return await phases(
+                        Services(database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), lambda: datetime.now(UTC)), contacts
+                    )
 
 
 def main() -> None:

@@ -25,11 +25,12 @@ from bench.questions import QUESTIONS, Question
 from bench.servers import new_database, single_connection, temporary_server
 from bench.table import table
 from bench.timing import interleaved
-from models import Appointment, Contact, RecordType
+from models import Appointment, Contact
 from models.engine.database import Database
 from models.engine.statement import Engine, prepare
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.querying.lists import Way, choice, ways
 from resolvers.criteria.semantics.time import Now
@@ -88,7 +89,7 @@ class Attempt(NamedTuple):
 
 def compiled(database: Database, tree: Tree, measure: str, way: Way = EVERYTHING) -> Sql:
     """What the product makes of criteria for the database."""
-    model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
+    model: Any = Contact if tree.record_type is CONTACT else Appointment
     selection: Selection[Any] = Selection(model.filter(account_id=ACCOUNT), Criterion(database, tree, NOW))
     found = selection.found(way)
     asked: Any = found.count() if measure == "count" else found.order_by("id").limit(PAGE).values(*COLUMNS)

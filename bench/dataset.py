@@ -11,10 +11,12 @@ from itertools import accumulate, product
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from models import FieldType, RecordType
+from app.composition import RECORD_TYPES
+from models import FieldType
 from models.fields import to_day_number, to_microseconds
 from models.text import fold
 from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
+from resolvers.criteria.language.record_types import CONTACT
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 NOW_US = to_microseconds(NOW)
@@ -68,11 +70,12 @@ def vocabulary() -> Vocabulary:
     tags = {number: f"Tag {number}" for number in range(1, TAGS + 1)} | {NEWSLETTER: "Newsletter", BOARD: "Board", CLIENT: "Client"}
     return Vocabulary(
         account_id=ACCOUNT,
+        record_types=RECORD_TYPES,
         zone=ZONE,
         tags=tags,
         tags_by_name={fold(name): number for number, name in tags.items()},
         fields={field.key: field for field in FIELDS},
-        groups={number: GroupName(f"Group {number}", RecordType.CONTACT) for number in GROUP_SHARES},
+        groups={number: GroupName(f"Group {number}", CONTACT) for number in GROUP_SHARES},
         users={number: f"User {number}" for number in range(1, USERS + 1)},
     )
 

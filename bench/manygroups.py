@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
+from app.composition import RECORD_TYPES
 from bench.dataset import ACCOUNT, COMPANIES, COUNTRIES, DAY_US, FIELDS, NOW_US, POINTS, SEED, STATUSES, WORDS, ZONE
-from models import RecordType
 from models.ids import to_global_id
 from models.text import fold
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.language.names import GroupName, Vocabulary
-from resolvers.membership.evaluation.facts_reader import CONTACT_COLUMNS
+from resolvers.criteria.language.record_types import CONTACT
 
 GROUPS_A_TAG = 10  # on average, besides those that name it beside another
 TAGS_A_CONTACT = 8
@@ -52,11 +52,12 @@ class ManyGroups:
         """The names that the criteria use."""
         return Vocabulary(
             account_id=ACCOUNT,
+            record_types=RECORD_TYPES,
             zone=ZONE,
             tags={number: f"Tag {number}" for number in range(1, self.tags + 1)},
             tags_by_name={},
             fields={field.key: field for field in FIELDS},
-            groups={number: GroupName(f"Group {number}", RecordType.CONTACT) for number in range(1, self.count + 1)},
+            groups={number: GroupName(f"Group {number}", CONTACT) for number in range(1, self.count + 1)},
             users={},
         )
 
@@ -69,11 +70,11 @@ class ManyGroups:
     def contact(self) -> ContactFacts:
         """A contact in none of the groups."""
         texts = {"country": self.country(), "status": self._choice(STATUSES), "company": self._among(COMPANIES), "city": self._among(WORDS)}
-        values = dict.fromkeys(CONTACT_COLUMNS) | {f"{name}_folded": fold(text) for name, text in texts.items()}
+        values = dict.fromkeys(CONTACT.columns) | {f"{name}_folded": fold(text) for name, text in texts.items()}
         values |= {"score": self.score(), "spent": self._chance.randrange(10**9), "birthday": self._chance.randrange(20_000)}
         values |= {"last_activity_at": self._instant(), "created_at": self._instant(), "updated_at": self._instant()}
         tags = {self.tag(): self._instant() for _ in range(TAGS_A_CONTACT)}
-        return ContactFacts(1, values, tags, {POINTS: (self._chance.randrange(10**7),)}, [])
+        return ContactFacts(1, values, tags, {POINTS: (self._chance.randrange(10**7),)})
 
     def tag(self) -> int:
         """A tag, as often as it is carried and named."""

@@ -21,16 +21,17 @@ from typing import NamedTuple, TypeVar
 from bench.dataset import COMPANIES, NOW_US, ZONE
 from bench.manygroups import ManyGroups
 from bench.table import table
-from models import RecordType
 from models.text import fold
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
 from resolvers.membership.candidates.matching import ContactChange
+from resolvers.records.appointments import APPOINTMENT
 
 SIZES = (1_000, 10_000, 100_000)
 FEWEST, ROUNDS = 50, 300
@@ -39,7 +40,7 @@ FLOORS = 5  # rounds in which every group is judged too
 WEIGHED = 1_000  # groups whose own size is taken
 ADDED = 200
 ALIKE = range(8, 13)  # groups that name a tag which is like others at every size
-EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
+EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
 UPDATED_AT = Mention("contact", "updated_at")
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class Changes:
         return _altered(self._made.contact(), {column: value, "updated_at": NOW_US})
 
     def _create(self) -> ContactChange:
-        return ContactChange(self._made.contact(), created=[RecordType.CONTACT], loaded=EVERYTHING)
+        return ContactChange(self._made.contact(), created=[CONTACT], loaded=EVERYTHING)
 
 
 def _altered(facts: ContactFacts, values: Mapping[str, str | int], *others: Mention) -> ContactChange:

@@ -2,7 +2,7 @@
 
 from models.audit import AuditAction, AuditEntry
 from models.bulk import BulkAction, BulkActionState, BulkInverse
-from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RecordType, RetiredSet
+from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RetiredSet
 from models.people import AccessToken, Account, Role, TokenScope, User
 from models.records import (
     Appointment,
@@ -37,7 +37,6 @@ __all__ = [
     "GroupEvent",
     "GroupMember",
     "GroupState",
-    "RecordType",
     "RetiredSet",
     "Role",
     "SearchTerm",

@@ -10,12 +10,8 @@ from tortoise.models import Model
 from models.fields import DocumentColumn, FoldedColumn, InstantColumn, TextColumn
 from models.people import Account, User
 
-
-class RecordType(StrEnum):
-    """What a group is a group of."""
-
-    CONTACT = "CONTACT"
-    APPOINTMENT = "APPOINTMENT"
+CONTACT_TYPE = "CONTACT"  # the record type of contacts, which own the records of all other types
+LONGEST_RECORD_TYPE = 11
 
 
 class GroupState(StrEnum):
@@ -57,7 +53,7 @@ class Group(Model):
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
     name = TextColumn()
     name_folded = FoldedColumn()
-    record_type = fields.CharEnumField(RecordType, max_length=11)
+    record_type = fields.CharField(max_length=LONGEST_RECORD_TYPE)
     criteria = DocumentColumn()
     owner: ForeignKeyNullableRelation[User] = fields.ForeignKeyField("models.User", related_name=False, null=True, on_delete=SET_NULL)
     view = TextColumn()

@@ -1,5 +1,7 @@
 """What clients may ask: the GraphQL schema, in which every field declares its type and delegates in one statement."""
 
+from collections.abc import Iterable
+
 from graphql import GraphQLArgument, GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
@@ -11,14 +13,15 @@ from schema.limits import DocumentLimits
 from schema.mutation import Mutation
 from schema.naming import Naming
 from schema.query import Query
+from schema.record_types import list_record_types
 from schema.scalars import SCALARS
 from schema.strawberry_adapter import graphql_schema, is_one_of
 from schema.subscription import Subscription
 from schema.types import Account
 
 
-def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
-    """The schema, described in full, that accepts documents within these limits."""
+def build_schema(record_types: Iterable[str], limits: DocumentLimits | None = None) -> MusterSchema:
+    """The schema, described in full, for records of these types, that accepts documents within these limits."""
     schema = MusterSchema(
         query=Query,
         mutation=Mutation,
@@ -28,6 +31,7 @@ def build_schema(limits: DocumentLimits | None = None) -> MusterSchema:
         extensions=[DocumentCheck(limits or DocumentLimits(), tells_cost=True)],
     )
     built = graphql_schema(schema)
+    list_record_types(built, record_types)
     describe(built)
     _drop_null_defaults(built)
     _mark_one_of(built)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 from strawberry import ID, Parent
+from tortoise.models import Model
 
 import models
 from resolvers.authoring import preview, suggestions
@@ -54,7 +55,7 @@ class Preview:
 
     @field(list[Record])
     @staticmethod
-    async def sample(found: Parent[preview.Preview], info: Info) -> Sequence[models.Contact | models.Appointment]:
+    async def sample(found: Parent[preview.Preview], info: Info) -> Sequence[Model]:
         return await preview.sample(info.context, found)
 
     @strawberry.field

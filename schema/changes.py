@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry import ID, Parent
+from tortoise.models import Model
 
 import models
 from models.ids import to_global_id
@@ -55,17 +56,17 @@ class MembersChanged:
 
     @field(list[ID])
     @staticmethod
-    def joined_ids(message: Parent[messages.MembersChanged]) -> Sequence[str]:
-        return nodes.record_ids(message.record_type, message.joined_ids)
+    def joined_ids(message: Parent[messages.MembersChanged], info: Info) -> Sequence[str]:
+        return nodes.record_ids(info.context, message.record_type, message.joined_ids)
 
     @field(list[ID])
     @staticmethod
-    def left_ids(message: Parent[messages.MembersChanged]) -> Sequence[str]:
-        return nodes.record_ids(message.record_type, message.left_ids)
+    def left_ids(message: Parent[messages.MembersChanged], info: Info) -> Sequence[str]:
+        return nodes.record_ids(info.context, message.record_type, message.left_ids)
 
     @field(list[Record])
     @staticmethod
-    async def joined(message: Parent[messages.MembersChanged], info: Info) -> Sequence[models.Contact | models.Appointment]:
+    async def joined(message: Parent[messages.MembersChanged], info: Info) -> Sequence[Model]:
         return await nodes.records(info.context, message.record_type, message.joined_ids)
 
 

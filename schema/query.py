@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 from strawberry import ID
+from tortoise.models import Model
 
 import models
 from resolvers.access import audit_log, tokens, users
@@ -15,7 +16,6 @@ from resolvers.operation import allowance
 from resolvers.operation.context import Caller
 from resolvers.reading.paging import Page, PageArguments
 from resolvers.records import appointments, contacts, nodes
-from resolvers.records.nodes import Row
 from resolvers.tagging import tags
 from schema.arguments import document, plain
 from schema.audit import AuditEntry, AuditFilter
@@ -25,6 +25,7 @@ from schema.connections import Connection, Paged
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput, TagRef
 from schema.fields import Info, field
 from schema.inputs import ContactOrder, ContactRef, order_of
+from schema.record_types import RecordType
 from schema.types import AccessToken, Appointment, Contact, Group, Node, RateLimit, Tag, User, Viewer
 
 
@@ -44,12 +45,12 @@ class Query:
 
     @field(Node | None)
     @staticmethod
-    async def node(info: Info, id: ID) -> Row | None:
+    async def node(info: Info, id: ID) -> Model | None:
         return await nodes.node(info.context, id)
 
     @field(list[Node | None])
     @staticmethod
-    async def nodes(info: Info, ids: list[ID]) -> Sequence[Row | None]:
+    async def nodes(info: Info, ids: list[ID]) -> Sequence[Model | None]:
         return await nodes.nodes(info.context, ids)
 
     @field(Contact | None)
@@ -96,15 +97,13 @@ class Query:
     @field(Connection[Group], Paged())
     @staticmethod
     async def groups(
-        info: Info, page: PageArguments, search: str | None = None, record_type: models.RecordType | None = None
+        info: Info, page: PageArguments, search: str | None = None, record_type: RecordType | None = None
     ) -> Page[models.Group]:
         return await groups.groups(info.context, search=search, record_type=record_type, page=page)
 
     @field(list[SegmentField])
     @staticmethod
-    async def segment_fields(
-        info: Info, record_type: models.RecordType = models.RecordType.CONTACT
-    ) -> Sequence[segment_fields.SegmentField]:
+    async def segment_fields(info: Info, record_type: RecordType = RecordType.CONTACT) -> Sequence[segment_fields.SegmentField]:
         return await segment_fields.segment_fields(info.context, record_type)
 
     @field(Preview)

@@ -3,14 +3,15 @@
 The rest of the code imports these names from here. `tests/test_adapters.py` fails when an upgrade of strawberry moves one.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLField, GraphQLInputObjectType, GraphQLSchema
+from graphql import DocumentNode, GraphQLEnumValue, GraphQLError, GraphQLField, GraphQLInputObjectType, GraphQLSchema
 from strawberry import Schema
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types import ExecutionContext
 from strawberry.types.arguments import StrawberryArgument
@@ -31,6 +32,7 @@ __all__ = [
     "is_plain_attribute",
     "name_in_request",
     "prepare",
+    "set_enum_values",
     "to_camel_case",
 ]
 
@@ -39,6 +41,16 @@ def graphql_schema(schema: Schema) -> GraphQLSchema:
     """The schema of graphql-core that strawberry has built."""
     built: GraphQLSchema = schema._schema
     return built
+
+
+def set_enum_values(schema: GraphQLSchema, name: str, values: Iterable[str]) -> None:
+    """Give an enum of this schema other values than it was declared with: texts, which resolvers take and return."""
+    enum = schema.type_map[name]
+    if not isinstance(enum, CustomGraphQLEnumType):
+        raise TypeError(f"{name} is no enum of strawberry")
+    make: Any = StrEnum  # type checkers want to know the members
+    enum.values = {value: GraphQLEnumValue(value) for value in values}
+    enum.wrapped_cls = make(name, [(value, value) for value in enum.values])
 
 
 def is_one_of(type_: GraphQLInputObjectType) -> bool:

@@ -23,9 +23,10 @@ from resolvers.tagging import taggings, tags
 from schema.connections import Connection, Listing, Paged
 from schema.fields import Info, field
 from schema.inputs import MemberOrder, order_of
+from schema.record_types import RecordType
 from schema.scalars import JSON, Criteria
 
-for enumeration in (models.FieldType, models.GroupState, models.RecordType, models.Role, models.TokenScope):
+for enumeration in (models.FieldType, models.GroupState, models.Role, models.TokenScope):
     strawberry.enum(enumeration)
 strawberry.enum(DiagnosticCode)
 
@@ -304,7 +305,7 @@ class Group(Node):
     """A saved search that stays true."""
 
     name: str
-    record_type: models.RecordType
+    record_type: RecordType
     criteria: Criteria
     state: models.GroupState
     member_count: int

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from models import ChangeCause, EventKind, RecordType
+from models import ChangeCause, EventKind
 from models.audience import Audience, read_audience
 from models.engine.database import Database, Row
 from models.fields import from_microseconds
@@ -41,7 +41,7 @@ class Head:
 
     group_id: int
     account_id: int
-    record_type: RecordType
+    record_type: str
     epoch: str
     position: int
     version: int
@@ -86,7 +86,7 @@ def _head(row: Row) -> Head:
     return Head(
         group_id=row["id"],
         account_id=row["account_id"],
-        record_type=RecordType(row["record_type"]),
+        record_type=row["record_type"],
         epoch=row["epoch"],
         position=row["position"],
         version=row["version"],

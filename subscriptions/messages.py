@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from models import ChangeCause, EventKind, Group, RecordType
+from models import ChangeCause, EventKind, Group
 from subscriptions.cursor import Cursor
 from subscriptions.log import Entry, Head
 
@@ -29,7 +29,7 @@ class MembersChanged(Told):
     """Records joined and left between two versions; `member_count` is the count at `to_version`."""
 
     group_id: int
-    record_type: RecordType
+    record_type: str
     cursor: str
     from_version: int
     to_version: int

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models import ChangeCause, FieldType, RecordType
+from models import ChangeCause, FieldType
 from models.engine.database import Database
 from models.fields import to_microseconds
 from resolvers.bulk.editing import FieldChange
@@ -18,12 +18,14 @@ from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.evaluation.predicate import compile_predicate
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
 from resolvers.membership.batch.partial_evaluation import simplify
 from resolvers.membership.change import Change, CommonTags
 from resolvers.membership.rebuilding.verify import differences
+from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import create_custom_field
 from resolvers.values.custom_values import stored_values
 from tests.support import criteria_world as world
@@ -93,7 +95,7 @@ async def test_a_sieve_keeps_the_records_for_which_the_predicate_holds(
         tree, now = read(document, zone), Now(to_microseconds(moment), zone)
         first = number % PEOPLE
         chosen = [world.facts(person) for person in people[first : first + alike]]
-        records: list[Any] = chosen if tree.record_type is RecordType.CONTACT else [a for person in chosen for a in person.appointments]
+        records: list[Any] = chosen if tree.record_type is CONTACT else [a for person in chosen for a in person.owned[APPOINTMENT]]
         batch = RecordBatch(prepared, tree.record_type, [record.id for record in records], now)
         expected = {record.id for record in records if compile_predicate(tree)(record, now)}
         assert set((await query_batch(batch, {1: tree}))[1]) == expected, document

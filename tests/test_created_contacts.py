@@ -5,9 +5,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import ChangeCause, RecordType
+from models import ChangeCause
 from models.engine.database import Database
 from models.ids import to_global_id
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.grouping.groups import create_group
 from resolvers.maintenance.auditing import audit
 from resolvers.membership.batch.batch_evaluation import batch_created_contacts
@@ -36,7 +37,7 @@ async def at_once(change: Change, definitions: AccountDefinitions) -> None:
 
 
 async def each_against_all(change: Change, definitions: AccountDefinitions) -> None:
-    for contact_id in change.created_for[RecordType.CONTACT]:
+    for contact_id in change.created_for[CONTACT]:
         change.add_candidates(contact_id, (group_id for group_id, _ in definitions.groups.entries()))
     await settle(change, definitions)
 
@@ -96,8 +97,8 @@ async def test_what_was_decided_for_outdated_definitions_is_decided_anew(databas
         account_id, created_contacts = context.caller.account_id, range(1, COPIES + 1)
         change = Change(database, account_id, None, ChangeCause.IMPORT, services.wall_clock())
         for contact_id in created_contacts:
-            change.create(RecordType.CONTACT, contact_id)
+            change.create(CONTACT, contact_id)
         batch_created_contacts(change, await services.definitions.current(database, account_id))
         assert [[*batch.contact_ids] for batch in change.batches] == [[*created_contacts]]
         batch_created_contacts(change, NOTHING)
-        assert (change.batches, change.created_for[RecordType.CONTACT]) == ([], {*created_contacts})
+        assert (change.batches, change.created_for[CONTACT]) == ([], {*created_contacts})

@@ -15,20 +15,22 @@ from graphql import parse as parse_graphql
 from graphql.utilities import coerce_input_value
 from tortoise.queryset import QuerySet
 
+from app.composition import RECORD_TYPES
 from app.settings import described
-from models import Account, Appointment, AppointmentStatus, Contact, RecordType, Tag, Tagging
+from models import Account, Appointment, AppointmentStatus, Contact, Tag, Tagging
 from models.engine.database import Database
 from models.errors import Problem, ProblemCode, Refused
 from models.fields import from_day_number, to_microseconds
 from models.text import fold
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode, diagnose
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.evaluation.predicate import compile_predicate
-from resolvers.criteria.language.fields import CUSTOM_KINDS, FIELDS, Family, RecordField
+from resolvers.criteria.language.fields import CUSTOM_KINDS, Family, RecordField
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.names import Vocabulary, load_vocabulary
 from resolvers.criteria.language.operators import OPERATORS
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import conditions
 from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.rendering.sentence import sentence
@@ -92,11 +94,11 @@ def _takes(field: RecordField) -> str:
     return words.get(field.family, field.family.value)
 
 
-@pytest.mark.parametrize("record_type", FIELDS)
+@pytest.mark.parametrize("record_type", RECORD_TYPES.all)
 def test_every_field_is_listed_as_sentences_call_it(record_type: RecordType) -> None:
-    title = f"Fields of {record_type.lower()}s: `{record_type.capitalize()}Criteria`"
+    title = f"Fields of {record_type.key}: `{record_type.type_name}Criteria`"
     listed = {row[0].strip("`"): row for row in entry(title).rows("key")}
-    for field in FIELDS[record_type].values():
+    for field in record_type.fields.values():
         _, called, takes = listed[field.key]
         assert called == (field.verb[0].capitalize() if field.verb else field.label)
         assert re.match(rf"\[?{_takes(field)}\b", takes)
@@ -151,7 +153,7 @@ async def owner(database: Database) -> AsyncIterator[Context]:
 
 @pytest.fixture
 async def names(owner: Context) -> Vocabulary:
-    return await load_vocabulary(owner.services.database, owner.caller.account_id, [example.document for example in EXAMPLES])
+    return await load_vocabulary(owner.services.database, RECORD_TYPES, owner.caller.account_id, [example.document for example in EXAMPLES])
 
 
 async def test_every_example_is_accepted_and_reads_as_it_says(names: Vocabulary) -> None:
@@ -171,12 +173,12 @@ async def test_every_operator_is_shown_where_it_is_explained(names: Vocabulary) 
 
 async def test_a_missing_value_does_what_each_entry_says(names: Vocabulary) -> None:
     nobody = ContactFacts(0, defaultdict(lambda: None))
-    nothing = AppointmentFacts(0, defaultdict(lambda: None), nobody)
+    nothing = OwnedFacts(0, defaultdict(lambda: None), nobody)
     for document, _, explained in READ:
         if explained.key in (None, "all", "any", "not") or "*Never missing.*" in explained.body:
             continue
         tree = parse(document, names, LIMITS)
-        matches = compile_predicate(tree)(nobody if tree.record_type is RecordType.CONTACT else nothing, Now(to_microseconds(NOON), BERLIN))
+        matches = compile_predicate(tree)(nobody if tree.record_type is CONTACT else nothing, Now(to_microseconds(NOON), BERLIN))
         assert MISSING.findall(explained.body) == ["match" if matches else "no match"], document
 
 
@@ -263,8 +265,8 @@ async def populated(database: Database) -> Database:
 
 async def _statement(database: Database, document: dict[str, Any]) -> tuple[str, list[Any]]:
     """The statement that fills a group with these criteria, and its parameters."""
-    tree = parse(document, await load_vocabulary(database, 1, [document]), LIMITS)
-    model: Any = Contact if tree.record_type is RecordType.CONTACT else Appointment
+    tree = parse(document, await load_vocabulary(database, RECORD_TYPES, 1, [document]), LIMITS)
+    model: Any = Contact if tree.record_type is CONTACT else Appointment
     found: QuerySet[Any] = model.filter(account_id=1).filter(criteria_query(tree, Now(to_microseconds(NOON), BERLIN))).only("id")
     found._choose_db_if_not_chosen()
     found._make_query()

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from app.composition import RECORD_TYPES
 from models import Account, Appointment, Contact, Tag, Tagging
 from models.engine.database import Database, Rows
 from models.fields import to_microseconds
 from models.text import fold_or_none
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.evaluation.predicate import compile_predicate
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention, mentions
@@ -50,11 +51,11 @@ async def now(database: Database) -> Now:
             created_at=NOON,
             updated_at=NOON,
         )
-    return Now(to_microseconds(NOON), (await load_vocabulary(database, account.id, [])).zone)
+    return Now(to_microseconds(NOON), (await load_vocabulary(database, RECORD_TYPES, account.id, [])).zone)
 
 
 async def tree_of(database: Database, document: Any) -> Tree:
-    return parse(document, await load_vocabulary(database, 1, [document]), CriteriaLimits())
+    return parse(document, await load_vocabulary(database, RECORD_TYPES, 1, [document]), CriteriaLimits())
 
 
 def statement(tree: Tree, now: Now, model: Any) -> str:
@@ -70,7 +71,8 @@ async def test_country_is_canada_or_mexico_and_tags_contain_client(database: Dat
     predicate = compile_predicate(tree)
     facts = [ContactFacts(1, {"country_folded": fold_or_none(country)}, tags={1: 0} if tagged else {}) for country, tagged in PEOPLE]
     assert [predicate(each, now) for each in facts] == [True, True, False, False, False, False]
-    assert sentence(tree, await load_vocabulary(database, 1, [tree.document])) == "Country is Canada or Mexico, and tags contain Client"
+    names = await load_vocabulary(database, RECORD_TYPES, 1, [tree.document])
+    assert sentence(tree, names) == "Country is Canada or Mexico, and tags contain Client"
     assert mentions(tree) == {Mention("contact", "country_folded"), Mention("tag", 1)}
 
 
@@ -81,16 +83,16 @@ async def test_appointments_that_start_now_or_later(database: Database, now: Now
     for moment, expected in ((now, [False, True, True]), (later, [False, False, True])):
         found = await Appointment.filter(account_id=1).filter(criteria_query(tree, moment)).values_list("starts_at", flat=True)
         assert [start in found for start in STARTS] == expected
-        facts = [AppointmentFacts(1, {"starts_at": to_microseconds(start)}, contact) for start in STARTS]
+        facts = [OwnedFacts(1, {"starts_at": to_microseconds(start)}, contact) for start in STARTS]
         assert [predicate(each, moment) for each in facts] == expected
-    assert sentence(tree, await load_vocabulary(database, 1, [tree.document])) == "Starts now or later"
+    assert sentence(tree, await load_vocabulary(database, RECORD_TYPES, 1, [tree.document])) == "Starts now or later"
     assert mentions(tree) == {Mention("appointment", "starts_at")}
 
 
 async def test_renaming_a_tag_changes_the_sentence_and_nothing_else(database: Database, now: Now) -> None:
     tree = await tree_of(database, CLIENTS)
     await Tag.filter(id=1).update(name="Customer", name_folded="customer")
-    names = await load_vocabulary(database, 1, [tree.document])
+    names = await load_vocabulary(database, RECORD_TYPES, 1, [tree.document])
     assert parse(tree.document, names, CriteriaLimits(), stored=True) == tree
     assert sentence(tree, names) == "Country is Canada or Mexico, and tags contain Customer"
 
@@ -140,11 +142,11 @@ async def test_names_are_read_in_one_round_trip_however_many_documents_there_are
     database: Database, now: Now, documents: list[Any]
 ) -> None:
     counting = CountingDatabase(database.engine, database.path, database.context)
-    assert (await load_vocabulary(counting, 1, documents)).tags == {1: "Client"}
+    assert (await load_vocabulary(counting, RECORD_TYPES, 1, documents)).tags == {1: "Client"}
     assert [len(texts) for texts in counting.asked] == [5]
 
 
 async def test_only_the_names_of_the_account_are_known(database: Database, now: Now) -> None:
     other = await Account.create(name="Other", timezone="UTC", created_at=NOON, updated_at=NOON)
-    names = await load_vocabulary(database, other.id, [CLIENTS, {"id": "VGFnOjE"}])
+    names = await load_vocabulary(database, RECORD_TYPES, other.id, [CLIENTS, {"id": "VGFnOjE"}])
     assert (names.tags, names.tags_by_name) == ({}, {})

@@ -9,18 +9,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models import Appointment, Contact, RecordType
+from models import Appointment, Contact
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.orm.sql import Sql
 from resolvers.criteria.evaluation.predicate import compile_predicate
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.querying.lists import Way, choice
 from resolvers.criteria.querying.query import NONE, Lists
 from resolvers.criteria.semantics.time import Now
 from resolvers.reading.selection import Criterion, Selection
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 from tests.support.criteria_reference import Reference
 from tests.support.effort import examples
@@ -51,7 +53,7 @@ def read_twice(document: dict[str, Any], zone: ZoneInfo) -> Tree:
 
 
 async def selected(criterion: Criterion, way: Way) -> set[int]:
-    model: Any = Contact if criterion.tree.record_type is RecordType.CONTACT else Appointment
+    model: Any = Contact if criterion.tree.record_type is CONTACT else Appointment
     selection: Selection[Any] = Selection(model.filter(account_id=world.ACCOUNT), criterion)
     found = [record.id for record in await selection.found(way).only("id")]
     assert len(found) == len(set(found))
@@ -97,11 +99,11 @@ async def agree(prepared: Database, seed: int, cases: Sequence[Case]) -> None:
     known = [world.facts(person) for person in people]
     for document, (moment, zone) in cases:
         tree, now = read_twice(document, zone), Now(to_microseconds(moment), zone)
-        records = people if tree.record_type is RecordType.CONTACT else appointments
+        records = people if tree.record_type is CONTACT else appointments
         reference = Reference(moment, zone)
         expected = {record["id"] for record in records if reference.holds(document, record)}
         predicate = compile_predicate(tree)
-        judged: list[Any] = known if tree.record_type is RecordType.CONTACT else [a for person in known for a in person.appointments]
+        judged: list[Any] = known if tree.record_type is CONTACT else [a for person in known for a in person.owned[APPOINTMENT]]
         assert {found.id for found in judged if predicate(found, now)} == expected, document
         choices = choice(prepared, tree, now)
         longs = {NONE, frozenset(range(len(choices.lists))), some_of(choices.lists, seed)}

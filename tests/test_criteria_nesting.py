@@ -7,18 +7,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models import RecordType
+from app.composition import RECORD_TYPES
 from models.ids import to_global_id
 from resolvers.criteria.evaluation.explain import ExplanationNode, explain
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts, StoredValue
+from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts, StoredValue
 from resolvers.criteria.evaluation.predicate import compile_predicate
-from resolvers.criteria.language.fields import FIELDS, Family
+from resolvers.criteria.language.fields import Family
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.operators import OPERATORS
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import AllOf, Column, Condition, Related, Tree
 from resolvers.criteria.semantics.checks import Check
 from resolvers.criteria.semantics.time import Now
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -41,7 +43,7 @@ class Counted(dict[str, StoredValue]):
 
 def contact(count: int, values: Mapping[str, StoredValue]) -> ContactFacts:
     found = ContactFacts(1, {})
-    found.appointments = [AppointmentFacts(number, values, found) for number in range(1, count + 1)]
+    found.owned[APPOINTMENT] = [OwnedFacts(number, values, found) for number in range(1, count + 1)]
     return found
 
 
@@ -74,17 +76,17 @@ def test_each_appointment_is_judged_once_a_level(relation: str, found: bool) -> 
     assert count_of(explained.root) == 2 * LEVELS
 
 
-@pytest.mark.parametrize("record_type", RecordType)
+@pytest.mark.parametrize("record_type", RECORD_TYPES.all)
 def test_a_contact_is_judged_anew_when_its_groups_have_changed(record_type: RecordType) -> None:
     within = nested({"contact": {"group": {"memberOfAny": [GOLD]}}}, "some", levels=2)
-    document = {"contacts": within} if record_type is RecordType.CONTACT else {"appointments": {"contact": within}}
+    document = {"contacts": within} if record_type is CONTACT else {"appointments": {"contact": within}}
     holds, known = compile_predicate(tree_of(document)), contact(3, {})
-    record = known if record_type is RecordType.CONTACT else known.appointments[0]
+    record = known if record_type is CONTACT else known.owned[APPOINTMENT][0]
     assert not holds(record, NOW)
     known.groups.add(1)
     assert holds(record, NOW)
     other = contact(3, {})
-    assert not holds(other if record_type is RecordType.CONTACT else other.appointments[0], NOW)
+    assert not holds(other if record_type is CONTACT else other.owned[APPOINTMENT][0], NOW)
 
 
 def test_an_explanation_reads_a_condition_on_appointments_no_oftener_for_many_of_them() -> None:
@@ -95,10 +97,10 @@ def test_an_explanation_reads_a_condition_on_appointments_no_oftener_for_many_of
         return plain.asks(operand, now)
 
     plain = OPERATORS[Family.TEXT]["notEquals"]
-    column = Column(RecordType.APPOINTMENT, FIELDS[RecordType.APPOINTMENT]["title"])
+    column = Column(APPOINTMENT, APPOINTMENT.fields["title"])
     path = ("contacts", "appointments", "some")
     leaves = tuple(Condition(column, replace(plain, asks=asks), (f"{n}",), (*path, "all", str(n), "title")) for n in range(5))
-    root = Related(AllOf(leaves, (*path, "all")), 1, negated=False, path=path[:2])
-    explained = explain(Tree(1, RecordType.CONTACT, root, {}), contact(50, {"title_folded": "x"}), now=NOW, vocabulary=NAMES)
+    root = Related(APPOINTMENT, AllOf(leaves, (*path, "all")), 1, negated=False, path=path[:2])
+    explained = explain(Tree(1, CONTACT, root, {}), contact(50, {"title_folded": "x"}), now=NOW, vocabulary=NAMES)
     assert (explained.matches, explained.root.actual) == (True, 50)
     assert len(made) == 2 * len(leaves)  # once for all appointments, and once for the one that is shown

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from models.ids import to_global_id
 from resolvers.criteria.language.limits import CriteriaLimits
@@ -18,6 +17,7 @@ from resolvers.criteria.language.names import GroupName
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.place import MOST_PROBLEMS
 from resolvers.criteria.language.tree import Tree
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 
 NAMES = world.vocabulary(ZoneInfo("UTC"), with_gone=True)
@@ -333,7 +333,7 @@ def test_what_does_not_exist_is_not_found(document: Any, path: str) -> None:
 
 
 def test_a_group_of_appointments_cannot_be_named() -> None:
-    names = replace(NAMES, groups={1: GroupName("Visits", RecordType.APPOINTMENT)})
+    names = replace(NAMES, groups={1: GroupName("Visits", APPOINTMENT)})
     with pytest.raises(Refused, match="groups of contacts"):
         parse(contacts(group={"memberOfAny": [to_global_id("Group", 1)]}), names, LIMITS)
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import RecordType
 from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.criteria.diagnostics.diagnose import DiagnosticCode, diagnose
@@ -19,9 +18,11 @@ from resolvers.criteria.evaluation.predicate import Needs, compile_predicate, ju
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention, groups_mentioned, mentions
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import AllOf, AnyOf, Path, Tree, walk
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import Now
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 from tests.support.criteria_reference import Reference
 
@@ -317,7 +318,7 @@ def test_diagnostics_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) 
     nodes = {node.path: node for node in walk(tree.root)}
     lists = {child.path: node for node in nodes.values() if isinstance(node, AllOf | AnyOf) for child in node.children}
     contacts: list[Any] = [world.facts(person) for person in PEOPLE]
-    appointments: list[Any] = [appointment for contact in contacts for appointment in contact.appointments]
+    appointments: list[Any] = [appointment for contact in contacts for appointment in contact.owned[APPOINTMENT]]
     for found in diagnose(tree, replace(TODAY, zone=moment[1])):
         about = contacts if is_about_contacts(found.path) else appointments
         if found.code in (DiagnosticCode.ALWAYS_TRUE, DiagnosticCode.ALWAYS_FALSE):
@@ -344,7 +345,7 @@ def checked(node: ExplanationNode, document: Any) -> None:
 def test_an_explanation_agrees_with_the_predicate(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
     tree, now = read(document), Now(to_microseconds(moment[0]), ZONE)
     person = world.facts(random.Random(repr(document)).choice(PEOPLE))
-    records: list[Any] = [person] if tree.record_type is RecordType.CONTACT else list(person.appointments)
+    records: list[Any] = [person] if tree.record_type is CONTACT else list(person.owned[APPOINTMENT])
     for record in records:
         explanation = explain(tree, record, now=now, vocabulary=TODAY)
         assert explanation.matches is explanation.root.matches is compile_predicate(tree)(record, now)
@@ -406,7 +407,7 @@ def test_a_tree_mentions_all_that_can_change_it() -> None:
         Mention("appointment", "title_folded"),
     }
     assert groups_mentioned(tree) == {1}
-    assert needs(tree) == Needs(tags=True, custom=True, appointments=True, groups=True)
+    assert needs(tree) == Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
     assert needs(of_contacts(city={"isEmpty": True})) | needs(of_contacts(tags={"isEmpty": True})) == Needs(tags=True)
 
 
@@ -417,7 +418,7 @@ MENTIONED_KEYS = (*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent
 @given(world.documents, world.moments_of_evaluation)
 def test_what_is_not_mentioned_changes_nothing(document: Any, moment: tuple[datetime, ZoneInfo]) -> None:
     tree, reference = read(document), Reference(moment[0], ZONE)
-    if tree.record_type is not RecordType.CONTACT:
+    if tree.record_type is not CONTACT:
         return
     chance = random.Random(repr(document))
     one, other = chance.sample(PEOPLE, 2)

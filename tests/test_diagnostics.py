@@ -11,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from models import RecordType
 from models.fields import to_microseconds
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode, diagnose
 from resolvers.criteria.evaluation.facts import ContactFacts
@@ -20,6 +19,7 @@ from resolvers.criteria.language.fields import Family
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.operators import OPERATORS
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import AllOf, AnyOf, Condition, Custom, Tree, conditions, walk
 from resolvers.criteria.semantics.checks import Check, Containing, InMemory, Within
 from resolvers.criteria.semantics.ranges import HIGHEST, LOWEST
@@ -223,6 +223,6 @@ def test_in_one_document_only_so_much_is_compared(fields: int, values: int, most
     )
     names = world.vocabulary(NEW_YORK, with_gone=False)
     Counted.asked = 0
-    assert diagnose(Tree(world.ACCOUNT, RecordType.CONTACT, AllOf(tuple(leaves), ("all",)), {}), names) == []
+    assert diagnose(Tree(world.ACCOUNT, CONTACT, AllOf(tuple(leaves), ("all",)), {}), names) == []
     assert most // 2 <= Counted.asked <= most
     assert len(made) == len(set(made)), "what a leaf asks is worked out but once"

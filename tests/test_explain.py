@@ -9,15 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import FieldType, GroupMember, RecordType, Role
+from app.composition import RECORD_TYPES
+from models import FieldType, GroupMember, Role
 from models.engine.database import Database
 from models.errors import BadInput, NotFound
 from models.ids import to_global_id
 from resolvers.authoring.explaining import explain
 from resolvers.criteria.evaluation.explain import ExplanationNode
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.grouping.groups import create_group, criteria_text, delete_group
 from resolvers.operation.context import Context
-from resolvers.records.appointments import create_appointment
+from resolvers.records.appointments import APPOINTMENT, create_appointment
 from resolvers.records.contacts import create_contact
 from resolvers.records.fields import create_custom_field
 from resolvers.tagging.tags import create_tag, delete_tag
@@ -75,8 +77,8 @@ async def test_an_explanation_says_what_membership_says_and_every_node_follows_f
     await world.store(people.services.database, records)
     await set_moment(people, *at)
     numbers = {
-        RecordType.CONTACT: [record["id"] for record in records],
-        RecordType.APPOINTMENT: [appointment["id"] for record in records for appointment in record["appointments"]],
+        CONTACT: [record["id"] for record in records],
+        APPOINTMENT: [appointment["id"] for record in records for appointment in record["appointments"]],
     }
     for document in cases:
         group = await new_group(people, document)
@@ -85,8 +87,9 @@ async def test_an_explanation_says_what_membership_says_and_every_node_follows_f
                 await explain(people, record_id=to_global_id("Contact", 1), criteria=document, group_id=None)
             continue
         members = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
-        for number in numbers[group.record_type]:
-            record_id = to_global_id(group.record_type.title(), number)
+        record_type = RECORD_TYPES.named(group.record_type)
+        for number in numbers[record_type]:
+            record_id = to_global_id(record_type.type_name, number)
             saved = await explain(people, record_id=record_id, criteria=None, group_id=group_id(group))
             tried = await explain(people, record_id=record_id, criteria=document, group_id=None)
             assert saved.matches == tried.matches == (number in members), document

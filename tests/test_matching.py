@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from models import RecordType
 from models.fields import to_day_number, to_microseconds
 from models.ids import to_global_id
 from resolvers.criteria.evaluation.facts import ContactFacts
@@ -12,15 +11,16 @@ from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, compile_definition
 from resolvers.membership.candidates.matching import ContactChange
-from resolvers.membership.evaluation.facts_reader import CONTACT_COLUMNS
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 
 ZONE = world.ZONES[0]
 NOW = world.NOWS[0]
 CLIENT, VIP = world.TAGS["Client"], world.TAGS["VIP"]
-EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
+EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
 HOUR = 3_600_000_000
 
 Document = dict[str, Any]
@@ -44,8 +44,8 @@ def account(*criteria: Document) -> AccountDefinitions:
 
 
 def contact(*tags: int, custom: dict[int, tuple[Any, ...]] | None = None, **columns: Any) -> ContactFacts:
-    values = dict.fromkeys(CONTACT_COLUMNS) | {"updated_at": 0, "created_at": 0} | columns
-    return ContactFacts(1, values, dict.fromkeys(tags, 0), custom or {}, [])
+    values = dict.fromkeys(CONTACT.columns) | {"updated_at": 0, "created_at": 0} | columns
+    return ContactFacts(1, values, dict.fromkeys(tags, 0), custom or {})
 
 
 def changed(known: AccountDefinitions, facts: ContactFacts, before: dict[str, Any]) -> set[int]:
@@ -145,7 +145,7 @@ def test_a_new_contact_is_led_to_the_groups_whose_values_it_has() -> None:
         {"not": {"company": {"isEmpty": True}}},
         {"not": {"score": {"isEmpty": True}}},
     )
-    new = ContactChange(contact(CLIENT, country_folded="canada", score=7), created=[RecordType.CONTACT])
+    new = ContactChange(contact(CLIENT, country_folded="canada", score=7), created=[CONTACT])
     assert found(known, new) == {1, 3, 4, 6, 9}
 
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import RecordType
 from models.fields import to_microseconds
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs, values_of
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import EXISTENCE, Mention
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import Column
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
@@ -22,10 +22,11 @@ from resolvers.membership.candidates.inverted_index import guard_needs
 from resolvers.membership.candidates.matching import ContactChange, Matching
 from resolvers.membership.change import Values
 from resolvers.membership.evaluation.evaluate import records_of
+from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
 from tests.support.effort import examples
 
-EVERYTHING = Needs(tags=True, custom=True, appointments=True, groups=True)
+EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
 FIRST_GROUP = 101  # above those that the world's criteria ask for
 LIMITS = CriteriaLimits(depth=20)  # what is drawn may be nested deeper than people may nest it
 COLUMNS = [*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent", "birthday", "owner"]
@@ -97,7 +98,7 @@ def touched(before: ContactFacts, after: ContactFacts) -> dict[Mention, Values]:
     for field_id in before.custom.keys() | after.custom.keys():
         if before.custom.get(field_id) != after.custom.get(field_id):
             found[Mention("custom", field_id)] = tuple(before.custom.get(field_id, ()))
-    if [dict(each.values) for each in before.appointments] != [dict(each.values) for each in after.appointments]:
+    if [dict(each.values) for each in before.owned[APPOINTMENT]] != [dict(each.values) for each in after.owned[APPOINTMENT]]:
         found |= {Mention("appointment", column): () for column in APPOINTMENT_COLUMNS}
     return found
 
@@ -117,8 +118,8 @@ def matched(matching: Matching, alteration: ContactChange, flipped: set[int], lo
 def time_flips(group: Definition, facts: ContactFacts, settled: Now, now: Now) -> bool:
     """Whether the clock's step will find the contact for this group anyway."""
     for leaf in group.temporal:
-        is_about_contact = not (isinstance(leaf.source, Column) and leaf.source.record_type is RecordType.APPOINTMENT)
-        for record in [facts] if is_about_contact else facts.appointments:
+        is_about_contact = not (isinstance(leaf.source, Column) and leaf.source.record_type is APPOINTMENT)
+        for record in [facts] if is_about_contact else facts.owned[APPOINTMENT]:
             for value in values_of(leaf.source)(record):
                 if leaf.check(settled).in_memory()(value) != leaf.check(now).in_memory()(value):
                     return True
@@ -168,7 +169,7 @@ def test_every_group_that_a_new_contact_is_in_is_a_candidate(
     known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
     facts = world.facts(world.contacts(seed, 1)[0])
     facts.groups = set()
-    alteration = ContactChange(facts, created=[RecordType.CONTACT, RecordType.APPOINTMENT])
+    alteration = ContactChange(facts, created=[CONTACT, APPOINTMENT])
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     assert {group.group_id for group in known.groups.values() if holds(group, facts, now)} <= found
 
@@ -181,9 +182,9 @@ def test_every_group_that_an_appointment_flips_by_coming_or_going_is_a_candidate
     known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
     record = next(contact for contact in world.contacts(seed, 50) if contact["appointments"])
     without, full = world.facts(record), world.facts(record)
-    lone = without.appointments[-1].id
-    without.appointments = without.appointments[:-1]
-    created = [RecordType.APPOINTMENT] if comes else []
+    lone = without.owned[APPOINTMENT][-1].id
+    without.owned[APPOINTMENT] = without.owned[APPOINTMENT][:-1]
+    created = [APPOINTMENT] if comes else []
     alteration = ContactChange(full if comes else without, [Mention("appointment", EXISTENCE)], created=created)
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     for group in known.groups.values():

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import ChangeCause, Contact, RecordType
+from models import ChangeCause, Contact
 from models.engine.database import Database
 from models.errors import Conflict
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.grouping.groups import create_group
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.verify import verify
@@ -52,7 +53,7 @@ async def test_a_write_that_fails_changes_nothing_and_tells_nobody(database: Dat
         async def work(change: Change) -> None:
             at = change.at
             contact = await Contact.create(account_id=change.account_id, email="ana@example.com", created_at=at, updated_at=at)
-            change.create(RecordType.CONTACT, contact.id)
+            change.create(CONTACT, contact.id)
             raise Conflict("changed my mind")
 
         with pytest.raises(Conflict):

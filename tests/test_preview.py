@@ -77,7 +77,7 @@ async def test_a_preview_counts_the_members_that_a_group_would_have(
         members = await GroupMember.filter(set_id=group.members_id).order_by("record_id").values_list("record_id", flat=True)
         found = await preview(people, criteria=document, sample=10)
         assert await count(people, found) == len(members) == group.member_count
-        assert [record.id for record in await sample(people, found)] == members[:10]
+        assert [record.pk for record in await sample(people, found)] == members[:10]
         if where := document.get("contacts"):
             page = await contacts(people, where=where, search=None, order=None, page=PageArguments(first=0))
             assert await page.total_count() == len(members)

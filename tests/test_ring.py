@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import ChangeCause, RecordType
+from models import ChangeCause
+from resolvers.criteria.language.record_types import CONTACT
 from subscriptions.cursor import Cursor
 from subscriptions.messages import DefinitionChanged, MembersChanged, Step
 from subscriptions.ring import RING, RING_IDS, Ring
@@ -21,7 +22,7 @@ def step(position: int, joined: int, left: int) -> Step:
         return Step(cursor, DefinitionChanged(1, str(cursor)))
     ids = tuple(range(joined)), tuple(range(left))
     at = datetime(2026, 3, 2, tzinfo=UTC)
-    return Step(cursor, MembersChanged(1, RecordType.CONTACT, str(cursor), 0, 1, 1, *ids, ChangeCause.IMPORT, at))
+    return Step(cursor, MembersChanged(1, CONTACT.name, str(cursor), 0, 1, 1, *ids, ChangeCause.IMPORT, at))
 
 
 SIZES = st.lists(st.tuples(st.sampled_from([0, 1, 100, LARGEST // 2]), st.sampled_from([0, 1, LARGEST // 2])), max_size=400)

@@ -3,10 +3,13 @@
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from models import FieldType, RecordType
+from app.composition import RECORD_TYPES
+from models import FieldType
 from resolvers.authoring.segment_fields import segment_fields
 from resolvers.criteria.language.fields import CUSTOM_KINDS
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.operation.context import Context
+from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
 from tests.support.callers import new_account
 from tests.support.graphql import ask, schema
@@ -19,18 +22,18 @@ def inputs(name: str) -> dict[str, GraphQLInputObjectType]:
     return {key: get_named_type(found.type) for key, found in type_.fields.items()}
 
 
-@pytest.mark.parametrize("record_type", RecordType)
+@pytest.mark.parametrize("record_type", RECORD_TYPES.all)
 async def test_the_fields_are_those_of_the_criteria_in_their_order(owner: Context, record_type: RecordType) -> None:
-    found = await segment_fields(owner, record_type)
-    accepted = [key for key in inputs(f"{record_type.title()}Criteria") if key not in ("all", "any", "not", "custom")]
+    found = await segment_fields(owner, record_type.name)
+    accepted = [key for key in inputs(f"{record_type.type_name}Criteria") if key not in ("all", "any", "not", "custom")]
     assert [each.key for each in found] == accepted
     assert all(each.label and not each.is_custom for each in found)
 
 
-@pytest.mark.parametrize("record_type", RecordType)
+@pytest.mark.parametrize("record_type", RECORD_TYPES.all)
 async def test_every_field_offers_the_operators_that_its_conditions_take(owner: Context, record_type: RecordType) -> None:
-    conditions = inputs(f"{record_type.title()}Criteria")
-    for each in await segment_fields(owner, record_type):
+    conditions = inputs(f"{record_type.type_name}Criteria")
+    for each in await segment_fields(owner, record_type.name):
         condition = "DateTimeCondition" if each.key == "taggedAt" else conditions[each.key].name
         assert set(each.operators) == ({*inputs(condition)} if each.key != "contact" else set())
 
@@ -39,7 +42,7 @@ async def test_every_field_offers_the_operators_that_its_conditions_take(owner: 
 async def test_a_custom_field_offers_the_operators_of_its_family(owner: Context, type: FieldType) -> None:
     choices = ["Gold", "Silver"] if type in WITH_CHOICES else None
     await create_custom_field(owner, key="it", label="It", type=type, choices=choices)
-    found = (await segment_fields(owner, RecordType.CONTACT))[-1]
+    found = (await segment_fields(owner, CONTACT.name))[-1]
     condition = inputs("CustomFieldCondition")[CUSTOM_KINDS[type].family]
     assert set(found.operators) == {*inputs(condition.name)}
     assert (found.key, found.label, found.type, found.is_custom, found.choices) == ("it", "It", type, True, choices)
@@ -49,9 +52,9 @@ async def test_custom_fields_come_last_by_label_and_belong_to_contacts(owner: Co
     for key, label in (("b", "Zone"), ("a", "zoo"), ("c", "Area")):
         await create_custom_field(owner, key=key, label=label, type=FieldType.TEXT)
     await create_custom_field(await new_account(owner.services), key="theirs", label="Theirs", type=FieldType.TEXT)
-    assert [each.key for each in await segment_fields(owner, RecordType.CONTACT) if each.is_custom] == ["c", "b", "a"]
-    assert (await segment_fields(owner, RecordType.CONTACT))[-1].key == "a"
-    assert not any(each.is_custom for each in await segment_fields(owner, RecordType.APPOINTMENT))
+    assert [each.key for each in await segment_fields(owner, CONTACT.name) if each.is_custom] == ["c", "b", "a"]
+    assert (await segment_fields(owner, CONTACT.name))[-1].key == "a"
+    assert not any(each.is_custom for each in await segment_fields(owner, APPOINTMENT.name))
 
 
 SHOWN = "key label type operators isCustom choices suggestions { value count id }"

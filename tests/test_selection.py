@@ -145,7 +145,7 @@ async def test_a_sample_begins_with_the_first_records(crowd: Crowd) -> None:
     for words in SELECTED:
         tried = await preview(crowd.context, criteria={"contacts": crowd.criteria(words)}, sample=20)
         expected = [crowd.ids[number - 1] for number in crowd.selected(words)]
-        assert [record.id for record in await sample(crowd.context, tried)] == expected[:20], words
+        assert [record.pk for record in await sample(crowd.context, tried)] == expected[:20], words
 
 
 async def test_only_long_lists_are_gone_around_and_no_further_than_they_are_long(crowd: Crowd) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import Contact, CustomField, CustomValue, FieldType, RecordType, Role, Tagging
+from app.composition import RECORD_TYPES
+from models import Contact, CustomField, CustomValue, FieldType, Role, Tagging
 from models.ids import to_global_id
 from models.text import fold, fold_or_none
 from resolvers.authoring.frequent_values import Wanted
@@ -16,6 +17,7 @@ from resolvers.authoring.preview import count, preview
 from resolvers.authoring.segment_fields import SegmentField, segment_fields
 from resolvers.authoring.suggestions import ValueCount, suggestions
 from resolvers.criteria.language.fields import CUSTOM_KINDS
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
 from resolvers.records.appointments import create_appointment
@@ -28,7 +30,7 @@ from tests.support.graphql import answer
 
 
 async def field(context: Context, key: str) -> SegmentField:
-    (found,) = [each for each in await segment_fields(context, RecordType.CONTACT) if each.key == key]
+    (found,) = [each for each in await segment_fields(context, CONTACT.name) if each.key == key]
     return found
 
 
@@ -178,16 +180,16 @@ def condition(field: SegmentField, value: ValueCount) -> dict[str, Any]:
     return {"custom": {"key": field.key, CUSTOM_KINDS[field.type].family.value: found}}
 
 
-@pytest.mark.parametrize("record_type", RecordType)
+@pytest.mark.parametrize("record_type", RECORD_TYPES.all)
 async def test_every_suggested_value_leads_to_as_many_records_as_are_counted(people: Context, record_type: RecordType) -> None:
     suggesting = set()
-    for each in await segment_fields(people, record_type):
+    for each in await segment_fields(people, record_type.name):
         for value in await suggestions(people, each, Wanted()):
             suggesting.add(each.key)
-            tried = await preview(people, criteria={f"{record_type.lower()}s": condition(each, value)}, sample=0)
+            tried = await preview(people, criteria={record_type.key: condition(each, value)}, sample=0)
             assert await count(people, tried) == value.count, (each.key, value)
     of_contacts = {"country", "owner", "tags", "group", "plan", "likes", "note"}
-    assert suggesting == (of_contacts if record_type is RecordType.CONTACT else {"title", "status"})
+    assert suggesting == (of_contacts if record_type is CONTACT else {"title", "status"})
 
 
 async def test_what_has_a_name_is_suggested_by_it_with_its_id_even_if_no_record_has_it(people: Context) -> None:
@@ -220,8 +222,8 @@ async def test_groups_that_cannot_be_viewed_or_named_are_not_suggested(people: C
 
 async def test_nothing_of_another_account_is_suggested(people: Context) -> None:
     stranger = await new_account(people.services)
-    for record_type in RecordType:
-        for each in await segment_fields(stranger, record_type):
+    for record_type in RECORD_TYPES.all:
+        for each in await segment_fields(stranger, record_type.name):
             found = [value for value in await suggestions(stranger, each, Wanted()) if each.key not in ("owner", "status")]
             assert found == []
     assert len(await suggested(stranger, "owner")) == 1
@@ -238,8 +240,8 @@ async def test_a_request_that_cannot_be_met_is_bad_input(owner: Context, argumen
 
 
 async def test_a_field_costs_at_most_two_statements(people: Context, caplog: pytest.LogCaptureFixture) -> None:
-    for record_type in RecordType:
-        for each in await segment_fields(people, record_type):
+    for record_type in RECORD_TYPES.all:
+        for each in await segment_fields(people, record_type.name):
             with caplog.at_level("DEBUG", logger="tortoise.db_client"):
                 caplog.clear()
                 await suggestions(people, each, Wanted())

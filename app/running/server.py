@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from app.composition import RECORD_TYPES
 from app.graphql import GraphQLApp
 from app.graphql.transport.limits import TransportLimits
 from app.health.probes import probes
@@ -41,7 +42,10 @@ class Server:
         self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds)
         self._probes = probes(self._readiness)
         self.graphql = GraphQLApp(
-            build_schema(_document_limits(settings)), self._authenticate, _transport_limits(settings), observe=telemetry.operation
+            build_schema([each.name for each in RECORD_TYPES.all], _document_limits(settings)),
+            self._authenticate,
+            _transport_limits(settings),
+            observe=telemetry.operation,
         )
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)

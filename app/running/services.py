@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from app.composition import RECORD_TYPES
 from app.settings import Settings
 from models.engine.database import Database, Observe, open_database, unobserved
 from models.engine.migrate import require_current_schema
@@ -45,7 +46,7 @@ def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock
     return Services(
         database=database,
         hub=hub,
-        definitions=DefinitionsCache(criteria),
+        definitions=DefinitionsCache(criteria, RECORD_TYPES),
         wall_clock=clock,
         pages=PageLimits(settings.page_size_default, settings.page_size_max),
         criteria=criteria,

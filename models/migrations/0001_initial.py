@@ -4,7 +4,7 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from models.fields import DayColumn, DecimalColumn, DocumentColumn, FoldedColumn, InstantColumn, TextColumn
-from models.groups import ChangeCause, EventKind, GroupState, RecordType
+from models.groups import ChangeCause, EventKind, GroupState
 from models.people import Role
 from models.records import AppointmentStatus, FieldType
 
@@ -484,7 +484,7 @@ class Migration(migrations.Migration):
                 ("name_folded", FoldedColumn(generated=False, null=False, unique=False)),
                 (
                     "record_type",
-                    fields.CharEnumField(description="CONTACT: CONTACT\nAPPOINTMENT: APPOINTMENT", enum_type=RecordType, max_length=11),
+                    fields.CharField(max_length=11),
                 ),
                 ("criteria", DocumentColumn(generated=False, null=False, unique=False)),
                 (

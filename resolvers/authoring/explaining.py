@@ -1,20 +1,21 @@
 """Why one record matches criteria or not: it is read, judged as every write judges it, and shown in the words of the API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from models import Appointment, Contact, RecordType
+from tortoise.models import Model
+
 from models.errors import BadInput
 from models.ids import from_global_id
-from models.records import APPOINTMENT_TEXTS, CONTACT_TEXTS
 from models.text import fold, fold_or_none
 from resolvers.criteria.evaluation.explain import Explanation, ExplanationNode, Json
 from resolvers.criteria.evaluation.explain import explain as explain_tree
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts, Facts, StoredValue
+from resolvers.criteria.evaluation.facts import ContactFacts, Facts, OwnedFacts, StoredValue
 from resolvers.criteria.evaluation.predicate import Needs, needs
 from resolvers.criteria.language.mentions import groups_mentioned
 from resolvers.criteria.language.names import GroupName, Vocabulary
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import Tree
 from resolvers.membership.evaluation.facts_reader import read_facts
 from resolvers.operation.context import Context
@@ -61,19 +62,20 @@ async def _criteria(context: Context, criteria: Document | None, group_id: str |
 
 async def _facts(context: Context, record_id: str, tree: Tree) -> Facts:
     kind, number = from_global_id(record_id)
-    if kind != tree.record_type.title():
-        raise BadInput(f"`recordId` must be the id of a record of type {tree.record_type}, because these criteria are about such records.")
-    if tree.record_type is RecordType.CONTACT:
+    record_type = tree.record_type
+    if kind != record_type.type_name:
+        raise BadInput(f"`recordId` must be the id of a record of type {record_type.name}, because these criteria are about such records.")
+    if record_type is CONTACT:
         return await _contact(context, number, needs(tree))
-    return await _appointment(context, number, needs(tree) | Needs(appointments=True))
+    return await _owned(context, record_type, number, needs(tree) | Needs(owned=frozenset([record_type])))
 
 
-async def _appointment(context: Context, number: int, needed: Needs) -> AppointmentFacts:
-    row = await context.loaders.appointments_by_id.load(number)
+async def _owned(context: Context, record_type: RecordType, number: int, needed: Needs) -> OwnedFacts:
+    row = await context.loaders.records_by_id(record_type).load(number)
     contact = await _contact(context, row.contact_id, needed) if row else None
-    found = next((found for found in contact.appointments if found.id == number), None) if contact else None
+    found = next((found for found in contact.owned[record_type] if found.id == number), None) if contact else None
     if found is None:
-        raise unknown("appointment")
+        raise unknown(record_type.noun)
     return found
 
 
@@ -85,12 +87,12 @@ async def _contact(context: Context, contact_id: int, needed: Needs) -> ContactF
 
 
 async def _note_texts(context: Context, facts: ContactFacts) -> None:
-    """Let the texts of the contact and of its appointments know how they were given."""
-    facts.values = _written(facts.values, await context.loaders.contacts_by_id.load(facts.id), CONTACT_TEXTS)
-    if facts.appointments:
-        rows = {row.id: row for row in await context.scope.appointments.filter(contact_id=facts.id)}
-        for appointment in facts.appointments:
-            appointment.values = _written(appointment.values, rows.get(appointment.id), APPOINTMENT_TEXTS)
+    """Let the texts of the contact and of what it owns know how they were given."""
+    facts.values = _written(facts.values, await context.loaders.contacts_by_id.load(facts.id), CONTACT.texts)
+    for record_type, owned in facts.owned.items():
+        rows = {row.id: row for row in await context.scope.records(record_type).filter(contact_id=facts.id)}
+        for record in owned:
+            record.values = _written(record.values, rows.get(record.id), record_type.texts)
     if facts.custom:
         cells = await context.loaders.custom_values_by_contact.load(facts.id)
         texts: Mapping[tuple[int, object], str] = {(cell.field_id, fold_or_none(cell.text)): cell.text for cell in cells}
@@ -99,7 +101,7 @@ async def _note_texts(context: Context, facts: ContactFacts) -> None:
         }
 
 
-def _written(values: Mapping[str, StoredValue], row: Contact | Appointment | None, names: tuple[str, ...]) -> Mapping[str, StoredValue]:
+def _written(values: Mapping[str, StoredValue], row: Model | None, names: Sequence[str]) -> Mapping[str, StoredValue]:
     return {**values, **{f"{name}_folded": _with(values[f"{name}_folded"], getattr(row, name, None)) for name in names}}
 
 
@@ -117,7 +119,7 @@ def _with(value: V, given: str | None) -> V | Written:
 
 async def _naming(context: Context, contact: ContactFacts, read: Criteria) -> Vocabulary:
     """The names that the criteria use and those that the contact brings; of groups that nobody asked about, only the viewable."""
-    loaders, vocabulary = context.loaders, read.vocabulary
+    loaders, vocabulary, types = context.loaders, read.vocabulary, context.services.record_types
     tags = [tag for tag in await loaders.tags_by_id.load_many(contact.tags) if tag]
     groups = [group for group in await loaders.groups_by_id.load_many(contact.groups) if group]
     contact.groups &= {group.id for group in groups} | groups_mentioned(read.tree)
@@ -126,7 +128,7 @@ async def _naming(context: Context, contact: ContactFacts, read: Criteria) -> Vo
     return replace(
         vocabulary,
         tags={**vocabulary.tags, **{tag.id: tag.name for tag in tags}},
-        groups={**vocabulary.groups, **{group.id: GroupName(group.name, group.record_type) for group in groups}},
+        groups={**vocabulary.groups, **{group.id: GroupName(group.name, types.named(group.record_type)) for group in groups}},
         users={**vocabulary.users, **({owner.id: owner.name} if owner else {})},
     )
 

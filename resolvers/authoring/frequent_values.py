@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import BadInput
-from models.records import LONG_TEXTS
 from models.text import fold, prefix_end, storable
+from resolvers.criteria.language.fields import RecordField
 from resolvers.operation.context import Context
 
 MOST_VALUES = 100
@@ -90,11 +90,12 @@ MOST_FREQUENT = """
 """
 
 
-def of_column(table: str, column: str) -> Texts:
+def of_column(table: str, field: RecordField) -> Texts:
     """The texts in a column of records."""
+    column = field.column.removesuffix("_folded")
     rows = COLUMN.format(column=column, table=table)
     return Texts(
-        all=None if column in LONG_TEXTS else rows,
+        all=rows if field.indexed else None,
         newest=f"{rows} ORDER BY id DESC LIMIT :most",
         given=column,
         place=f"{table} AS given ON given.id = found.place",

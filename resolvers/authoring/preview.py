@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models import Appointment, Contact, RecordType
+from tortoise.models import Model
+
 from models.errors import BadInput
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, diagnose
 from resolvers.criteria.rendering.sentence import sentence
@@ -13,7 +14,7 @@ from resolvers.operation.context import Context
 from resolvers.reading.criteria_input import Criteria, now, read_argument
 from resolvers.reading.selection import Criterion, Selection
 
-LARGEST_SAMPLE = 100  # records; whoever wants more asks for the contacts or appointments with these criteria
+LARGEST_SAMPLE = 100  # records; more of them are found by querying the records with these criteria
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ async def count(context: Context, preview: Preview) -> int:
     return await _selected(context, preview).all.count()
 
 
-async def sample(context: Context, preview: Preview) -> Sequence[Contact | Appointment]:
+async def sample(context: Context, preview: Preview) -> Sequence[Model]:
     """The first of these records by id."""
     return await _selected(context, preview).first(preview.size, "id")
 
@@ -53,8 +54,6 @@ def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
     return diagnose(*preview.criteria)
 
 
-def _selected(context: Context, preview: Preview) -> Selection[Contact] | Selection[Appointment]:
+def _selected(context: Context, preview: Preview) -> Selection[Any]:
     criterion = Criterion(context.services.database, preview.criteria.tree, preview.now)
-    if criterion.tree.record_type is RecordType.CONTACT:
-        return Selection(context.scope.contacts, criterion)
-    return Selection(context.scope.appointments, criterion)
+    return Selection(context.scope.records(criterion.tree.record_type), criterion)

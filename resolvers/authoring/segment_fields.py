@@ -1,11 +1,12 @@
 """What a builder of criteria needs to know to draw itself: every field that conditions can be about, and what they can ask of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models import AppointmentStatus, CustomField, FieldType, RecordType
-from resolvers.criteria.language.fields import CUSTOM_KINDS, FIELDS, Family, RecordField
+from models import AppointmentStatus, CustomField, FieldType
+from resolvers.criteria.language.fields import CUSTOM_KINDS, Family, RecordField
 from resolvers.criteria.language.operators import OPERATORS
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import Column, Custom, Groups, Source, Tags
 from resolvers.operation.context import Context
 from resolvers.records.fields import custom_fields
@@ -24,22 +25,26 @@ class SegmentField:
     is_custom: bool = False
 
 
-BEYOND_COLUMNS = {
-    RecordType.CONTACT: (
-        SegmentField("tags", "Tags", FieldType.TAGS, tuple(OPERATORS[Family.TAGS]), Tags()),
-        SegmentField("taggedAt", "Tagged", FieldType.DATE_TIME, tuple(OPERATORS[Family.DATE_TIME])),
-        SegmentField("group", "Groups", FieldType.GROUP, tuple(OPERATORS[Family.GROUPS]), Groups()),
-        SegmentField("appointments", "Appointments", FieldType.RELATION, ("some", "none", "atLeast")),
-    ),
-    RecordType.APPOINTMENT: (SegmentField("contact", "Contact", FieldType.RELATION, ()),),
-}
+OF_CONTACTS = (
+    SegmentField("tags", "Tags", FieldType.TAGS, tuple(OPERATORS[Family.TAGS]), Tags()),
+    SegmentField("taggedAt", "Tagged", FieldType.DATE_TIME, tuple(OPERATORS[Family.DATE_TIME])),
+    SegmentField("group", "Groups", FieldType.GROUP, tuple(OPERATORS[Family.GROUPS]), Groups()),
+)
+THEIR_CONTACT = SegmentField("contact", "Contact", FieldType.RELATION, ())
 
 
-async def segment_fields(context: Context, record_type: RecordType) -> list[SegmentField]:
-    """The fields of a record type, in the order in which people read them; an account's own come last, by label."""
-    columns = (_of_column(record_type, field) for field in FIELDS[record_type].values())
-    own: Iterable[CustomField] = await custom_fields(context) if record_type is RecordType.CONTACT else ()
-    return [*columns, *BEYOND_COLUMNS[record_type], *map(of_custom, own)]
+async def segment_fields(context: Context, record_type: str) -> list[SegmentField]:
+    """The fields of the record type with this name, in the order in which people read them; custom fields come last, by label."""
+    found = context.services.record_types.named(record_type)
+    columns = [_of_column(found, field) for field in found.fields.values()]
+    if found is not CONTACT:
+        return [*columns, THEIR_CONTACT]
+    relations = map(_of_relation, context.services.record_types.owned)
+    return [*columns, *OF_CONTACTS, *relations, *map(of_custom, await custom_fields(context))]
+
+
+def _of_relation(owned: RecordType) -> SegmentField:
+    return SegmentField(owned.key, owned.key.capitalize(), FieldType.RELATION, ("some", "none", "atLeast"))
 
 
 def _of_column(record_type: RecordType, field: RecordField) -> SegmentField:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models import RecordType
+from models.groups import CONTACT_TYPE
 from models.ids import to_global_id
 from models.text import fold
 from resolvers.access.users import users
 from resolvers.authoring.frequent_values import TAGS, Texts, Wanted, most_frequent, of_column, of_custom_field
 from resolvers.authoring.segment_fields import SegmentField
-from resolvers.criteria.language.fields import TABLES, Family, RecordField
+from resolvers.criteria.language.fields import Family, RecordField
 from resolvers.criteria.language.tree import Column, Custom, Groups, Tags
 from resolvers.operation.context import Context
 
 # The values that the newest records have, for fields whose values are known by name and are few.
 OWNERS = "SELECT owner_id AS key FROM contacts WHERE account_id = :account ORDER BY id DESC LIMIT :most"
-STATUSES = "SELECT status AS key FROM appointments WHERE account_id = :account ORDER BY id DESC LIMIT :most"
+STATUSES = "SELECT {column} AS key FROM {table} WHERE account_id = :account ORDER BY id DESC LIMIT :most"
 CHOICES = """
     SELECT folded AS key FROM (SELECT id FROM contacts WHERE account_id = :account ORDER BY id DESC LIMIT :most) AS newest
     JOIN custom_values ON contact_id = newest.id AND field_id = :field
@@ -59,12 +59,13 @@ async def suggestions(context: Context, field: SegmentField, wanted: Wanted) -> 
             return await _groups(context, wanted)
         case Column(_, RecordField(family=Family.REFERENCE)):
             return await _owners(context, wanted)
-        case Column(_, RecordField(family=Family.STATUS)):
-            return await _named(context, Names([Name(choice, choice) for choice in field.choices or ()], STATUSES), wanted)
+        case Column(record_type, RecordField(family=Family.STATUS, column=column)):
+            statuses = STATUSES.format(column=column, table=record_type.table)
+            return await _named(context, Names([Name(choice, choice) for choice in field.choices or ()], statuses), wanted)
         case Custom(field_id) if field.choices:
             return await _named(context, Names([Name(fold(choice), choice) for choice in field.choices], CHOICES, field_id), wanted)
-        case Column(record_type, RecordField(family=Family.TEXT, column=column)):
-            return await _texts(context, of_column(TABLES[record_type], column.removesuffix("_folded")), wanted)
+        case Column(record_type, RecordField(family=Family.TEXT) as text):
+            return await _texts(context, of_column(record_type.table, text), wanted)
         case Custom(field_id, "folded" | "long_folded" as column):
             return await _texts(context, of_custom_field(field_id, column), wanted)
         case _:
@@ -76,7 +77,7 @@ async def _texts(context: Context, texts: Texts, wanted: Wanted) -> list[ValueCo
 
 
 async def _groups(context: Context, wanted: Wanted) -> list[ValueCount]:
-    found = context.scope.groups.filter(record_type=RecordType.CONTACT, name_folded__gte=wanted.low)
+    found = context.scope.groups.filter(record_type=CONTACT_TYPE, name_folded__gte=wanted.low)
     if wanted.high is not None:
         found = found.filter(name_folded__lt=wanted.high)
     rows = await found.order_by("-member_count", "name_folded", "id").limit(wanted.first)

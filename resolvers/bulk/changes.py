@@ -8,6 +8,7 @@ from resolvers.bulk.deleting import Deletion
 from resolvers.bulk.editing import FieldChange
 from resolvers.bulk.outcome import BulkChange, Document
 from resolvers.bulk.tagging import TagChange
+from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.records.drafts import Aim, Row, draft_contacts
@@ -18,7 +19,7 @@ from resolvers.values.validation import Problems
 PATH = ("input", "change")
 
 
-def stored_change(document: Document) -> BulkChange:
+def stored_change(document: Document, record_types: RecordTypes) -> BulkChange:
     """The change that was stored in this form."""
     match document:
         case {"tags": {"add": add, "remove": remove}}:
@@ -26,7 +27,7 @@ def stored_change(document: Document) -> BulkChange:
         case {"fields": {"cells": cells, "custom": custom}}:
             return FieldChange(cells, dict(custom))
         case {"delete": True}:
-            return Deletion()
+            return Deletion(record_types)
     raise ValueError("this is no stored change")
 
 
@@ -38,7 +39,7 @@ async def read_change(context: Context, given: Mapping[str, Any], change: Change
         case {"fields": fields}:
             return await _field_change(context, change, fields)
         case {"delete": True}:
-            return Deletion()
+            return Deletion(context.services.record_types)
         case _:
             raise refuse(ProblemCode.INVALID, "Say `delete: true`, or change tags or fields.", *PATH, "delete")
 

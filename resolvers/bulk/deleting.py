@@ -2,34 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from models import RecordType
+from models.orm.columns import value_columns
 from resolvers.bulk.editing import existing_fields, taken_emails
 from resolvers.bulk.needs import Need
 from resolvers.bulk.outcome import Document, Outcome
 from resolvers.bulk.tagging import restore_taggings
+from resolvers.criteria.language.record_types import CONTACT, RecordType, RecordTypes
 from resolvers.membership.change import Change
 from resolvers.reading.search import terms_of
 from resolvers.records.contact_table import COLUMNS, TYPES, VALUE_TYPES, delete_contacts, read_locked, replace_terms
 from resolvers.values.custom_values import VALUE_COLUMNS
 
-APPOINTMENT_TYPES = {
-    "id": "bigint",
-    "contact_id": "bigint",
-    "title": "text",
-    "title_folded": "text",
-    "location": "text",
-    "location_folded": "text",
-    "status": "text",
-    "starts_at": "bigint",
-    "ends_at": "bigint",
-    "created_at": "bigint",
-    "updated_at": "bigint",
-}
-APPOINTMENT_COLUMNS = ", ".join(APPOINTMENT_TYPES)
 VALUES = ", ".join(VALUE_COLUMNS)
 
 
@@ -38,7 +26,7 @@ def _declared(types: dict[str, str]) -> str:
 
 
 READ_TAGGINGS = "SELECT contact_id, tag_id, tagged_at, tagged_by_id FROM taggings WHERE contact_id = ANY(:contacts)"
-READ_APPOINTMENTS = f"SELECT {APPOINTMENT_COLUMNS} FROM appointments WHERE contact_id = ANY(:contacts)"  # noqa: S608  # columns of ours
+READ_OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE contact_id = ANY(:contacts)"
 READ_VALUES = f"SELECT contact_id, field_id, ordinal, {VALUES} FROM custom_values WHERE contact_id = ANY(:contacts)"  # noqa: S608
 # A user who is gone owns nobody any more.
 RESTORE_CONTACTS = f"""
@@ -46,10 +34,10 @@ RESTORE_CONTACTS = f"""
     SELECT id, CAST(:account AS bigint), {COLUMNS.replace("owner_id", "(SELECT id FROM users WHERE id = given.owner_id)")}
     FROM ROWS(:contacts AS given(id bigint, {_declared(TYPES)})) WHERE true
 """  # noqa: S608  # columns of ours
-RESTORE_APPOINTMENTS = f"""
-    INSERT INTO appointments (account_id, {APPOINTMENT_COLUMNS}) SELECT CAST(:account AS bigint), {APPOINTMENT_COLUMNS}
-    FROM ROWS(:appointments AS given({_declared(APPOINTMENT_TYPES)})) WHERE true
-"""  # noqa: S608  # columns of ours
+RESTORE_OWNED = """
+    INSERT INTO {table} (account_id, id, contact_id, {columns}) SELECT CAST(:account AS bigint), id, contact_id, {columns}
+    FROM ROWS(:records AS given(id bigint, contact_id bigint, {types})) WHERE true
+"""
 RESTORE_VALUES = f"""
     INSERT INTO custom_values (account_id, contact_id, field_id, ordinal, {VALUES})
     SELECT CAST(:account AS bigint), contact_id, field_id, ordinal, {VALUES}
@@ -57,9 +45,18 @@ RESTORE_VALUES = f"""
 """  # noqa: S608  # columns of ours
 
 
+@cache
+def _for(record_type: RecordType, statement: str) -> str:
+    """The statement for the table of these records."""
+    columns = value_columns(record_type.model)
+    return statement.format(table=record_type.table, columns=", ".join(columns), types=_declared(columns))
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The end of contacts, with their taggings, appointments and memberships."""
+    """Deletes contacts with their taggings, their memberships and the records that they own."""
+
+    record_types: RecordTypes
 
     @property
     def needs(self) -> Collection[Need]:
@@ -75,15 +72,16 @@ class Deletion:
         contacts = await read_locked(change, contact_ids)
         given = {"contacts": sorted(contacts)}
         taggings = await change.database.rows(READ_TAGGINGS, **given)
-        appointments = await change.database.rows(READ_APPOINTMENTS, **given)
+        owned = {each: await change.database.rows(_for(each, READ_OWNED), **given) for each in self.record_types.owned}
         values = await change.database.rows(READ_VALUES, **given)
-        for appointment in appointments:
-            change.delete(RecordType.APPOINTMENT, appointment["id"])
+        for record_type, records in owned.items():
+            for record in records:
+                change.delete(record_type, record["id"])
         for contact_id in contacts:
-            change.delete(RecordType.CONTACT, contact_id)
+            change.delete(CONTACT, contact_id)
         await delete_contacts(change, given["contacts"])
         rows = [{"id": contact_id, **contact} for contact_id, contact in contacts.items()]
-        inverse = {"contacts": rows, "taggings": taggings, "appointments": appointments, "values": values}
+        inverse = {"contacts": rows, "taggings": taggings, **{each.key: rows for each, rows in owned.items()}, "values": values}
         return Outcome(len(contacts), inverse=inverse)
 
     async def revert(self, change: Change, inverse: Document) -> Outcome:
@@ -102,12 +100,15 @@ class Deletion:
         await database.rows(RESTORE_CONTACTS, account=account, contacts=contacts)
         await replace_terms(change, {}, {contact["id"]: terms_of(contact) for contact in contacts})
         untagged = await _restore_taggings(change, belongings["taggings"])
-        await database.rows(RESTORE_APPOINTMENTS, account=account, appointments=belongings["appointments"])
+        owned = {each: belongings.get(each.key, []) for each in self.record_types.owned}  # undone may be what an older release deleted
+        for record_type, records in owned.items():
+            await database.rows(_for(record_type, RESTORE_OWNED), account=account, records=records)
         unset = await _restore_values(change, belongings["values"])
         for contact in contacts:
-            change.create(RecordType.CONTACT, contact["id"])
-        for contact_id, _ in groupby(belongings["appointments"], itemgetter("contact_id")):
-            change.create(RecordType.APPOINTMENT, contact_id)
+            change.create(CONTACT, contact["id"])
+        for record_type, records in owned.items():
+            for contact_id, _ in groupby(records, itemgetter("contact_id")):
+                change.create(record_type, contact_id)
         return untagged | unset
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from models import ChangeCause, Group, RecordType
+from models import ChangeCause, Group
 from models.engine.database import Database
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.chunks import Ahead, Chunk, TargetPosition, look_ahead, take
@@ -15,6 +15,7 @@ from resolvers.bulk.needs import look_up
 from resolvers.bulk.outcome import BulkChange
 from resolvers.bulk.pace import Pace
 from resolvers.bulk.targets import Target
+from resolvers.criteria.language.record_types import CONTACT, RecordTypes
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.write import dry_run, retry_lost_races
@@ -26,7 +27,7 @@ EVENTS = """
     SELECT group_id, record_type, joined, "left" AS leaving FROM group_events JOIN groups ON groups.id = group_id
     WHERE group_events.id > :last AND group_id = ANY(:groups)
 """
-APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
+OWNED = "SELECT id FROM {table} WHERE contact_id = ANY(:contacts)"
 
 Read = Callable[[Change], Awaitable[BulkChange]]
 
@@ -97,7 +98,7 @@ async def _carry_out(context: Context, change: Change, ahead: Ahead, read: Read)
     await look_up(change, ahead.place.target.needs)
     bulk_change = await read(change)
     chunk = await take(context, change, ahead)
-    watch = await _Watch.of(change, chunk.present)
+    watch = await _Watch.of(change, context.services.record_types, chunk.present)
     changed = (await bulk_change.carry_out(change, chunk.present)).changed if chunk.present else 0
     return _Done(chunk, changed, watch)
 
@@ -115,19 +116,22 @@ class _Watch:
     """Reads from the logs what a chunk causes: since its contacts are locked, nobody else can move them."""
 
     last_event: int
-    records: dict[RecordType, set[int]]
+    records: dict[str, set[int]]  # by the names of their types
 
     @staticmethod
-    async def of(change: Change, contact_ids: Sequence[int]) -> "_Watch":
-        """A watch on these contacts, which are locked, and on their appointments."""
+    async def of(change: Change, record_types: RecordTypes, contact_ids: Sequence[int]) -> "_Watch":
+        """A watch on these contacts, which are locked, and on what they own."""
         last = (await change.database.row(LAST_EVENT))["id"]
-        appointments = await change.database.rows(APPOINTMENTS, contacts=list(contact_ids))
-        return _Watch(last, {RecordType.CONTACT: {*contact_ids}, RecordType.APPOINTMENT: {row["id"] for row in appointments}})
+        records = {CONTACT.name: {*contact_ids}}
+        for owned in record_types.owned:
+            rows = await change.database.rows(OWNED.format(table=owned.table), contacts=list(contact_ids))
+            records[owned.name] = {row["id"] for row in rows}
+        return _Watch(last, records)
 
     async def count(self, database: Database, group_ids: Sequence[int], tally: _Tally) -> None:
         """Add the joins and leaves that the logs tell of."""
         for row in await database.rows(EVENTS, last=self.last_event, groups=sorted(group_ids)):
-            own = self.records[RecordType(row["record_type"])]
+            own = self.records[row["record_type"]]
             tally.joins[row["group_id"]] += len(own.intersection(orjson.loads(row["joined"])))
             tally.leaves[row["group_id"]] += len(own.intersection(orjson.loads(row["leaving"])))
 

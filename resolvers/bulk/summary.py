@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from models import BulkAction, RecordType
-from resolvers.criteria.language.fields import FIELDS
+from models import BulkAction
 from resolvers.criteria.language.names import HIDDEN
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.rendering.words import counted, listing
 from resolvers.operation.context import Context
@@ -13,7 +13,7 @@ from resolvers.reading.criteria_input import read_stored
 
 Labelled = tuple[str, Any]  # the value of a field, with the field's label
 
-LABELS = {field.column.removesuffix("_folded"): field.label for field in FIELDS[RecordType.CONTACT].values()}
+LABELS = {field.column.removesuffix("_folded"): field.label for field in CONTACT.fields.values()}
 DELETED_TAG = "a deleted tag"
 DELETED_FIELD = "a deleted field"
 

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from tortoise.queryset import QuerySet
 
-from models import Contact, Group, GroupMember, RecordType
+from models import Contact, Group, GroupMember
 from models.errors import ProblemCode, Refused, refuse
 from models.orm.numbers import among, numbers_of
 from resolvers.bulk.needs import Need, needs_of
 from resolvers.bulk.outcome import Document
 from resolvers.criteria.language.names import load_vocabulary
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.querying.lists import AT_FIRST, Short, choice, ways
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
@@ -160,9 +161,10 @@ class Matching:
     async def _asked(self, context: Context) -> Criterion:
         if self._criterion is None:
             # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
-            vocabulary = await load_vocabulary(context.services.database, context.caller.account_id, [self.criteria])
-            tree = parse(self.criteria, vocabulary, context.services.criteria, stored=True)
-            self._criterion = Criterion(context.services.database, tree, await now(context, vocabulary))
+            services = context.services
+            vocabulary = await load_vocabulary(services.database, services.record_types, context.caller.account_id, [self.criteria])
+            tree = parse(self.criteria, vocabulary, services.criteria, stored=True)
+            self._criterion = Criterion(services.database, tree, await now(context, vocabulary))
         return self._criterion
 
 
@@ -211,8 +213,9 @@ async def _members(context: Context, group_id: str) -> Members:
     group = await context.scope.groups.get_or_none(id=id_of(group_id, "Group", "group"))
     if group is None:
         raise unknown("group")
-    if group.record_type is not RecordType.CONTACT:
-        raise refuse(ProblemCode.INVALID, "This is a group of appointments. Name a group of contacts.", *PATH, "groupId")
+    record_type = context.services.record_types.named(group.record_type)
+    if record_type is not CONTACT:
+        raise refuse(ProblemCode.INVALID, f"This is a group of {record_type.key}. Name a group of contacts.", *PATH, "groupId")
     if not group.members_id:
         message = "The group's first members are still being found. Wait until its state is READY."
         raise refuse(ProblemCode.CONFLICT, message, *PATH, "groupId")
@@ -221,7 +224,7 @@ async def _members(context: Context, group_id: str) -> Members:
 
 async def _matching(context: Context, where: Document) -> Matching:
     try:
-        tree = await readable_tree(context, {"contacts": where})
+        tree = await readable_tree(context, {CONTACT.key: where})
     except Refused as refused:
         raise Refused([replace(problem, path=(*PATH, "where", *problem.path[1:])) for problem in refused.problems]) from None
     return Matching(tree.document, needs_of(tree))

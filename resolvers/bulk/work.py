@@ -113,7 +113,7 @@ async def _next_chunk(context: Context, action: Action, ahead: Ahead, change: Ch
     action_id = action["id"]
     # Nobody, if another process has been faster.
     for _ in await change.database.rows(LOCK + _skipping(change.database), id=action_id, position=action["position"]):
-        step = await (_undo_chunk(change, action) if action["undoes_id"] else _change_chunk(context, change, action, ahead))
+        step = await (_undo_chunk(context, change, action) if action["undoes_id"] else _change_chunk(context, change, action, ahead))
         at = to_microseconds(change.at)
         await change.database.rows(
             ADVANCE,
@@ -132,15 +132,17 @@ async def _change_chunk(context: Context, change: Change, action: Action, ahead:
     document = orjson.loads(action["change"])
     await look_up(change, stored_needs(document))  # before the target is asked, which would understand its criteria in another way
     chunk = await take(context, change, ahead)
-    outcome = await stored_change(document).carry_out(change, chunk.present) if chunk.present else Outcome(0)
+    bulk_change = stored_change(document, context.services.record_types)
+    outcome = await bulk_change.carry_out(change, chunk.present) if chunk.present else Outcome(0)
     if outcome.changed:
         await keep(change, action["id"], chunk.position, outcome)
     return Step(chunk.position, len(chunk.reached), outcome, chunk.is_last)
 
 
-async def _undo_chunk(change: Change, action: Action) -> Step:
+async def _undo_chunk(context: Context, change: Change, action: Action) -> Step:
     kept = await use_up(change, action["undoes_id"])
     if kept is None:
         return Step(action["position"], 0, Outcome(0), is_last=True)
-    outcome = await stored_change(orjson.loads(action["change"])).revert(change, kept.inverse)
+    bulk_change = stored_change(orjson.loads(action["change"]), context.services.record_types)
+    outcome = await bulk_change.revert(change, kept.inverse)
     return Step(kept.position, kept.contacts, outcome, is_last=False)

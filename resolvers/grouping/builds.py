@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from models import ChangeCause, RecordType
+from models import ChangeCause
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.renaming import groups_named
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.builds import Build, builds, plan
@@ -13,7 +14,6 @@ from resolvers.membership.rebuilding.swap import Difference, difference, swap
 from resolvers.operation.context import Context, Services, system_context
 from resolvers.write import write
 
-TABLES = {RecordType.CONTACT: "contacts", RecordType.APPOINTMENT: "appointments"}
 IS_LARGE = "SELECT count(*) > :most AS large FROM (SELECT 1 FROM {table} WHERE account_id = :account LIMIT :enough) AS counted"
 BUILDING = "SELECT DISTINCT account_id FROM groups WHERE replaces_id IS NOT NULL ORDER BY account_id"
 
@@ -21,7 +21,7 @@ BUILDING = "SELECT DISTINCT account_id FROM groups WHERE replaces_id IS NOT NULL
 async def is_online(context: Context, record_type: RecordType) -> bool:
     """Whether a new definition must not keep the account's writers waiting until all records have been judged."""
     database, account_id, most = context.services.database, context.caller.account_id, context.services.judged_at_once
-    row = await database.row(IS_LARGE.format(table=TABLES[record_type]), account=account_id, most=most, enough=most + 1)
+    row = await database.row(IS_LARGE.format(table=record_type.table), account=account_id, most=most, enough=most + 1)
     return bool(row["large"]) or bool(await builds(database, account_id))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from tortoise.expressions import Subquery
 from tortoise.queryset import QuerySet
 
-from models import ChangeCause, Contact, Group, GroupState, RecordType
+from models import ChangeCause, Contact, Group, GroupState
 from models.audience import EVERYONE, Audience, read_audience
 from models.errors import ProblemCode, Refused, refuse
+from models.groups import CONTACT_TYPE
 from models.ids import to_global_id
 from models.orm.keyset import Order
 from models.text import fold
@@ -43,7 +44,7 @@ async def group(context: Context, group_id: str) -> Group | None:
     return await context.loaders.groups_by_id.load(id_or_none(group_id, "Group") or 0)
 
 
-async def groups(context: Context, *, search: str | None, record_type: RecordType | None, page: PageArguments) -> Page[Group]:
+async def groups(context: Context, *, search: str | None, record_type: str | None, page: PageArguments) -> Page[Group]:
     """The groups that the caller may view, by name."""
     found = context.scope.groups
     if search and fold(search):
@@ -56,7 +57,7 @@ async def groups(context: Context, *, search: str | None, record_type: RecordTyp
 async def groups_of(context: Context, contact: Contact, page: PageArguments) -> Page[Group]:
     """The groups that a contact is in, by name, as far as the caller may view them."""
     memberships = context.scope.group_members.filter(record_id=contact.id)
-    found = context.scope.groups.filter(record_type=RecordType.CONTACT, members_id__in=Subquery(memberships.values("set_id")))
+    found = context.scope.groups.filter(record_type=CONTACT_TYPE, members_id__in=Subquery(memberships.values("set_id")))
     return await _page(context, found, page)
 
 
@@ -87,7 +88,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
         created = await Group.create(
             **{"view": EVERYONE.marks(), "edit": EVERYONE.marks()} | given,
             account_id=change.account_id,
-            record_type=tree.record_type,
+            record_type=tree.record_type.name,
             criteria=tree.document,
             owner_id=change.actor_id,
             state=GroupState.READY,
@@ -137,7 +138,7 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
 
 
 async def _redefinition(context: Context, change: Change, edited: Group, tree: Tree) -> dict[str, Any]:
-    if tree.record_type is not edited.record_type:
+    if tree.record_type.name != edited.record_type:
         raise refuse(ProblemCode.INVALID, "A group keeps its record type. Create another group instead.", "input", "criteria")
     await _refuse_cycle(context, edited, tree)
     is_in_force = edited.members_id != 0

@@ -1,13 +1,15 @@
 """The members of a group, read from the materialised membership and never by evaluating criteria."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tortoise.expressions import Subquery
 from tortoise.queryset import QuerySet
 
-from models import Appointment, Contact, Group, GroupMember, RecordType
+from models import Group, GroupMember
 from models.ids import number_of
 from models.orm.keyset import Order
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.operation.context import Context
 from resolvers.reading import paging
 from resolvers.reading.paging import Edge, Page, PageArguments
@@ -16,10 +18,8 @@ from resolvers.reading.search import search_contacts
 COLUMNS = {"ID": None, "JOINED_AT": "joined_at"}
 
 
-async def members(
-    context: Context, group: Group, *, order: tuple[str, str] | None, search: str | None, page: PageArguments
-) -> Page[Contact | Appointment]:
-    """The group's records, each edge with its `joined_at`; `search` is that of contacts, also for their appointments."""
+async def members(context: Context, group: Group, *, order: tuple[str, str] | None, search: str | None, page: PageArguments) -> Page[Any]:
+    """The group's records, each edge with its `joined_at`; `search` is that of contacts, also for what they own."""
     column, direction = order or ("ID", "ASC")
     by = Order(f"members {group.id} {column}", COLUMNS[column], tie="record_id", descending=direction == "DESC")
     rows = await paging.page(_members(context, group, search), page, order=by, limits=context.services.pages)
@@ -39,20 +39,18 @@ def _members(context: Context, group: Group, search: str | None) -> QuerySet[Gro
     if not search:
         return found
     contacts = search_contacts(context, search)
-    if group.record_type is RecordType.CONTACT:
+    record_type = context.services.record_types.named(group.record_type)
+    if record_type is CONTACT:
         return found.filter(record_id__in=Subquery(contacts.values("id")))
-    appointments = context.scope.appointments.filter(contact_id__in=Subquery(contacts.values("id")))
-    return found.filter(record_id__in=Subquery(appointments.values("id")))
+    owned = context.scope.records(record_type).filter(contact_id__in=Subquery(contacts.values("id")))
+    return found.filter(record_id__in=Subquery(owned.values("id")))
 
 
-async def _records(context: Context, group: Group, ids: Sequence[int]) -> Sequence[Contact | Appointment | None]:
-    if group.record_type is RecordType.CONTACT:
-        return await context.loaders.contacts_by_id.load_many(ids)
-    return await context.loaders.appointments_by_id.load_many(ids)
+async def _records(context: Context, group: Group, ids: Sequence[int]) -> Sequence[Any]:
+    return await context.loaders.records_by_id(context.services.record_types.named(group.record_type)).load_many(ids)
 
 
 async def is_member(context: Context, group: Group, record_id: str) -> bool:
     """Whether the record is in the group now; false for anything that is no record of the group's type."""
-    kind = "Contact" if group.record_type is RecordType.CONTACT else "Appointment"
-    number = number_of(record_id, kind)
+    number = number_of(record_id, context.services.record_types.named(group.record_type).type_name)
     return number is not None and await context.scope.group_members.filter(set_id=group.members_id, record_id=number).exists()

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from models import ChangeCause, RecordType
+from models import ChangeCause
 from models.engine.database import Database, Row
 from models.engine.statement import Engine
-from resolvers.criteria.language.mentions import EXISTENCE, Mention
+from resolvers.criteria.language.mentions import Mention, existence
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 
 _LOCK = "SELECT {columns} FROM contacts WHERE account_id = :account AND id = ANY(:contact_ids) ORDER BY id"
 LOCK: Mapping[Engine, str] = {"sqlite": _LOCK, "postgresql": f"{_LOCK} FOR NO KEY UPDATE"}
-ANY_APPOINTMENT = Mention("appointment", EXISTENCE)
-CONTACT_UPDATED = Mention("contact", "updated_at")
+CONTACT_UPDATED = Mention(CONTACT.noun, "updated_at")
 
 
 Values = tuple[str | int, ...]  # of one column or custom field, without nulls
@@ -44,7 +44,7 @@ class ContactBatch:
 class Change:
     """One write in progress; `resolvers.write` makes it, the caller's work fills it in, settling reads it.
 
-    Contacts are the unit: an appointment is touched through its contact, whose lock covers it.
+    Contacts are the unit: what a contact owns is touched through the contact, whose lock covers it.
     """
 
     database: Database
@@ -76,7 +76,7 @@ class Change:
         return {row["id"] for row in contacts}
 
     def touch(self, contact_id: int, *mentions: Mention) -> None:
-        """Say that these attributes of a locked contact, its taggings or its appointments have changed."""
+        """Say that these attributes of a locked contact, its taggings or what it owns have changed."""
         self.touched[contact_id].update(mentions)
 
     def add_batch(self, batch: ContactBatch) -> None:
@@ -102,10 +102,10 @@ class Change:
         self.rows |= {row["id"]: row for row in contacts}
 
     def create(self, record_type: RecordType, contact_id: int) -> None:
-        """Say that a contact, or an appointment of a locked contact, has come to be."""
+        """Say that a contact, or a record of this type that a locked contact owns, was created."""
         self.created_for[record_type].add(contact_id)
-        if record_type is RecordType.APPOINTMENT:
-            self.touch(contact_id, ANY_APPOINTMENT)
+        if record_type is not CONTACT:
+            self.touch(contact_id, existence(record_type))
 
     def delete(self, record_type: RecordType, record_id: int) -> None:
         """Say that a record is gone; its memberships end with this write."""

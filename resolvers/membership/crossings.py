@@ -7,7 +7,6 @@ from itertools import groupby, repeat
 from operator import itemgetter
 from typing import NamedTuple, assert_never
 
-from models import RecordType
 from models.engine.database import Database
 from models.orm.numbers import numbers
 from resolvers.criteria.language.temporal import boundaries
@@ -22,8 +21,7 @@ SCAN = """
     ORDER BY id
 """
 EXTENT = "SELECT min({column}) AS least, max({column}) AS greatest FROM {rows}"
-CONTACTS = "contacts WHERE account_id = :account"
-APPOINTMENTS = "appointments WHERE account_id = :account"
+RECORDS = "{table} WHERE account_id = :account"
 CUSTOM_VALUES = "custom_values WHERE field_id = :key"
 TAGGINGS = "taggings WHERE tag_id = :key"
 
@@ -83,10 +81,8 @@ def _within(ranges: Ranges, least: int | None, greatest: int | None) -> Ranges:
 
 def _value_column(source: Source) -> ValueColumn:
     match source:
-        case Column(record_type=RecordType.CONTACT):
-            return ValueColumn("id", CONTACTS, source.column)
-        case Column():
-            return ValueColumn("contact_id", APPOINTMENTS, source.column)
+        case Column(record_type):
+            return ValueColumn(record_type.contact_column, RECORDS.format(table=record_type.table), source.column)
         case Custom():
             return ValueColumn("contact_id", CUSTOM_VALUES, source.column, source.field_id)
         case TaggedAt():

@@ -1,6 +1,8 @@
 """Settling: after a write changed rows and before it commits, bring every affected membership up to date."""
 
-from models import RecordType
+from functools import cache
+
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.membership.batch.batch_evaluation import batch_created_contacts, evaluate_batches
 from resolvers.membership.candidates.account_definitions import AccountDefinitions
 from resolvers.membership.change import Change, Flips
@@ -12,9 +14,15 @@ from resolvers.membership.rebuilding.rebuild import rebuild
 
 MEMBERSHIPS_OF_DELETED = """
     SELECT groups.id AS group_id, record_id FROM group_members JOIN groups ON groups.members_id = set_id
-    WHERE groups.account_id = :account AND ((record_type = 'CONTACT' AND record_id = ANY(:contacts))
-    OR (record_type = 'APPOINTMENT' AND record_id = ANY(:appointments)))
+    WHERE groups.account_id = :account AND ({of_any_type})
 """
+OF_TYPE = "(record_type = '{name}' AND record_id = ANY(:{key}))"
+
+
+@cache
+def _memberships_of_deleted(record_types: tuple[RecordType, ...]) -> str:
+    """The statement for the memberships of records of these types, whose ids are given under the keys of the types."""
+    return MEMBERSHIPS_OF_DELETED.format(of_any_type=" OR ".join(OF_TYPE.format(name=each.name, key=each.key) for each in record_types))
 
 
 async def settle(change: Change, definitions: AccountDefinitions) -> list[int]:
@@ -51,11 +59,7 @@ async def _evaluate_batches(change: Change, definitions: AccountDefinitions) -> 
 
 
 async def _add_leaves_of_deleted(change: Change, flips: Flips) -> None:
-    rows = await change.database.rows(
-        MEMBERSHIPS_OF_DELETED,
-        account=change.account_id,
-        contacts=sorted(change.deleted[RecordType.CONTACT]),
-        appointments=sorted(change.deleted[RecordType.APPOINTMENT]),
-    )
+    ids = {record_type.key: sorted(record_ids) for record_type, record_ids in change.deleted.items()}
+    rows = await change.database.rows(_memberships_of_deleted(tuple(change.deleted)), account=change.account_id, **ids)
     for group_id, record_id in sorted((row["group_id"], row["record_id"]) for row in rows):
         flips.left[group_id].append(record_id)

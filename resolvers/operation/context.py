@@ -8,6 +8,7 @@ from models import Role
 from models.engine.database import Database
 from models.people import EVERY_SCOPE, Scopes
 from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.operation.allowance import Allowance
 from resolvers.operation.loaders import Loaders
@@ -41,6 +42,11 @@ class Services:
     bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
     bulk_started: Wakeup = field(default_factory=Wakeup)  # rings when there is a bulk action to be worked on
 
+    @property
+    def record_types(self) -> RecordTypes:
+        """The table of the records that groups can be made of."""
+        return self.definitions.record_types
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -72,7 +78,7 @@ class Context:
     def loaders(self) -> Loaders:
         """The caches of this operation; there are none until something is read."""
         if self._loaders is None:
-            self._loaders = Loaders(self.scope, self.services.database)
+            self._loaders = Loaders(self.scope, self.services.database, self.services.record_types)
         return self._loaders
 
     def forget(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -9,10 +10,11 @@ from tortoise.functions import Count
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from models import Appointment, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models import BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
 from models.bulk import SHOWN
 from models.engine.database import Database, Row
 from resolvers.criteria.language.names import Vocabulary, load_vocabulary
+from resolvers.criteria.language.record_types import CONTACT, RecordType, RecordTypes
 from resolvers.operation.batching import Loader
 from resolvers.operation.scope import Scope
 
@@ -31,12 +33,13 @@ BULK_DOCUMENTS = """
 class Loaders:
     """The loaders of one operation; they see what its caller may see, and never outlive it."""
 
-    def __init__(self, scope: Scope, database: Database) -> None:
+    def __init__(self, scope: Scope, database: Database, record_types: RecordTypes) -> None:
         self._database = database
+        self._record_types = record_types
         self._scope = scope  # query sets are built when they are needed: an operation needs few of them
         self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
         self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
-        self.appointments_by_id: Loader[int, Appointment | None] = _by_id(lambda: scope.appointments)
+        self._owned_by_id = {each: _by_id(partial(scope.records, each)) for each in record_types.owned}
         self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
         self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
         self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions.only(*SHOWN))
@@ -48,6 +51,10 @@ class Loaders:
         self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
         self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
         self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
+
+    def records_by_id(self, record_type: RecordType) -> Loader[int, Any]:
+        """The records of a type, or None, by their ids."""
+        return self.contacts_by_id if record_type is CONTACT else self._owned_by_id[record_type]
 
     def remember_contacts(self, rows: Iterable[Row]) -> dict[int, Contact]:
         """The contacts in whole rows of their table, by id; they are not read again."""
@@ -80,7 +87,7 @@ class Loaders:
         return {row["id"]: (_target(row), orjson.loads(row["change"])) for row in rows}
 
     async def _read_vocabulary_by_document(self, documents: Sequence[bytes]) -> dict[bytes, Vocabulary]:
-        names = await load_vocabulary(self._database, self._scope.account_id, map(orjson.loads, documents))
+        names = await load_vocabulary(self._database, self._record_types, self._scope.account_id, map(orjson.loads, documents))
         return dict.fromkeys(documents, names.naming(await viewable(self._scope, names.groups)))
 
 

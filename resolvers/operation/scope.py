@@ -5,6 +5,7 @@ resolver cannot reach another tenant's rows by forgetting a condition.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from tortoise.queryset import QuerySet
 
@@ -27,6 +28,7 @@ from models import (
     User,
 )
 from models.audience import audience_filter
+from resolvers.criteria.language.record_types import RecordType
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Scope:
     def appointments(self) -> QuerySet[Appointment]:
         """The account's appointments."""
         return Appointment.filter(account_id=self.account_id)
+
+    def records(self, record_type: RecordType) -> QuerySet[Any]:
+        """The account's records of a type."""
+        return record_type.model.filter(account_id=self.account_id)
 
     @property
     def tags(self) -> QuerySet[Tag]:

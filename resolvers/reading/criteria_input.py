@@ -30,7 +30,7 @@ class Criteria(NamedTuple):
 
 
 async def matching(context: Context, records: str, *, where: Document | None, among: QuerySet[M]) -> Selection[M]:
-    """Those among these `contacts` or `appointments` for which the criteria hold now; all of them where there are none."""
+    """Those among these `records`, named by their key in criteria, for which the criteria hold now; all of them without criteria."""
     if where is None:
         return Selection(among)
     try:
@@ -55,7 +55,7 @@ async def readable_tree(context: Context, document: Document) -> Tree:
 
 async def read_new(context: Context, document: Document) -> Criteria:
     """Criteria that nobody has accepted yet, for which hidden groups do not exist."""
-    names = await load_vocabulary(context.services.database, context.caller.account_id, [document])
+    names = await load_vocabulary(context.services.database, context.services.record_types, context.caller.account_id, [document])
     visible = await viewable(context.scope, names.groups)
     vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
     return Criteria(parse(document, vocabulary, context.services.criteria), vocabulary)

@@ -1,16 +1,19 @@
-"""Appointments: meetings with a contact, whose lock covers them."""
+"""Appointments: meetings with a contact, whose lock covers them; their row in the table of record types."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from models import Appointment, AppointmentStatus, ChangeCause, Contact, RecordType
+from models import Appointment, AppointmentStatus, ChangeCause, Contact, FieldType
 from models.errors import ProblemCode, refuse
 from models.ids import to_global_id
 from models.orm.keyset import Order
 from models.text import fold_or_none
 from resolvers.access.roles import require_editor
-from resolvers.criteria.language.mentions import Mention
-from resolvers.membership.change import ANY_APPOINTMENT, Change
+from resolvers.criteria.language.fields import CREATED, UPDATED, Family, RecordField, by_key, instant_field, text_field
+from resolvers.criteria.language.mentions import Mention, existence
+from resolvers.criteria.language.record_types import RecordType
+from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging
@@ -19,18 +22,36 @@ from resolvers.reading.paging import Page, PageArguments
 from resolvers.values.validation import Check, Problems, camel, instant, required_text, text
 from resolvers.write import write
 
+APPOINTMENT = RecordType(
+    name="APPOINTMENT",
+    key="appointments",
+    noun="appointment",
+    table="appointments",
+    model=Appointment,
+    fields=by_key(
+        replace(text_field("title", "title"), required=True),
+        text_field("location", "location"),
+        RecordField("status", "status", "Status", Family.STATUS, FieldType.DROPDOWN, required=True, indexed=False),
+        replace(instant_field("startsAt", "starts_at", "Starts", ("starts", "does not start")), required=True),
+        instant_field("endsAt", "ends_at", "Ends", ("ends", "does not end")),
+        CREATED,
+        UPDATED,
+    ),
+)
+
 BY_ID = Order("appointments")
 
 
 async def appointment(context: Context, appointment_id: str) -> Appointment | None:
     """The appointment, if it exists."""
     number = id_or_none(appointment_id, "Appointment")
-    return None if number is None else await context.loaders.appointments_by_id.load(number)
+    found: Appointment | None = None if number is None else await context.loaders.records_by_id(APPOINTMENT).load(number)
+    return found
 
 
 async def appointments(context: Context, *, where: Mapping[str, Any] | None, page: PageArguments) -> Page[Appointment]:
     """The appointments for which the criteria hold."""
-    found = await matching(context, "appointments", where=where, among=context.scope.appointments)
+    found = await matching(context, APPOINTMENT.key, where=where, among=context.scope.appointments)
     return await paging.page(found, page, order=BY_ID, limits=context.services.pages)
 
 
@@ -50,7 +71,7 @@ async def create_appointment(context: Context, *, contact_id: str, values: Mappi
     async def work(change: Change) -> Appointment:
         if not await change.lock_contacts([number]):
             raise unknown("contact")
-        change.create(RecordType.APPOINTMENT, number)
+        change.create(APPOINTMENT, number)
         return await Appointment.create(
             **checked, account_id=change.account_id, contact_id=number, created_at=change.at, updated_at=change.at
         )
@@ -71,7 +92,7 @@ async def update_appointment(context: Context, *, appointment_id: str, values: M
         if changed:
             changed["updated_at"] = change.at
             await context.scope.appointments.filter(id=number).update(**changed)
-            change.touch(found.contact_id, *(Mention("appointment", column) for column in changed))
+            change.touch(found.contact_id, *(Mention(APPOINTMENT.noun, column) for column in changed))
 
     await write(context, ChangeCause.RECORD_CHANGED, work)
     return await context.scope.appointments.get(id=number)
@@ -85,8 +106,8 @@ async def delete_appointment(context: Context, appointment_id: str) -> str:
     async def work(change: Change) -> None:
         found = await _locked(context, change, number)
         await found.delete()
-        change.delete(RecordType.APPOINTMENT, number)
-        change.touch(found.contact_id, ANY_APPOINTMENT)
+        change.delete(APPOINTMENT, number)
+        change.touch(found.contact_id, existence(APPOINTMENT))
 
     await write(context, ChangeCause.RECORD_DELETED, work)
     return to_global_id("Appointment", number)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from models import ChangeCause, Contact, RecordType
+from models import ChangeCause, Contact
 from models.errors import ProblemCode, refuse
 from models.ids import to_global_id
 from models.orm.keyset import Order
 from models.text import fold, storable
 from resolvers.access.roles import require_editor
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
@@ -91,7 +92,7 @@ async def _put_one(context: Context, row: Row, change: Change) -> int | None:
 
 
 async def delete_contact(context: Context, contact_id: str) -> str:
-    """Delete a contact with its taggings, appointments and memberships."""
+    """Delete a contact with its taggings, its memberships and the records that it owns."""
     require_editor(context)
     number = id_of(contact_id, "Contact", "contact")
     await write(context, ChangeCause.RECORD_DELETED, partial(_delete, context, number))
@@ -101,9 +102,10 @@ async def delete_contact(context: Context, contact_id: str) -> str:
 async def _delete(context: Context, contact_id: int, change: Change) -> None:
     if not await change.lock_contacts([contact_id]):
         raise unknown("contact")
-    for appointment in await context.scope.appointments.filter(contact_id=contact_id).values("id"):
-        change.delete(RecordType.APPOINTMENT, appointment["id"])
-    change.delete(RecordType.CONTACT, contact_id)
+    for record_type in context.services.record_types.owned:
+        for record in await context.scope.records(record_type).filter(contact_id=contact_id).values("id"):
+            change.delete(record_type, record["id"])
+    change.delete(CONTACT, contact_id)
     await delete_contacts(change, [contact_id])
 
 

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from tortoise.queryset import QuerySet
 
-from models import Contact, CustomField, FieldType, Group, GroupMember, RecordType
+from models import Contact, CustomField, FieldType, Group, GroupMember
 from models.engine.database import Row, Rows
 from models.errors import BadInput
 from models.fields import from_day_number, from_microseconds, from_units
 from models.records import CONTACT_TEXTS
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.operation.context import Context
 from resolvers.operation.identify import unknown
 from resolvers.reading.criteria_input import Document, matching
@@ -102,8 +103,9 @@ async def contacts_matching(context: Context, where: Document | None) -> Source:
 
 def members_of(context: Context, group: Group) -> Source:
     """The members of a group that the caller may view; `BadInput` if it is none of contacts."""
-    if group.record_type is not RecordType.CONTACT:
-        raise BadInput(f"The group {group.name} is one of appointments. Name a group of contacts.")
+    record_type = context.services.record_types.named(group.record_type)
+    if record_type is not CONTACT:
+        raise BadInput(f"The group {group.name} is one of {record_type.key}. Name a group of contacts.")
     if not group.members_id:
         raise BadInput(f"The first members of the group {group.name} are still being found. Wait until its state is READY.")
     return Members(context, group.id)

@@ -3,22 +3,21 @@
 from asyncio import gather
 from collections.abc import Iterable, Sequence
 
-from models import AccessToken, Account, Appointment, AuditEntry, BulkAction, Contact, Group, RecordType, Tag, User
+from tortoise.models import Model
+
 from models.errors import BadInput
 from models.ids import from_global_id, to_global_id
 from resolvers.access.audit_log import audit_entry
 from resolvers.access.roles import visible_tokens
 from resolvers.operation.context import Context
 
-Row = AccessToken | Account | Appointment | AuditEntry | BulkAction | Contact | Group | Tag | User
 
-
-async def node(context: Context, node_id: str) -> Row | None:
+async def node(context: Context, node_id: str) -> Model | None:
     """What the id names, if it exists for the caller."""
     return await _find(context, *from_global_id(node_id))
 
 
-async def nodes(context: Context, node_ids: Sequence[str]) -> list[Row | None]:
+async def nodes(context: Context, node_ids: Sequence[str]) -> list[Model | None]:
     """What each of these ids names, in their order; as many as a page may have."""
     most = context.services.pages.largest
     if len(node_ids) > most:
@@ -27,13 +26,12 @@ async def nodes(context: Context, node_ids: Sequence[str]) -> list[Row | None]:
     return await gather(*(_find(context, *place) for place in places))
 
 
-async def _find(context: Context, kind: str, number: int) -> Row | None:
+async def _find(context: Context, kind: str, number: int) -> Model | None:
     loaders = context.loaders
+    if record_type := context.services.record_types.by_type_name.get(kind):
+        found: Model | None = await loaders.records_by_id(record_type).load(number)
+        return found
     match kind:
-        case "Contact":
-            return await loaders.contacts_by_id.load(number)
-        case "Appointment":
-            return await loaders.appointments_by_id.load(number)
         case "Tag":
             return await loaders.tags_by_id.load(number)
         case "Group":
@@ -51,14 +49,13 @@ async def _find(context: Context, kind: str, number: int) -> Row | None:
     return None
 
 
-def record_ids(record_type: RecordType, numbers: Iterable[int]) -> list[str]:
-    """The global ids of records of a type."""
-    return [to_global_id(record_type.title(), number) for number in numbers]
+def record_ids(context: Context, record_type: str, numbers: Iterable[int]) -> list[str]:
+    """The global ids of records of the type with this name."""
+    type_name = context.services.record_types.named(record_type).type_name
+    return [to_global_id(type_name, number) for number in numbers]
 
 
-async def records(context: Context, record_type: RecordType, numbers: Iterable[int]) -> list[Contact | Appointment]:
+async def records(context: Context, record_type: str, numbers: Iterable[int]) -> list[Model]:
     """The records as they are now; those that no longer exist are absent."""
-    loaders = context.loaders
-    if record_type is RecordType.CONTACT:
-        return [found for found in await loaders.contacts_by_id.load_many(numbers) if found]
-    return [found for found in await loaders.appointments_by_id.load_many(numbers) if found]
+    loader = context.loaders.records_by_id(context.services.record_types.named(record_type))
+    return [found for found in await loader.load_many(numbers) if found]

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from models.fields import to_microseconds
 from resolvers.criteria.language.mentions import Mention
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.membership.change import Change, Values
 from resolvers.operation.context import Context
 from resolvers.operation.identify import unknown
@@ -175,7 +175,7 @@ async def _insert(change: Change, targets: Sequence[Target]) -> None:
     ids = await insert_contacts(change, [target.after for target in targets])
     for target, contact_id in zip(targets, ids, strict=True):
         target.id = contact_id
-        change.create(RecordType.CONTACT, contact_id)
+        change.create(CONTACT, contact_id)
 
 
 async def _find_terms(targets: Iterable[Target]) -> None:

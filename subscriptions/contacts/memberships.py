@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 from models.audience import Audience, read_audience
 from models.engine.database import Database
 from models.fields import from_microseconds
+from models.groups import CONTACT_TYPE
 
-PRESENT = """
+PRESENT = f"""
     SELECT member.record_id AS contact_id, groups.account_id, groups.id AS group_id, groups.owner_id, groups.view, member.joined_at
     FROM group_members AS member JOIN groups ON groups.members_id = member.set_id
-    WHERE member.record_id = ANY(:contacts) AND groups.record_type = 'CONTACT' AND groups.replaces_id IS NULL
+    WHERE member.record_id = ANY(:contacts) AND groups.record_type = '{CONTACT_TYPE}' AND groups.replaces_id IS NULL
     UNION ALL
     SELECT id, account_id, NULL, NULL, NULL, NULL FROM contacts WHERE id = ANY(:contacts)
-"""
+"""  # noqa: S608  # a name of ours
 PRESENT_IN = PRESENT.replace("groups.replaces_id IS NULL", "groups.replaces_id IS NULL AND groups.id = ANY(:groups)")
 # Only the end of a log is searched: what has just happened is there, and nothing else is asked for.
 LEFT = """

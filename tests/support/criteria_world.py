@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from models import Account, Appointment, Contact, CustomField, CustomValue, FieldType, Group, GroupMember, RecordType, Tag, Tagging, User
+from app.composition import RECORD_TYPES
+from models import Account, Appointment, Contact, CustomField, CustomValue, FieldType, Group, GroupMember, Tag, Tagging, User
 from models.engine.database import Database
 from models.fields import to_day_number, to_microseconds, to_units
 from models.ids import to_global_id
 from models.text import fold_or_none
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
+from resolvers.criteria.language.record_types import CONTACT
+from resolvers.records.appointments import APPOINTMENT
 
 Record = dict[str, Any]
 Document = dict[str, Any]
@@ -93,14 +96,15 @@ APPOINTMENT_INSTANTS = ("startsAt", "endsAt")
 def vocabulary(zone: ZoneInfo, *, with_gone: bool) -> Vocabulary:
     """The account's names now, or as they were before some of them went."""
     tags = {number: name for name, number in TAGS.items()} | ({GONE_TAG: "Gone"} if with_gone else {})
-    groups = {number: GroupName(name, RecordType.CONTACT) for number, name in GROUPS.items()}
+    groups = {number: GroupName(name, CONTACT) for number, name in GROUPS.items()}
     return Vocabulary(
         account_id=ACCOUNT,
+        record_types=RECORD_TYPES,
         zone=zone,
         tags=tags,
         tags_by_name={fold_or_none(name) or "": number for number, name in tags.items()},
         fields=FIELDS | ({GONE_FIELD.key: GONE_FIELD} if with_gone else {}),
-        groups=groups | ({GONE_GROUP: GroupName("Gone", RecordType.CONTACT)} if with_gone else {}),
+        groups=groups | ({GONE_GROUP: GroupName("Gone", CONTACT)} if with_gone else {}),
         users=USERS,
     )
 
@@ -240,7 +244,7 @@ def facts(record: Record) -> ContactFacts:
         custom={field: tuple(values) for field, values in custom_rows(record).items()},
         groups={group for group in GROUPS if to_global_id("Group", group) in record["groups"]},
     )
-    found.appointments = [AppointmentFacts(a["id"], appointment_columns(a), found) for a in record["appointments"]]
+    found.owned[APPOINTMENT] = [OwnedFacts(a["id"], appointment_columns(a), found) for a in record["appointments"]]
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.composition import RECORD_TYPES
 from models.engine.database import Database
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
@@ -21,4 +22,6 @@ async def running_services(
     await start(database, clock())
     hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
     async with hub.running():
-        yield Services(database, hub, DefinitionsCache(CriteriaLimits()), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)
+        yield Services(
+            database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once
+        )

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from app.composition import RECORD_TYPES
 from models import Account, Group, GroupState
 from models.engine.database import Database, open_database
 from models.fields import to_microseconds
@@ -93,7 +94,7 @@ class Experiment:
             for client in self.clients:
                 self.compared += await client.settle()
             for account in await Account.all():
-                differences = await verify(database, DefinitionsCache(CriteriaLimits()), account.id)
+                differences = await verify(database, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), account.id)
                 assert not differences, differences
         for watcher in self.watchers:
             self.compared += await watcher.settle()

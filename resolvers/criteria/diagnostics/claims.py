@@ -21,7 +21,7 @@ def _content(node: Node, numbers: Mapping[Path, int]) -> object:
     if isinstance(node, Condition):
         return node
     below = tuple(numbers[child.path] for child in children(node))
-    return (Related, node.least, node.negated, below) if isinstance(node, Related) else (type(node), below)
+    return (node.record_type, node.least, node.negated, below) if isinstance(node, Related) else (type(node), below)
 
 
 class Claims:

@@ -28,7 +28,7 @@ class Claim(NamedTuple):
     @property
     def about(self) -> object:
         """What two claims must share to have anything to do with each other."""
-        return self.node.source if isinstance(self.node, Condition) else Related
+        return self.node.source if isinstance(self.node, Condition) else self.node.record_type
 
     @property
     def opposite(self) -> "Claim":

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from models.fields import from_day_number, from_microseconds, from_units
 from models.ids import to_global_id
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts, Facts
+from resolvers.criteria.evaluation.facts import ContactFacts, Facts, OwnedFacts
 from resolvers.criteria.evaluation.predicate import judge, related_ones, values_of
 from resolvers.criteria.language.fields import Family
 from resolvers.criteria.language.names import Vocabulary
@@ -90,7 +90,7 @@ class _Explainer:
         match node, facts:
             case Related(), ContactFacts():
                 return self._related(node, facts)
-            case OfContact(), AppointmentFacts(contact=contact):
+            case OfContact(), OwnedFacts(contact=contact):
                 return self._composed(node, [self.node(node.child, contact)])
             case Condition(), _:
                 return self._explained(node, judge(node)(facts, self._now), actual=self._compared(node.source, facts))
@@ -110,9 +110,10 @@ class _Explainer:
         return self._explained(node, matches, below=below)
 
     def _related(self, node: Related, contact: ContactFacts) -> ExplanationNode:
-        """One appointment stands for all: one that meets the condition, if any does."""
+        """One record stands for all: one that meets the condition, if any does."""
+        owned = contact.owned.get(node.record_type, ())
         met = related_ones(node)(contact, self._now)
-        below = [self.node(node.where, shown) for shown in (met or contact.appointments)[:1]] if node.where else []
+        below = [self.node(node.where, shown) for shown in (met or owned)[:1]] if node.where else []
         return self._explained(node, (len(met) >= node.least) is not node.negated, actual=len(met), below=below)
 
     def _explained(self, node: Node, matches: bool, *, actual: Json = None, below: Sequence[ExplanationNode] = ()) -> ExplanationNode:

@@ -3,28 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from resolvers.criteria.language.record_types import RecordType
+
 StoredValue = str | int | None
 
 
 @dataclass(slots=True, eq=False)
 class ContactFacts:
-    """A contact: its columns by name, when it got each tag, its custom values by field id, its appointments and its groups."""
+    """A contact: its columns by name, when it got each tag, its custom values by field id, what it owns and its groups."""
 
     id: int
     values: Mapping[str, StoredValue]
     tags: Mapping[int, int] = field(default_factory=dict)
     custom: Mapping[int, tuple[str | int, ...]] = field(default_factory=dict)
-    appointments: Sequence["AppointmentFacts"] = ()
+    owned: dict[RecordType, Sequence["OwnedFacts"]] = field(default_factory=dict)
     groups: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
-class AppointmentFacts:
-    """An appointment: its columns by name, and its contact."""
+class OwnedFacts:
+    """A record that a contact owns: its columns by name, and its contact."""
 
     id: int
     values: Mapping[str, StoredValue]
     contact: ContactFacts
 
 
-Facts = ContactFacts | AppointmentFacts
+Facts = ContactFacts | OwnedFacts

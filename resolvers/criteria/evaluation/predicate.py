@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from resolvers.criteria.evaluation.facts import AppointmentFacts, Facts
+from resolvers.criteria.evaluation.facts import Facts, OwnedFacts
 from resolvers.criteria.language.operators import Quantifier
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.temporal import is_zoned, stands_still
 from resolvers.criteria.language.tree import (
     AllOf,
@@ -40,15 +41,15 @@ class Needs:
 
     tags: bool = False
     custom: bool = False
-    appointments: bool = False
     groups: bool = False
+    owned: frozenset[RecordType] = frozenset()
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs(
             self.tags or other.tags,
             self.custom or other.custom,
-            self.appointments or other.appointments,
             self.groups or other.groups,
+            self.owned | other.owned,
         )
 
 
@@ -58,8 +59,8 @@ def needs(tree: Tree) -> Needs:
     return Needs(
         tags=any(isinstance(source, Tags | TaggedAt) for source in sources),
         custom=any(isinstance(source, Custom) for source in sources),
-        appointments=any(isinstance(node, Related) for node in walk(tree.root)),
         groups=any(isinstance(source, Groups) for source in sources),
+        owned=frozenset(node.record_type for node in walk(tree.root) if isinstance(node, Related)),
     )
 
 
@@ -76,9 +77,9 @@ def judge(node: Node) -> Judge:
 
 
 class _Once:
-    """What is asked of the contact of some appointments, who is one and the same: it is asked of the first one only.
+    """A condition on the contact that several records have in common: it is evaluated for the first record only.
 
-    Otherwise relations within each other would take as many steps as there are appointments, to the power of their depth.
+    Otherwise relations within each other would take as many steps as there are records, to the power of their depth.
     """
 
     __slots__ = ("_answer", "_judge")
@@ -155,17 +156,18 @@ def _related(related: Related) -> Judge:
     return lambda facts, now: (len(met(facts, now)) >= least) is not negated
 
 
-def related_ones(related: Related) -> Callable[[Any, Now], Sequence[AppointmentFacts]]:
-    """How to find the appointments of a contact that meet what the relation asks of them."""
+def related_ones(related: Related) -> Callable[[Any, Now], Sequence[OwnedFacts]]:
+    """How to find the records of a contact that meet the condition of the relation."""
+    record_type = related.record_type
     if related.where is None:
-        return lambda facts, _now: facts.appointments
+        return lambda facts, _now: facts.owned.get(record_type, ())
     asked: list[_Once] = []
     holds = _judge(related.where, asked)
 
-    def met(facts: Any, now: Now) -> list[AppointmentFacts]:
+    def met(facts: Any, now: Now) -> list[OwnedFacts]:
         for each in asked:
             each.forget()
-        return [appointment for appointment in facts.appointments if holds(appointment, now)]
+        return [record for record in facts.owned.get(record_type, ()) if holds(record, now)]
 
     return met
 

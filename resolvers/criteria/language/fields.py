@@ -1,10 +1,10 @@
-"""The fields that criteria can name, in one table: key, column, label, family of operators and type, for each record type."""
+"""The fields that criteria can name: how columns of records, and custom fields by their types, are compared."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from models import FieldType, RecordType
+from models import FieldType
 
 
 class Family(StrEnum):
@@ -27,7 +27,7 @@ class Family(StrEnum):
 class RecordField:
     """A field that a column stores; `verb` says it where "<label> is" would be poor English ("starts", "was created").
 
-    A `required` field is never missing.
+    A `required` field is never missing. Its column has an index that begins with the account unless `indexed` is false.
     """
 
     key: str
@@ -37,60 +37,26 @@ class RecordField:
     type: FieldType
     verb: tuple[str, str] | None = None
     required: bool = False
+    indexed: bool = True
 
 
-def _text(key: str, column: str, kind: FieldType = FieldType.TEXT) -> RecordField:
+def text_field(key: str, column: str, kind: FieldType = FieldType.TEXT) -> RecordField:
+    """A text, which is compared folded: `column` is the one that holds it as it was given."""
     return RecordField(key, f"{column}_folded", column.replace("_", " ").capitalize(), Family.TEXT, kind)
 
 
-def _instant(key: str, column: str, label: str, verb: tuple[str, str] | None = None) -> RecordField:
+def instant_field(key: str, column: str, label: str, verb: tuple[str, str] | None = None) -> RecordField:
+    """An instant."""
     return RecordField(key, column, label, Family.DATE_TIME, FieldType.DATE_TIME, verb)
 
 
-def _by_key(*fields: RecordField) -> Mapping[str, RecordField]:
+def by_key(*fields: RecordField) -> Mapping[str, RecordField]:
+    """The fields by the keys that they have in criteria."""
     return {field.key: field for field in fields}
 
 
-_CREATED = replace(_instant("createdAt", "created_at", "Created", ("was created", "was not created")), required=True)
-_UPDATED = replace(_instant("updatedAt", "updated_at", "Updated", ("was updated", "was not updated")), required=True)
-
-FIELDS: Mapping[RecordType, Mapping[str, RecordField]] = {
-    RecordType.CONTACT: _by_key(
-        _text("email", "email", FieldType.EMAIL),
-        _text("firstName", "first_name"),
-        _text("lastName", "last_name"),
-        _text("phone", "phone", FieldType.PHONE),
-        _text("company", "company"),
-        _text("jobTitle", "job_title"),
-        _text("address", "address", FieldType.LONG_TEXT),
-        _text("city", "city"),
-        _text("state", "state", FieldType.STATE),
-        _text("country", "country", FieldType.COUNTRY),
-        _text("postalCode", "postal_code"),
-        RecordField("timezone", "timezone_folded", "Time zone", Family.TEXT, FieldType.TIMEZONE),
-        _text("website", "website", FieldType.URL),
-        _text("source", "source"),
-        _text("status", "status"),
-        RecordField("score", "score", "Score", Family.WHOLE_NUMBER, FieldType.NUMBER),
-        RecordField("spent", "spent", "Amount spent", Family.NUMBER, FieldType.PRICE),
-        RecordField("birthday", "birthday", "Birthday", Family.DATE, FieldType.DATE),
-        _instant("lastActivityAt", "last_activity_at", "Last activity"),
-        _CREATED,
-        _UPDATED,
-        RecordField("owner", "owner_id", "Owner", Family.REFERENCE, FieldType.REFERENCE),
-    ),
-    RecordType.APPOINTMENT: _by_key(
-        replace(_text("title", "title"), required=True),
-        _text("location", "location"),
-        RecordField("status", "status", "Status", Family.STATUS, FieldType.DROPDOWN, required=True),
-        replace(_instant("startsAt", "starts_at", "Starts", ("starts", "does not start")), required=True),
-        _instant("endsAt", "ends_at", "Ends", ("ends", "does not end")),
-        _CREATED,
-        _UPDATED,
-    ),
-}
-
-TABLES: Mapping[RecordType, str] = {RecordType.CONTACT: "contacts", RecordType.APPOINTMENT: "appointments"}
+CREATED = replace(instant_field("createdAt", "created_at", "Created", ("was created", "was not created")), required=True)
+UPDATED = replace(instant_field("updatedAt", "updated_at", "Updated", ("was updated", "was not updated")), required=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What a tree mentions: everything that, when it changes, can change the truth of the tree for some record."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
-from models import RecordType
 from resolvers.criteria.language.operators import IS_EMPTY
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.tree import Column, Condition, Custom, Groups, Node, Related, TaggedAt, Tags, Tree, walk
 
 ANY_TAG = 0
@@ -12,14 +12,19 @@ EXISTENCE = "*"
 
 
 class Mention(NamedTuple):
-    """A contact's column, tag (0 is any), custom field or group, or its appointments' column (`*` is that there are any)."""
+    """A contact's tag (0 is any), custom field or group, or a column of a record of the type with the noun `kind`."""
 
-    kind: Literal["contact", "tag", "custom", "appointment", "group"]
+    kind: str
     key: str | int
 
 
+def existence(record_type: RecordType) -> Mention:
+    """That a contact owns records of this type."""
+    return Mention(record_type.noun, EXISTENCE)
+
+
 def mentions(tree: Tree) -> frozenset[Mention]:
-    """Everything that the tree mentions, seen from a contact together with its appointments."""
+    """Everything that the tree mentions of a contact and of the records that it owns."""
     return frozenset(mention for node in walk(tree.root) for mention in _of_node(node))
 
 
@@ -33,7 +38,7 @@ def _of_node(node: Node) -> Iterator[Mention]:
         case Condition():
             yield from _of_condition(node)
         case Related():
-            yield Mention("appointment", EXISTENCE)
+            yield existence(node.record_type)
         case _:
             return
 
@@ -41,7 +46,7 @@ def _of_node(node: Node) -> Iterator[Mention]:
 def _of_condition(condition: Condition) -> Iterator[Mention]:
     match condition.source:
         case Column():
-            yield Mention("contact" if condition.source.record_type is RecordType.CONTACT else "appointment", condition.source.column)
+            yield Mention(condition.source.record_type.noun, condition.source.column)
         case Custom():
             yield Mention("custom", condition.source.field_id)
         case TaggedAt():

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from models import FieldType, RecordType
+from models import FieldType
 from models.engine.database import Database
 from models.ids import number_of
 from models.text import fold, storable
+from resolvers.criteria.language.record_types import RecordType, RecordTypes
 
 ACCOUNT = "SELECT timezone FROM accounts WHERE id = :account"
 TAGS = """
@@ -65,6 +66,7 @@ class Vocabulary:
 
     account_id: int
     zone: ZoneInfo
+    record_types: RecordTypes
     tags: Mapping[int, str] = field(default_factory=dict)
     tags_by_name: Mapping[str, int] = field(default_factory=dict)
     fields: Mapping[str, FieldName] = field(default_factory=dict)
@@ -77,8 +79,8 @@ class Vocabulary:
         return replace(self, groups={number: found if number in visible else found.without_name() for number, found in groups})
 
 
-async def load_vocabulary(database: Database, account_id: int, documents: Iterable[Any]) -> Vocabulary:
-    """The names that these documents mention, as far as they exist, asked for in one round trip."""
+async def load_vocabulary(database: Database, record_types: RecordTypes, account_id: int, documents: Iterable[Any]) -> Vocabulary:
+    """The names that these documents mention, as far as they exist, read in one round trip."""
     mentioned = _Mentioned(documents)
     (account,), tags, fields, groups, users = await database.answers(
         *(ACCOUNT, TAGS, FIELDS, GROUPS, USERS), account=account_id, **mentioned.values()
@@ -86,10 +88,11 @@ async def load_vocabulary(database: Database, account_id: int, documents: Iterab
     return Vocabulary(
         account_id=account_id,
         zone=ZoneInfo(account["timezone"]),
+        record_types=record_types,
         tags={row["id"]: row["name"] for row in tags},
         tags_by_name={row["name_folded"]: row["id"] for row in tags},
         fields={row["key"]: _field_name(row) for row in fields},
-        groups={row["id"]: GroupName(row["name"], RecordType(row["record_type"])) for row in groups},
+        groups={row["id"]: GroupName(row["name"], record_types.named(row["record_type"])) for row in groups},
         users={row["id"]: row["name"] for row in users},
     )
 

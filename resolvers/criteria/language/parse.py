@@ -1,21 +1,20 @@
 """From the document of criteria that a client wrote to a tree, or to a refusal that names everything there is to mend."""
 
 import sys
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from models.ids import to_global_id
 from models.text import fold
 from resolvers.criteria.language.bounds import check_bounds
-from resolvers.criteria.language.fields import CUSTOM_FAMILIES, CUSTOM_KINDS, FIELDS, CustomKind, Family
+from resolvers.criteria.language.fields import CUSTOM_FAMILIES, CUSTOM_KINDS, CustomKind, Family
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.names import FieldName, Vocabulary
 from resolvers.criteria.language.operands import at_least_one
 from resolvers.criteria.language.operators import IS_EMPTY, OPERATORS, Operator
 from resolvers.criteria.language.place import Place, both, each, elements, listed, members, one_key, quoted
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.references import tag
 from resolvers.criteria.language.tree import (
     AllOf,
@@ -35,14 +34,6 @@ from resolvers.criteria.language.tree import (
     is_negative,
 )
 
-ROOTS: Mapping[str, RecordType] = {"contacts": RecordType.CONTACT, "appointments": RecordType.APPOINTMENT}
-KEYS: Mapping[RecordType, tuple[str, ...]] = {
-    RecordType.CONTACT: (
-        *("all", "any", "not", *FIELDS[RecordType.CONTACT]),
-        *("tags", "taggedAt", "group", "appointments", "custom"),
-    ),
-    RecordType.APPOINTMENT: ("all", "any", "not", *FIELDS[RecordType.APPOINTMENT], "contact"),
-}
 UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 4)  # what was accepted once stays valid when an operator lowers the limits
 
 
@@ -51,11 +42,12 @@ def parse(document: Any, vocabulary: Vocabulary, limits: CriteriaLimits, *, stor
 
     A `stored` document was accepted before: what it names and no longer exists is had by nobody, and is not refused.
     """
-    place = Place(vocabulary, UNBOUNDED if stored else limits, RecordType.CONTACT, stored)
+    roots = vocabulary.record_types.by_key
+    place = Place(vocabulary, UNBOUNDED if stored else limits, CONTACT, stored)
     if not stored:
-        check_bounds(document, limits)
-    key, held = one_key(document, place, allowed=ROOTS)
-    record_type = ROOTS[key]
+        check_bounds(document, limits, vocabulary.record_types)
+    key, held = one_key(document, place, allowed=roots)
+    record_type = roots[key]
     root = _node(held, place.at(key).about(record_type))
     return Tree(vocabulary.account_id, record_type, root, {key: _canonical(held, vocabulary)})
 
@@ -74,7 +66,8 @@ def _canonical(value: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _node(value: Any, place: Place) -> Node:
-    key, held = one_key(value, place, allowed=KEYS[place.record_type])
+    record_types = place.vocabulary.record_types
+    key, held = one_key(value, place, allowed=record_types.conditions[place.record_type])
     at = place.at(key)
     match key:
         case "all":
@@ -84,9 +77,7 @@ def _node(value: Any, place: Place) -> Node:
         case "not":
             return Not(_node(held, at), at.path)
         case "contact":
-            return OfContact(_node(held, at.about(RecordType.CONTACT)), at.path)
-        case "appointments":
-            return _related(held, at)
+            return OfContact(_node(held, at.about(CONTACT)), at.path)
         case "taggedAt":
             return _tagged_at(held, at)
         case "custom":
@@ -95,9 +86,11 @@ def _node(value: Any, place: Place) -> Node:
             return _condition(held, at, source=Tags(), family=Family.TAGS)
         case "group":
             return _condition(held, at, source=Groups(), family=Family.GROUPS)
-        case _:
-            field = FIELDS[place.record_type][key]
+        case _ if key in place.record_type.fields:
+            field = place.record_type.fields[key]
             return _condition(held, at, source=Column(place.record_type, field), family=field.family)
+        case _:
+            return _related(held, at, owned=record_types.owned_by_key[key])
 
 
 def _any(value: Any, place: Place) -> AnyOf:
@@ -123,15 +116,15 @@ def _operation(value: Any, place: Place, *, family: Family) -> tuple[Operator, A
     return rows[name], rows[name].read(operand, place.at(name))
 
 
-def _related(value: Any, place: Place) -> Related:
+def _related(value: Any, place: Place, *, owned: RecordType) -> Related:
     key, held = one_key(value, place, allowed=("some", "none", "atLeast"))
-    at = place.at(key).about(RecordType.APPOINTMENT)
+    at = place.at(key).about(owned)
     if key != "atLeast":
-        return Related(_node(held, at), 1, negated=key == "none", path=place.path)
+        return Related(owned, _node(held, at), 1, negated=key == "none", path=place.path)
     found = members(held, at, required=("count",), optional=("where",))
     count = partial(at_least_one, found["count"], at.at("count"))
     least, where = both(count, lambda: _node(found["where"], at.at("where")) if "where" in found else None)
-    return Related(where, least, negated=False, path=place.path)
+    return Related(owned, where, least, negated=False, path=place.path)
 
 
 def _tagged_at(value: Any, place: Place) -> Condition:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from models import RecordType
 from models.errors import Problem, ProblemCode, Refused
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.names import Vocabulary
+from resolvers.criteria.language.record_types import RecordType
 
 Path = tuple[str, ...]
 Found = TypeVar("Found")

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from models import AppointmentStatus, RecordType
+from models import AppointmentStatus
 from models.errors import ProblemCode
 from models.ids import number_of
 from models.text import fold
 from resolvers.criteria.language.place import Place, listed, one_key, quoted
+from resolvers.criteria.language.record_types import CONTACT
 
 
 def tag(value: Any, place: Place) -> int:
@@ -25,8 +26,8 @@ def group(value: Any, place: Place) -> int:
     """The id of a group of contacts."""
     found = _row_number(value, place, kind="Group")
     name = place.vocabulary.groups.get(found)
-    if name and name.record_type is not RecordType.CONTACT:
-        raise place.invalid("The group is one of appointments, and only groups of contacts can be named here.")
+    if name and name.record_type is not CONTACT:
+        raise place.invalid(f"The group is one of {name.record_type.key}, and only groups of contacts can be named here.")
     if not (name or place.stored):
         raise place.refusal(ProblemCode.NOT_FOUND, f"There is no group with the id {quoted(value)}: name another one.")
     return found

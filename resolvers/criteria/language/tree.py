@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from models import RecordType
-from resolvers.criteria.language.fields import TABLES, RecordField
+from resolvers.criteria.language.fields import RecordField
 from resolvers.criteria.language.operators import Operator
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.semantics.checks import Check
 from resolvers.criteria.semantics.time import Now
 
@@ -23,7 +23,7 @@ class Column:
     @property
     def table(self) -> str:
         """The table that has the column."""
-        return TABLES[self.record_type]
+        return self.record_type.table
 
     @property
     def column(self) -> str:
@@ -81,8 +81,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """That a contact has at least so many appointments, or so many that meet a condition; or, negated, that it has not."""
+    """That a contact owns at least so many records of a type, or so many that meet a condition; or, negated, that it does not."""
 
+    record_type: RecordType
     where: "Node | None"
     least: int
     negated: bool
@@ -91,7 +92,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class OfContact:
-    """That an appointment's contact meets a condition."""
+    """That the contact of a record meets a condition."""
 
     child: "Node"
     path: Path = field(compare=False)

@@ -6,13 +6,9 @@ Asked for the first by id of those within a range, or with one of several values
 from typing import NamedTuple
 
 from models.orm.sql import Parameter, Sql
-from models.records import LONG_TEXTS
-from resolvers.criteria.language.fields import TABLES
 from resolvers.criteria.language.tree import Column, Condition, Tree
 from resolvers.criteria.semantics.checks import OneOf, Within
 from resolvers.criteria.semantics.time import Now
-
-WITHOUT_INDEX = {*(f"{name}_folded" for name in LONG_TEXTS), "status"}  # the status of appointments: that of contacts is a text
 
 
 class ColumnList(NamedTuple):
@@ -29,9 +25,9 @@ class ColumnList(NamedTuple):
 def column_list(tree: Tree, condition: Condition, now: Now) -> ColumnList | None:
     """The records of the tree's kind that meet a condition; None if no index leads straight to them."""
     source, check = condition.source, condition.check(now)
-    if condition.negated or not isinstance(source, Column) or source.field.column in WITHOUT_INDEX or not isinstance(check, OneOf | Within):
+    if condition.negated or not isinstance(source, Column) or not source.field.indexed or not isinstance(check, OneOf | Within):
         return None
-    table = f'"{TABLES[tree.record_type]}"'
+    table = f'"{tree.record_type.table}"'
     found = check.in_sql(f'{table}."{source.field.column}"')
     if found.given:
         return None

@@ -9,11 +9,10 @@ from typing import NamedTuple, assert_never
 
 from tortoise.expressions import Q
 
-from models import RecordType
 from models.orm.filters import Filter
 from models.orm.sql import ForEachGiven, Holders, IsHolder, Parameter, Sql, joined
-from resolvers.criteria.language.fields import TABLES
 from resolvers.criteria.language.operators import IS_EMPTY, Quantifier
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.language.tree import (
     AllOf,
     AnyOf,
@@ -47,13 +46,13 @@ def criteria_query(tree: Tree, now: Now, long: Lists = NONE) -> Q:
 
 def criteria_sql(tree: Tree, now: Now, long: Lists = NONE) -> Sql:
     """The same condition as a part of statements of our own, in which the records' table goes by its name."""
-    return _Compiler(tree.account_id, now, long).node(tree.root, TABLES[tree.record_type], negated=False)
+    return _Compiler(tree.account_id, now, long).node(tree.root, tree.record_type.table, negated=False)
 
 
 def criteria_lists(tree: Tree, now: Now) -> list[Sql]:
     """What SQLite would list to answer the query, as statements that select 1 for each entry."""
     compiler = _Compiler(tree.account_id, now, NONE)
-    compiler.node(tree.root, TABLES[tree.record_type], negated=False)
+    compiler.node(tree.root, tree.record_type.table, negated=False)
     return compiler.lists
 
 
@@ -174,22 +173,21 @@ class _Compiler:
         return joined(word, [self.node(node, table, negated=negated) for node in nodes])
 
     def _of_contact(self, child: Node, contact: str, *, negated: bool) -> Sql:
-        table = TABLES[RecordType.CONTACT]
-        values = _Values(table, "id", "", account=self._in_account(table))
+        values = _Values(CONTACT.table, "id", "", account=self._in_account(CONTACT.table))
         return self._held_within(values, child, contact, negated=negated)
 
     def _related(self, node: Related, contact: str, *, negated: bool) -> Sql:
-        table = TABLES[RecordType.APPOINTMENT]
+        table = node.record_type.table
         seek = _Seek.ABSENT if node.where else _Seek.ALWAYS
-        values = _Values(table, "contact_id", "", account=self._in_account(table), seek=seek, least=node.least)
+        values = _Values(table, node.record_type.contact_column, "", account=self._in_account(table), seek=seek, least=node.least)
         return self._held_within(values, node.where, contact, negated=negated)
 
     def _held_within(self, values: _Values, inner: Node | None, record: str, *, negated: bool) -> Sql:
         first, nested = len(self.lists), self._in_relation
-        self._in_relation = nested or values.table == TABLES[RecordType.APPOINTMENT]
+        self._in_relation = nested or values.table != CONTACT.table
         found = InSql(self.node(inner, values.table, negated=False) if inner else Sql("TRUE"))
         self._in_relation = nested
-        if nested:  # one by one, that would take as many steps as there are appointments, to the power of their depth
+        if nested:  # one by one, that would take as many steps as there are records, to the power of their depth
             return self._placed(values)._replace(seek=_Seek.NEVER).held(record, found, negated=negated)
         within = range(first, len(self.lists))
         long = self._long.issuperset(within) if within else self._is_long(values, found, negated=negated)
@@ -243,7 +241,7 @@ class _Compiler:
     def _values(self, condition: Condition) -> _Values:
         match condition.source:
             case Column(record_type, field):
-                table = TABLES[record_type]
+                table = record_type.table
                 return _Values(table, "id", field.column, account=self._in_account(table))
             case Custom(field_id, column):
                 scope = Sql('"field_id" = ', Parameter(field_id))

@@ -23,7 +23,7 @@ from resolvers.criteria.language.tree import (
     Tags,
     Tree,
 )
-from resolvers.criteria.rendering.words import Direction, counted, direction, in_words, listing, on
+from resolvers.criteria.rendering.words import Direction, counted, direction, in_words, listing, on, with_article
 from resolvers.criteria.semantics.time import StartOf
 
 VERBS: Mapping[str, tuple[str, str]] = {
@@ -121,10 +121,11 @@ def _has_parts(node: Node, *, negated: bool = False) -> bool:
 
 
 def _related(node: Related, vocabulary: Vocabulary, *, negated: bool) -> str:
+    noun = node.record_type.noun
     if node.least == 1:
-        words = "has no appointment" if negated else "has an appointment"
+        words = f"has no {noun}" if negated else f"has {with_article(noun)}"
     else:
-        words = f"has {'fewer than' if negated else 'at least'} {counted(node.least, 'appointment')}"
+        words = f"has {'fewer than' if negated else 'at least'} {counted(node.least, noun)}"
     voice = IT if node.least == 1 else THEY
     return f"{words} where {_enclosed(node.where, vocabulary, voice=voice)}" if node.where else words
 

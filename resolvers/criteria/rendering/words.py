@@ -44,6 +44,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def with_article(noun: str) -> str:
+    """One thing of a kind, such as "an appointment" or "a deal"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def last_or_next(words: str) -> str:
     """A number of things after "the last" or "the next", where one is not said."""
     return words.removeprefix("1 ")

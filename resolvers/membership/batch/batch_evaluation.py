@@ -4,24 +4,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from models import RecordType
 from models.orm.numbers import numbers
 from resolvers.criteria.language.mentions import Mention
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
 from resolvers.membership.batch.cost import is_quicker_together, triggered
 from resolvers.membership.batch.partial_evaluation import simplify
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
-from resolvers.membership.candidates.postings import NEW
+from resolvers.membership.candidates.postings import created_mention
 from resolvers.membership.change import Change, ContactBatch, Flips
 from resolvers.membership.journal.member_sets import members_among, update_member_sets
 
 AT_ONCE = 50  # groups whose members among the records are in memory together
 
-CREATED = frozenset({NEW[RecordType.CONTACT]})  # what is mentioned by a batch of created contacts
+CREATED = frozenset({created_mention(CONTACT)})  # what is mentioned by a batch of created contacts
 
-APPOINTMENTS = "SELECT id FROM appointments WHERE contact_id = ANY(:contacts)"
+OWNED = "SELECT id FROM {table} WHERE contact_id = ANY(:contacts)"
 
 
 async def evaluate_batches(change: Change, definitions: AccountDefinitions, now: Now) -> Flips:
@@ -66,7 +66,7 @@ class BatchEvaluation:
             lowest = min(map(self.definitions.rank, waiting))
             level = {group_id for group_id in waiting if self.definitions.rank(group_id) == lowest}
             waiting -= level
-            for record_type in RecordType:
+            for record_type in {self.definitions.groups[group_id].record_type: None for group_id in sorted(level)}:
                 waiting |= await self._judge_level(level, record_type)
         return self.flips
 
@@ -84,9 +84,9 @@ class BatchEvaluation:
         return followers
 
     async def _records(self, record_type: RecordType) -> Sequence[int]:
-        if record_type is RecordType.CONTACT:
+        if record_type is CONTACT:
             return self.batch.contact_ids
-        return await numbers(self.change.database, APPOINTMENTS, contacts=self.batch.contact_ids)
+        return await numbers(self.change.database, OWNED.format(table=record_type.table), contacts=self.batch.contact_ids)
 
     async def _difference(self, groups: Sequence[Definition], record_ids: Sequence[int]) -> Flips:
         stored = await members_among(self.change.database, groups, record_ids)
@@ -126,11 +126,11 @@ def batch_created_contacts(change: Change, definitions: AccountDefinitions) -> N
 
     If that was decided before, it is decided anew: the definitions may have been others.
     """
-    created = change.created_for.get(RecordType.CONTACT, set())
+    created = change.created_for.get(CONTACT, set())
     for batch in [batch for batch in change.batches if batch.mentions == CREATED]:
         change.batches.remove(batch)
         created.update(batch.contact_ids)
-    apart = created - change.touched.keys() - change.candidates.keys() - change.deleted.get(RecordType.CONTACT, set())
+    apart = created - change.touched.keys() - change.candidates.keys() - change.deleted.get(CONTACT, set())
     batch = ContactBatch(sorted(apart), CREATED)
     group_ids = candidates(batch, definitions) if apart else ()
     if group_ids and is_quicker_together(batch, len(group_ids), definitions):

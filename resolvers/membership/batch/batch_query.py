@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from models import RecordType
 from models.engine.database import Database
 from models.orm.numbers import collected, numbers_in
 from models.orm.sql import Among, Parameter, Sql, only_row
-from resolvers.criteria.language.fields import TABLES
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.querying.query import criteria_lists, criteria_sql
 from resolvers.criteria.semantics.time import Now
@@ -39,7 +38,7 @@ def _parts(keys: list[int]) -> Iterator[list[int]]:
 
 
 async def _ask(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
-    table = TABLES[batch.record_type]
+    table = batch.record_type.table
     columns = [part for number, tree in enumerate(trees) for part in (", ", *_column(batch, tree, number))]
     whole = Sql(
         "SELECT ", *columns[1:], f' FROM "{table}" WHERE "{table}"."id"', Among(batch.ids),
@@ -51,5 +50,5 @@ async def _ask(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
 def _column(batch: RecordBatch, tree: Tree, number: int) -> tuple[str | Sql, ...]:
     # SQLite is to look at these records one by one: a list would be as long as the account is large.
     long = frozenset(range(len(criteria_lists(tree, batch.now))))
-    aggregate = collected(batch.database.engine, f'"{TABLES[batch.record_type]}"."id"')
+    aggregate = collected(batch.database.engine, f'"{batch.record_type.table}"."id"')
     return f"{aggregate} FILTER (WHERE ", criteria_sql(tree, batch.now, long), f") AS column{number}"

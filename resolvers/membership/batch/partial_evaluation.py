@@ -9,7 +9,7 @@ from resolvers.membership.change import CommonTags
 
 
 def simplify(node: Node, tags: CommonTags) -> Node | bool:
-    """Simplify criteria for contacts with these tags, or for their appointments: to a result, or to the part that is undecided."""
+    """Simplify criteria for contacts with these tags, or for what they own: to a result, or to the part that is undecided."""
     match node:
         case Condition():
             met = _met(node, tags)

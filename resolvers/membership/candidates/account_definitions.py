@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from zoneinfo import ZoneInfo
 
-from models import RecordType
 from resolvers.criteria.evaluation.predicate import Needs, Predicate, compile_predicate, needs
 from resolvers.criteria.language.mentions import Mention, groups_mentioned
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.temporal import TemporalLeaf, temporal_leaves, zoned_leaves
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.semantics.time import Now

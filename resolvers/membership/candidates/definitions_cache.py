@@ -12,6 +12,7 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.names import load_vocabulary
 from resolvers.criteria.language.parse import parse
+from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
 from resolvers.membership.candidates.event_loop import cooperatively
 
@@ -33,8 +34,9 @@ NOTHING = AccountDefinitions(version=-1, zone=ZoneInfo("UTC"))
 class DefinitionsCache:
     """What settling works with, account by account; only groups that changed are compiled again."""
 
-    def __init__(self, limits: CriteriaLimits) -> None:
+    def __init__(self, limits: CriteriaLimits, record_types: RecordTypes) -> None:
         self._limits = limits
+        self.record_types = record_types
         self._accounts: dict[int, AccountDefinitions] = {}
 
     async def current(self, database: Database, account_id: int) -> AccountDefinitions:
@@ -71,7 +73,7 @@ class DefinitionsCache:
 
     async def fresh(self, database: Database, account_id: int) -> AccountDefinitions:
         """All of the account's groups, compiled anew from what is stored."""
-        return await DefinitionsCache(self._limits).current(database, account_id)
+        return await DefinitionsCache(self._limits, self.record_types).current(database, account_id)
 
     async def _kept(self, database: Database, row: dict[str, Any]) -> AccountDefinitions:
         known = self._accounts.get(row["id"], NOTHING)
@@ -92,7 +94,7 @@ class DefinitionsCache:
     async def _compiled(self, database: Database, account_id: int, version: int) -> dict[int, Definition]:
         groups = await database.rows(CHANGED, account=account_id, version=version)
         documents = [orjson.loads(group["criteria"]) for group in groups]
-        vocabulary = await load_vocabulary(database, account_id, documents)
+        vocabulary = await load_vocabulary(database, self.record_types, account_id, documents)
         return {
             group["id"]: compile_definition(
                 group["id"],

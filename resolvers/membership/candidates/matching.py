@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from models import RecordType
 from resolvers.criteria.evaluation.facts import ContactFacts
 from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.inverted_index import Bucket, FieldIndex, Ids, InvertedIndex
 from resolvers.membership.candidates.persistent_map import Map
-from resolvers.membership.candidates.postings import ANY_VALUE, GROUPS, NEW, TAGS, Key, Question, QuestionsAbout
+from resolvers.membership.candidates.postings import ANY_VALUE, GROUPS, TAGS, UNGUARDED, Key, Question, QuestionsAbout, created_mention
 from resolvers.membership.change import Values
 
 
@@ -49,8 +49,8 @@ class ContactChange:
         if mention.kind == "tag":
             return {*self.facts.tags, *self.touched_tags()} if self.loaded.tags else None
         if mention.kind == "group":
-            return self.facts.groups if self.loaded.groups or RecordType.CONTACT in self.created else None
-        if mention.kind == "appointment":
+            return self.facts.groups if self.loaded.groups or CONTACT in self.created else None
+        if mention == UNGUARDED:
             return None
         before = self.before(mention)
         return None if before is None else {*before, *self.after(mention)}
@@ -82,7 +82,7 @@ class Matching:
         found = [bucket for mention in contact.touched for bucket in self._triggered_by(mention, contact)]
         if contact.may_be_untagged():
             found.append(self.index.bucket(TAGS, ANY_TAG))
-        found += [self.index.bucket(NEW[record_type], ANY_VALUE) for record_type in contact.created]
+        found += [self.index.bucket(created_mention(record_type), ANY_VALUE) for record_type in contact.created]
         return [bucket for bucket in found if bucket]
 
     def candidates(self, buckets: Iterable[Bucket], contact: ContactChange) -> set[int]:

@@ -10,10 +10,10 @@ from itertools import chain
 from typing import Any, NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
-from models import RecordType
 from resolvers.criteria.evaluation.predicate import Judge, judge
-from resolvers.criteria.language.mentions import ANY_TAG, EXISTENCE, Mention
+from resolvers.criteria.language.mentions import ANY_TAG, EXISTENCE, Mention, existence
 from resolvers.criteria.language.operators import IS_EMPTY, Quantifier
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.temporal import moves
 from resolvers.criteria.language.tree import (
     AllOf,
@@ -39,8 +39,7 @@ BLOCK = 64  # groups without a guard that share a key, so that a revision copies
 
 TAGS = Mention("tag", EXISTENCE)  # the field of all tags, in which a key is the id of a tag
 GROUPS = Mention("group", EXISTENCE)  # likewise, with the ids of groups as keys
-NEW = {RecordType.CONTACT: Mention("contact", "new"), RecordType.APPOINTMENT: Mention("appointment", "new")}
-UNGUARDED = Mention("appointment", "unguarded")  # stands for a field where there is no guard; its keys number blocks of groups
+UNGUARDED = Mention("unguarded", "")  # stands for a field where there is no guard; its keys number blocks of groups
 ANY_VALUE = None  # the key of a trigger that any change of the field sets off
 
 # Estimates of the share of contacts that have one value: the rarest guards are chosen. A bad guess costs time and nothing else.
@@ -51,6 +50,11 @@ COLUMNS: dict[str | int, float] = {
     **dict.fromkeys(("country_folded", "timezone_folded", "source_folded", "owner_id"), 0.1),
     "status_folded": 0.3,
 }
+
+
+def created_mention(record_type: RecordType) -> Mention:
+    """The field that stands for the creation of a record of this type."""
+    return Mention(record_type.noun, "new")
 
 
 class Question:
@@ -110,7 +114,7 @@ def postings(group_id: int, tree: Tree, zone: ZoneInfo) -> set[Posting]:
     necessary = sorted(_necessary(tree.root, zone, holds=True), key=_share)
     lasting = [guards for guards in necessary if not any(map(_is_for_new_records, guards))]
     triggers = {trigger for node in walk(tree.root) for trigger in _triggers(node, zone)}
-    new = Trigger(NEW[tree.record_type], ANY_VALUE)
+    new = Trigger(created_mention(tree.record_type), ANY_VALUE)
     return {
         *(Posting(trigger, guard) for trigger in triggers for guard in _guards(trigger, lasting, group_id)),
         *(Posting(new, guard) for guard in _guards(new, necessary, group_id)),
@@ -189,7 +193,7 @@ def _triggers(node: Node, zone: ZoneInfo) -> Iterator[Trigger]:
         case Condition():
             yield from _condition_triggers(node, zone)
         case Related():
-            yield Trigger(Mention("appointment", EXISTENCE), ANY_VALUE)
+            yield Trigger(existence(node.record_type), ANY_VALUE)
         case _:
             return
 
@@ -202,10 +206,10 @@ def _condition_triggers(condition: Condition, zone: ZoneInfo) -> Iterator[Trigge
             yield Trigger(TAGS, condition.source.tag_id)
         case Groups():
             yield from (Trigger(GROUPS, group_id) for group_id in condition.operand)
-        case Column(record_type=RecordType.APPOINTMENT):
-            yield Trigger(Mention("appointment", condition.source.column), ANY_VALUE)
-        case Column():
-            yield from _value_triggers(Mention("contact", condition.source.column), condition, zone)
+        case Column(record_type) if record_type is CONTACT:
+            yield from _value_triggers(Mention(record_type.noun, condition.source.column), condition, zone)
+        case Column(record_type):
+            yield Trigger(Mention(record_type.noun, condition.source.column), ANY_VALUE)
         case Custom(field_id=0):
             yield Trigger(Mention("custom", 0), ANY_VALUE)  # a deleted field: there is no type by which values could be compared
         case Custom():

@@ -6,27 +6,25 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from models import RecordType
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from resolvers.criteria.evaluation.facts import ContactFacts, Facts
 from resolvers.criteria.evaluation.predicate import Needs
 from resolvers.criteria.language.mentions import Mention
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.candidates.event_loop import cooperatively
 from resolvers.membership.candidates.inverted_index import InvertedIndex, guard_needs
 from resolvers.membership.candidates.matching import ContactChange, Matching
-from resolvers.membership.candidates.postings import NEW
+from resolvers.membership.candidates.postings import created_mention
 from resolvers.membership.change import Change, Flips
 from resolvers.membership.evaluation.facts_reader import FactsReader, Memberships
 
 FEW = 32  # groups whose members are read before it is known which of them the write affects: that saves a round trip
 
-Record = ContactFacts | AppointmentFacts
-
 
 def affected_contacts(change: Change, index: InvertedIndex) -> set[int]:
     """The touched contacts that some group's criteria may look at because of this write."""
-    created = (ids for record_type, ids in change.created_for.items() if index.covers(NEW[record_type]))
+    created = (ids for record_type, ids in change.created_for.items() if index.covers(created_mention(record_type)))
     touched = (contact_id for contact_id, mentions in change.touched.items() if any(map(index.covers, mentions)))
     return {*chain.from_iterable(created), *touched, *change.candidates}
 
@@ -78,7 +76,7 @@ async def find_candidates(change: Change, matching: Matching, existing: Collecti
 
 def _contact_change(change: Change, facts: ContactFacts, loaded: Needs) -> ContactChange:
     created = [record_type for record_type, ids in change.created_for.items() if facts.id in ids]
-    if RecordType.CONTACT in created:
+    if CONTACT in created:
         return ContactChange(facts, created=created, loaded=loaded)  # it was in no group before, whatever was touched
     touched, before = change.touched.get(facts.id, set()), change.before.get(facts.id, {})
     return ContactChange(facts, touched, known_before=before, created=created, loaded=loaded)
@@ -133,6 +131,6 @@ class Evaluator:
         self.add_candidates(facts, self._definitions.mentioning(Mention("group", group_id)) & self._members.keys())
 
 
-def records_of(facts: ContactFacts, record_type: RecordType) -> Iterable[Record]:
+def records_of(facts: ContactFacts, record_type: RecordType) -> Iterable[Facts]:
     """The records of this type that belong to a contact: itself, or its appointments."""
-    return [facts] if record_type is RecordType.CONTACT else facts.appointments
+    return [facts] if record_type is CONTACT else facts.owned.get(record_type, ())

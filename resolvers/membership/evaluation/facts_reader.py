@@ -2,43 +2,54 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from types import MappingProxyType
 
-from models import RecordType
 from models.engine.database import Database, Row, Rows
-from models.records import APPOINTMENT_TEXTS, CONTACT_ORDERED, CONTACT_TEXTS
-from resolvers.criteria.evaluation.facts import AppointmentFacts, ContactFacts
+from models.groups import CONTACT_TYPE
+from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.membership.candidates.account_definitions import Definition
 
-CONTACT_COLUMNS = (*(f"{name}_folded" for name in CONTACT_TEXTS), *CONTACT_ORDERED)
-APPOINTMENT_COLUMNS = (*(f"{name}_folded" for name in APPOINTMENT_TEXTS), "status", "starts_at", "ends_at", "created_at", "updated_at")
-
-CONTACTS = f"SELECT id, {', '.join(CONTACT_COLUMNS)} FROM contacts WHERE account_id = :account AND id = ANY(:ids)"  # noqa: S608
-APPOINTMENTS = f"SELECT id, contact_id, {', '.join(APPOINTMENT_COLUMNS)} FROM appointments WHERE contact_id = ANY(:ids) ORDER BY id"  # noqa: S608
+CONTACTS = f"SELECT id, {', '.join(CONTACT.columns)} FROM contacts WHERE account_id = :account AND id = ANY(:ids)"  # noqa: S608
+OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE contact_id = ANY(:ids) ORDER BY id"
 TAGGINGS = "SELECT contact_id, tag_id, tagged_at FROM taggings WHERE contact_id = ANY(:ids)"
 CUSTOM_VALUES = """
     SELECT contact_id, field_id, coalesce(folded, long_folded) AS text, coalesce(number, day, instant) AS number, boolean
     FROM custom_values WHERE contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
 """
-MEMBERSHIPS = """
+MEMBERSHIPS = f"""
     SELECT record_id, groups.id AS group_id FROM group_members JOIN groups ON groups.members_id = set_id
-    WHERE record_id = ANY(:ids) AND record_type = 'CONTACT' AND groups.account_id = :account
-"""
-# The present members of some groups among the contacts, or among their appointments.
+    WHERE record_id = ANY(:ids) AND record_type = '{CONTACT_TYPE}' AND groups.account_id = :account
+"""  # noqa: S608  # a name of ours
+# The present members of some groups among the contacts, or among the records that they own.
 CONTACT_MEMBERS = """
     SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
-    WHERE groups.id = ANY(:contact_groups) AND record_id = ANY(:ids)
+    WHERE groups.id = ANY(:contacts) AND record_id = ANY(:ids)
 """
-APPOINTMENT_MEMBERS = """
+OWNED_MEMBERS = """
     SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
-    WHERE groups.id = ANY(:appointment_groups) AND record_id IN (SELECT id FROM appointments WHERE contact_id = ANY(:ids))
+    WHERE groups.id = ANY(:{groups}) AND record_id IN (SELECT id FROM {table} WHERE contact_id = ANY(:ids))
 """
 VERSION = "SELECT definitions_version FROM accounts WHERE id = :account"
 MOMENT = f"SELECT now, settled, ({VERSION}) AS version FROM clock"  # noqa: S608  # a statement of our own
 
 Memberships = dict[int, set[int]]  # record ids by group id
 Take = Callable[[Rows], None]  # keeps the rows of one statement
+
+
+@cache
+def _owned(record_type: RecordType) -> str:
+    """The statement for the records of this type that contacts own."""
+    return OWNED.format(columns=", ".join(record_type.columns), table=record_type.table)
+
+
+@cache
+def _members(record_type: RecordType) -> str:
+    """The statement for the members of groups of this type, whose ids are given under the key of the type."""
+    return CONTACT_MEMBERS if record_type is CONTACT else OWNED_MEMBERS.format(groups=record_type.key, table=record_type.table)
+
 
 NO_ROWS: Mapping[int, Row] = MappingProxyType({})
 
@@ -64,7 +75,7 @@ class FactsReader:
         if known.keys() >= set(self._ids):
             self._take_contacts([known[contact_id] for contact_id in self._ids])
         self.loaded = Needs()  # what has been read beyond the columns
-        self.members: Memberships = {}  # of the groups that were asked for, among these contacts and their appointments
+        self.members: Memberships = {}  # of the groups that were asked for, among these contacts and what they own
         self.moment: Row = {}  # the logical time `now`, the time `settled`, and the `version` of the account's definitions
 
     async def read(self, needed: Needs, groups: Sequence[Definition] = (), *, with_moment: bool = False) -> None:
@@ -72,14 +83,14 @@ class FactsReader:
         for group in groups:
             self.members[group.group_id] = set()
             needed |= group.needs
-            if group.record_type is RecordType.APPOINTMENT:
-                needed |= Needs(appointments=True)
+            if group.record_type is not CONTACT:
+                needed |= Needs(owned=frozenset([group.record_type]))
         takers = self._facts_takers(needed) | ({MOMENT: self._take_moment} if with_moment else {})
-        by_type = {kind: [group.group_id for group in groups if group.record_type is kind] for kind in RecordType}
-        contact_groups, appointment_groups = sorted(by_type[RecordType.CONTACT]), sorted(by_type[RecordType.APPOINTMENT])
-        takers |= {CONTACT_MEMBERS: self._take_members} if contact_groups else {}
-        takers |= {APPOINTMENT_MEMBERS: self._take_members} if appointment_groups else {}
-        values = {"contact_groups": contact_groups, "appointment_groups": appointment_groups}
+        by_type: defaultdict[RecordType, list[int]] = defaultdict(list)
+        for group in groups:
+            by_type[group.record_type].append(group.group_id)
+        takers |= {_members(record_type): self._take_members for record_type in by_type}
+        values = {record_type.key: sorted(group_ids) for record_type, group_ids in by_type.items()}
         answers = await self._database.answers(*takers, ids=self._ids, account=self._account_id, **values) if takers else []
         for take, rows in zip(takers.values(), answers, strict=True):
             take(rows)
@@ -97,9 +108,9 @@ class FactsReader:
             (TAGGINGS, self._take_tags, needed.tags and not loaded.tags),
             (CUSTOM_VALUES, self._take_custom, needed.custom and not loaded.custom),
             (MEMBERSHIPS, self._take_groups, needed.groups and not loaded.groups),
-            (APPOINTMENTS, self._take_appointments, needed.appointments and not loaded.appointments),
         )
-        return {statement: take for statement, take, is_wanted in wanted if is_wanted}
+        takers = {statement: take for statement, take, is_wanted in wanted if is_wanted}
+        return takers | {_owned(each): partial(self._take_owned, each) for each in needed.owned - loaded.owned}
 
     def _take_moment(self, rows: Rows) -> None:
         (self.moment,) = rows
@@ -110,7 +121,7 @@ class FactsReader:
 
     def _take_contacts(self, rows: Rows) -> None:
         for row in rows:
-            self.facts[row["id"]] = ContactFacts(id=row["id"], values=row, appointments=[])
+            self.facts[row["id"]] = ContactFacts(id=row["id"], values=row)
 
     def _take_tags(self, rows: Rows) -> None:
         found: defaultdict[int, dict[int, int]] = defaultdict(dict)
@@ -132,13 +143,13 @@ class FactsReader:
             if facts := self.facts.get(row["record_id"]):
                 facts.groups.add(row["group_id"])
 
-    def _take_appointments(self, rows: Rows) -> None:
-        attached: defaultdict[int, list[AppointmentFacts]] = defaultdict(list)
+    def _take_owned(self, record_type: RecordType, rows: Rows) -> None:
+        attached: defaultdict[int, list[OwnedFacts]] = defaultdict(list)
         for row in rows:
             if contact := self.facts.get(row["contact_id"]):
-                attached[contact.id].append(AppointmentFacts(id=row["id"], values=row, contact=contact))
+                attached[contact.id].append(OwnedFacts(id=row["id"], values=row, contact=contact))
         for facts in self._with(attached):
-            facts.appointments = attached[facts.id]
+            facts.owned[record_type] = attached[facts.id]
 
     def _with(self, found: Mapping[int, object]) -> Iterator[ContactFacts]:
         return (self.facts[contact_id] for contact_id in found if contact_id in self.facts)

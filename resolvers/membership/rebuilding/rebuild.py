@@ -1,10 +1,10 @@
 """Working out whole memberships anew, set-based, after a definition or something it refers to has changed."""
 
 import secrets
+from typing import Any
 
 from tortoise.queryset import QuerySet
 
-from models import Appointment, Contact, RecordType
 from models.fields import to_microseconds
 from models.orm.numbers import statement_of
 from resolvers.criteria.querying.query import criteria_query
@@ -54,10 +54,9 @@ async def _difference(change: Change, definition: Definition, now: Now) -> Flips
     return flips
 
 
-def matching_records(account_id: int, definition: Definition, now: Now) -> QuerySet[Contact] | QuerySet[Appointment]:
+def matching_records(account_id: int, definition: Definition, now: Now) -> QuerySet[Any]:
     """The records that a group's criteria select at this moment."""
-    model = Contact if definition.record_type is RecordType.CONTACT else Appointment
-    return model.filter(account_id=account_id).filter(criteria_query(definition.tree, now))
+    return definition.record_type.model.filter(account_id=account_id).filter(criteria_query(definition.tree, now))
 
 
 async def recount(change: Change, group_id: int) -> None:

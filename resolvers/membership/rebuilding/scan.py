@@ -6,8 +6,9 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from models import Appointment, GroupMember, RecordType
+from models import GroupMember
 from models.engine.statement import Engine
+from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.change import Change, Flips
@@ -27,7 +28,7 @@ ADVANCE: Mapping[Engine, str] = {"sqlite": _ADVANCE.format(locked=""), "postgres
 
 
 async def scan_next(change: Change, definitions: AccountDefinitions, ids: Sequence[int]) -> bool:
-    """Judge the next contacts, or their appointments, for these builds; false once there are no more.
+    """Judge the next contacts, or what they own, for these builds; false once there are no more.
 
     One statement locks the contacts and a later one, which sees everything that was committed before, judges them. Whoever
     changes one of them afterwards knows of the builds.
@@ -46,14 +47,11 @@ async def scan_next(change: Change, definitions: AccountDefinitions, ids: Sequen
 
 
 async def _judge(change: Change, definition: Definition, contacts: list[int], now: Now) -> dict[str, int]:
-    number, flips = definition.group_id, Flips()
-    if definition.record_type is RecordType.CONTACT:
-        records, chunk = contacts, Q(id__in=contacts)
-    else:
-        records, chunk = (
-            await _numbers(Appointment.filter(account_id=change.account_id, contact_id__in=contacts), "id"),
-            Q(contact_id__in=contacts),
-        )
+    number, record_type, flips = definition.group_id, definition.record_type, Flips()
+    chunk = Q(id__in=contacts) if record_type is CONTACT else Q(contact_id__in=contacts)
+    records = contacts
+    if record_type is not CONTACT:
+        records = await _numbers(record_type.model.filter(chunk, account_id=change.account_id), "id")
     stored = {*await _numbers(GroupMember.filter(set_id=definition.members_id, record_id__in=records), "record_id")}
     found = {*await _numbers(matching_records(change.account_id, definition, now).filter(chunk), "id")}
     flips.joined[number] = sorted(found - stored)
