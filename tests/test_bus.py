@@ -27,9 +27,9 @@ from resolvers.records.contacts import create_contact
 from resolvers.tagging.taggings import add_tags
 from resolvers.tagging.tags import create_tag
 from subscriptions.bus import Bus
-from subscriptions.bus.redis import channel_of, redis_line
+from subscriptions.bus.encoding import LONGEST, decode, encode, encode_everything
+from subscriptions.bus.redis import channel_of, redis_bus
 from subscriptions.bus.remote import RemoteBus
-from subscriptions.bus.words import LONGEST, gap, spoken, understood
 from subscriptions.hub import Hub
 from tests.support.bus import CHANNEL, DEADLINE, Driver, Ears, Tunnel, Unreliable, attached, by_postgresql, by_valkey
 from tests.support.callers import new_account
@@ -45,14 +45,14 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return by_valkey(request.getfixturevalue("valkey")) if request.param == "valkey" else by_postgresql(request.getfixturevalue("url"))
 
 
-# ---------------------------------------------------------------- words
+# ---------------------------------------------------------------- messages
 
 
 @given(ids=st.sets(st.integers(1, 2**63 - 1), max_size=2000))
 def test_messages_name_every_group_and_stay_short(ids: set[int]) -> None:
-    messages = list(spoken("me", ids))
-    assert {number for message in messages for number in understood(message).group_ids} == ids
-    assert all(understood(message).speaker == "me" and not understood(message).everything for message in messages)
+    messages = list(encode("me", ids))
+    assert {number for message in messages for number in decode(message).group_ids} == ids
+    assert all(decode(message).sender == "me" and not decode(message).everything for message in messages)
     assert max(map(len, messages)) <= LONGEST + 20
     assert all(len(earlier) > LONGEST for earlier, _ in pairwise(messages))
 
@@ -60,12 +60,12 @@ def test_messages_name_every_group_and_stay_short(ids: set[int]) -> None:
 @given(st.text())
 @example("somebody " + "9" * 5000)
 def test_what_is_no_message_says_nothing_and_hurts_nobody(noise: str) -> None:
-    wait = understood(noise)
-    assert wait.everything == ("*" in noise.partition(" ")[2].split())
+    found = decode(noise)
+    assert found.everything == ("*" in noise.partition(" ")[2].split())
 
 
 def test_a_gap_is_about_every_group() -> None:
-    assert understood(gap("me")) == ("me", [], True)
+    assert decode(encode_everything("me")) == ("me", [], True)
 
 
 # ---------------------------------------------------------------- drivers
@@ -84,8 +84,8 @@ async def test_what_a_process_publishes_all_others_hear_and_itself_does_not(driv
 
 async def test_a_burst_is_told_in_few_messages(driver: Driver) -> None:
     bus, messages = driver.bus(), list[str]()
-    async with attached(bus, driver.bus()) as (_, ears), driver.open_line(messages.append) as line:
-        listening = asyncio.create_task(line.until_lost())
+    async with attached(bus, driver.bus()) as (_, ears), driver.connect(messages.append) as connection:
+        listening = asyncio.create_task(connection.receive())
         for number in range(1, 10_001):
             bus.publish([number])
         await ears.until(ids=range(1, 10_001))
@@ -115,13 +115,13 @@ async def both_hear(one: Bus, two: Bus, ears: list[Ears]) -> None:
 async def test_publishing_without_a_server_fails_nobody_and_is_forgotten(valkey: ValkeyServer) -> None:
     url = valkey.connection_url
     await asyncio.to_thread(valkey.stop)
-    bus, ears = RemoteBus(redis_line(url, CHANNEL)), Ears()
+    bus, ears = RemoteBus(redis_bus(url, CHANNEL)), Ears()
     with capture_logs() as logs:
         async with bus.attached(ears.receive):
             bus.publish([1])
             await asyncio.to_thread(valkey.start)
             await ears.until(gaps=1)
-            async with attached(RemoteBus(redis_line(url, CHANNEL))) as (other,):
+            async with attached(RemoteBus(redis_bus(url, CHANNEL))) as (other,):
                 bus.publish([2])
                 await other.until(ids={2})
                 assert other.ids == {2}
@@ -138,7 +138,7 @@ async def some(logs: Sized) -> None:
 async def test_a_connection_that_has_fallen_silent_is_given_up(valkey: ValkeyServer) -> None:
     tunnel = Tunnel(valkey.port)
     async with tunnel.open() as port:
-        bus = RemoteBus(redis_line(f"redis://127.0.0.1:{port}", CHANNEL), answer_seconds=0.2)
+        bus = RemoteBus(redis_bus(f"redis://127.0.0.1:{port}", CHANNEL), answer_seconds=0.2)
         async with attached(bus) as (ears,):
             tunnel.fall_silent()
             bus.publish([1])

@@ -11,32 +11,32 @@ from app.running.serving import PortTaken, claim_port
 from app.settings import PREFIX, Settings
 from models.engine.database import Database
 from models.errors import Unavailable
-from subscriptions.bus.postgres import postgres_line
-from subscriptions.bus.redis import channel_of, redis_line
-from subscriptions.bus.remote import Open
-from subscriptions.bus.words import gap
+from subscriptions.bus.encoding import encode_everything
+from subscriptions.bus.postgres import postgres_bus
+from subscriptions.bus.redis import channel_of, redis_bus
+from subscriptions.bus.remote import Connect
 
 ANSWER_SECONDS = 5.0
-SPEAKER = "doctor"
+SENDER = "doctor"
 
 
 async def examine_bus(database: Database, settings: Settings) -> Finding:
-    """Whether what is said on the bus is wait."""
+    """Whether a message that is sent on the bus comes back."""
     if settings.bus_url:
         host = urlsplit(settings.bus_url).hostname or "its socket"
-        return await _heard(redis_line(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")
+        return await _echoed(redis_bus(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")
     if database.engine == "sqlite":
         return fine("bus", "One process needs none.")
-    return await _heard(postgres_line(settings.database_url), "PostgreSQL")
+    return await _echoed(postgres_bus(settings.database_url), "PostgreSQL")
 
 
-async def _heard(open_line: Open, carrier: str) -> Finding:
+async def _echoed(connect: Connect, carrier: str) -> Finding:
     echo = asyncio.Event()
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), open_line(lambda _: echo.set()) as line:
-            listening = asyncio.create_task(line.until_lost())
+        async with asyncio.timeout(ANSWER_SECONDS), connect(lambda _: echo.set()) as connection:
+            listening = asyncio.create_task(connection.receive())
             try:
-                await line.say(gap(SPEAKER))
+                await connection.send(encode_everything(SENDER))
                 await echo.wait()
             finally:
                 listening.cancel()

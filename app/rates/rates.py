@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from app.rates.windows import Clock, ProcessWindows
 from models.errors import RateLimited
 from resolvers.operation.allowance import Allowance, Standing
-from subscriptions.bus.redis import connect
+from subscriptions.bus.redis import redis_client
 
 LOST = (RedisError, OSError)  # a TimeoutError is an OSError
 PATIENCE_SECONDS = 0.25  # for one answer; every operation waits for one
@@ -115,7 +115,7 @@ async def open_rates(url: str | None, name: str, *, clock: Clock = time.time) ->
     if url is None:
         yield Rates(clock=clock)
         return
-    async with connect(url) as client:
+    async with redis_client(url) as client:
         # The client is the bus's kind, which knows the same URLs; the library is given its connections only.
         pool: str = client.connection_pool  # type: ignore[assignment]  # the library passes options through, whatever they are
         yield Rates(RedisStorage("async+redis://", implementation="redispy", key_prefix=name, connection_pool=pool), clock=clock)

@@ -13,8 +13,8 @@ from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import PageLimits, Services, WallClock
 from subscriptions.bus import Bus, LocalBus
-from subscriptions.bus.postgres import postgres_line
-from subscriptions.bus.redis import channel_of, redis_line
+from subscriptions.bus.postgres import postgres_bus
+from subscriptions.bus.redis import channel_of, redis_bus
 from subscriptions.bus.remote import RemoteBus
 from subscriptions.hub import Hub
 
@@ -57,7 +57,7 @@ def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock
 
 async def _bus(settings: Settings, database: Database) -> Bus:
     if settings.bus_url:
-        return RemoteBus(redis_line(settings.bus_url, await channel_of(database)))
+        return RemoteBus(redis_bus(settings.bus_url, await channel_of(database)))
     if database.engine == "sqlite":
         return LocalBus()
-    return RemoteBus(postgres_line(settings.database_url))
+    return RemoteBus(postgres_bus(settings.database_url))

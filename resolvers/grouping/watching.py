@@ -6,7 +6,7 @@ from models import Group
 from models.errors import BadInput
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
-from subscriptions.contacts.belonging import ContactStream
+from subscriptions.contacts.stream import ContactStream
 from subscriptions.counts import CountStream
 from subscriptions.cursor import Cursor, read_cursor
 from subscriptions.messages import ContactGroupChange, GroupCount, Message

@@ -8,22 +8,22 @@ Receive = Callable[[Iterable[int]], None]
 
 
 class Bus(Protocol):
-    """Tells other processes which groups have new entries."""
+    """Sends hints between the processes of a deployment: which groups have new entries in their logs."""
 
     def publish(self, group_ids: Iterable[int]) -> None:
-        """Pass the hint on soon; never waits and never fails."""
+        """Send the hint soon. It never waits and never fails."""
 
     def attached(self, receive: Receive) -> contextlib.AbstractAsyncContextManager[None]:
-        """Deliver the hints of other processes while the context is open; `receive` is also called without ids after a gap."""
+        """Pass the hints of other processes to `receive` while the context is open: without ids when some may have been lost."""
 
 
 class LocalBus:
-    """For a single process, which has no other to tell."""
+    """The bus of a deployment with a single process: it carries nothing."""
 
     def publish(self, group_ids: Iterable[int]) -> None:
-        """Nobody else listens."""
+        """Do nothing."""
 
     @contextlib.asynccontextmanager
     async def attached(self, receive: Receive) -> AsyncIterator[None]:
-        """Nobody else speaks."""
+        """Do nothing while the context is open."""
         yield

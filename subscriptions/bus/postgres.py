@@ -1,4 +1,4 @@
-"""PostgreSQL's LISTEN and NOTIFY as a line of the bus, on a connection of its own and outside of every write's transaction."""
+"""The bus over PostgreSQL's LISTEN and NOTIFY, on a connection of its own and outside of every write's transaction."""
 
 import asyncio
 import contextlib
@@ -9,41 +9,42 @@ from typing import Any
 import asyncpg
 
 from models.engine.database import connection_arguments
-from subscriptions.bus.remote import Line, Open
+from subscriptions.bus.remote import BusConnection, Connect
 
 CHANNEL = "muster_groups"  # PostgreSQL keeps the channels of its databases apart
-SAY = "SELECT pg_notify($1, $2)"
+NOTIFY = "SELECT pg_notify($1, $2)"
 SETTINGS = {"application_name": "muster bus"}
 
 
 @dataclass(slots=True)
-class PostgresLine:
+class PostgresConnection:
     """A connection that listens."""
 
     connection: Any
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def say(self, message: str) -> None:
+    async def send(self, message: str) -> None:
         """Notify every connection that listens."""
-        await self.connection.execute(SAY, CHANNEL, message)
+        await self.connection.execute(NOTIFY, CHANNEL, message)
 
-    async def until_lost(self) -> None:
-        """Wait; the driver listens by itself."""
+    async def receive(self) -> None:
+        """Wait until the connection is lost. The driver passes messages on by itself."""
         await self.lost.wait()
         raise ConnectionResetError("the connection ended")
 
 
-def postgres_line(url: str) -> Open:
-    """Lines through the database at this URL."""
+def postgres_bus(url: str) -> Connect:
+    """How to connect to the bus through the database at this URL."""
 
     @contextlib.asynccontextmanager
-    async def open_line(hear: Callable[[str], None]) -> AsyncIterator[Line]:
-        line = PostgresLine(await asyncpg.connect(**connection_arguments(url), server_settings=SETTINGS))  # type: ignore[no-untyped-call]  # no types
+    async def connect(on_message: Callable[[str], None]) -> AsyncIterator[BusConnection]:
+        connection = await asyncpg.connect(**connection_arguments(url), server_settings=SETTINGS)  # type: ignore[no-untyped-call]  # no types
+        opened = PostgresConnection(connection)
         try:
-            line.connection.add_termination_listener(lambda _: line.lost.set())
-            await line.connection.add_listener(CHANNEL, lambda *notification: hear(notification[3]))
-            yield line
+            connection.add_termination_listener(lambda _: opened.lost.set())
+            await connection.add_listener(CHANNEL, lambda *notification: on_message(notification[3]))
+            yield opened
         finally:
-            line.connection.terminate()
+            connection.terminate()
 
-    return open_line
+    return connect

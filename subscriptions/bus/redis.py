@@ -1,4 +1,4 @@
-"""The pub/sub of Redis or Valkey as a line of the bus."""
+"""The bus over the pub/sub of Redis or Valkey."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from models.engine.database import Database
-from subscriptions.bus.remote import Line, Open
+from subscriptions.bus.remote import BusConnection, Connect
 
 ALIASES = {"valkey": "redis", "valkeys": "rediss"}
 NAME = "SELECT current_database() AS name"
@@ -19,45 +19,48 @@ FIRST_MIGRATED = "SELECT min(applied_at) AS at FROM tortoise_migrations"
 
 
 @dataclass(slots=True)
-class RedisLine:
-    """Two connections: one speaks, the other listens."""
+class RedisConnection:
+    """Two connections: one publishes, the other is subscribed."""
 
     client: Redis
-    ears: PubSub
+    subscribed: PubSub
     channel: str
-    hear: Callable[[str], None]
+    on_message: Callable[[str], None]
 
-    async def say(self, message: str) -> None:
-        """Publish to every connection that listens."""
+    async def send(self, message: str) -> None:
+        """Publish to every connection that is subscribed."""
         await self.client.publish(self.channel, message)
 
-    async def until_lost(self) -> None:
-        """Pass on what is wait."""
-        async for message in self.ears.listen():
+    async def receive(self) -> None:
+        """Pass messages on until the connection is lost."""
+        async for message in self.subscribed.listen():
             if message["type"] == "message":
-                self.hear(message["data"])
+                self.on_message(message["data"])
 
 
-def redis_line(url: str, channel: str) -> Open:
-    """Lines through this channel of the server at this URL."""
+def redis_bus(url: str, channel: str) -> Connect:
+    """How to connect to the bus through this channel of the server at this URL."""
 
     @contextlib.asynccontextmanager
-    async def open_line(hear: Callable[[str], None]) -> AsyncIterator[Line]:
-        async with connect(url) as client, client.pubsub() as ears:
-            await ears.subscribe(channel)
-            yield RedisLine(client, ears, channel, hear)
+    async def connect(on_message: Callable[[str], None]) -> AsyncIterator[BusConnection]:
+        async with redis_client(url) as client, client.pubsub() as subscribed:
+            await subscribed.subscribe(channel)
+            yield RedisConnection(client, subscribed, channel, on_message)
 
-    return open_line
+    return connect
 
 
-def connect(url: str) -> Redis:
-    """A client that mends nothing by itself, so that every loss is noticed; raises `ValueError` if the URL names no server."""
+def redis_client(url: str) -> Redis:
+    """A client that does not reconnect by itself, so that every loss is noticed.
+
+    Raises `ValueError` if the URL names no server.
+    """
     scheme, separator, rest = url.partition("://")
     return Redis.from_url(
         f"{ALIASES.get(scheme, scheme)}{separator}{rest}",
         protocol=2,
         decode_responses=True,
-        encoding_errors="replace",  # anybody may publish anything
+        encoding_errors="replace",  # any program may publish anything
         retry=Retry(NoBackoff(), 0),
     )
 

