@@ -21,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove torture clients lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture clients docs lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -55,19 +55,23 @@ torture: $(VENV)/.test ## kill servers at random moments, KILLS=200 times on eac
 clients: $(VENV)/.test ## run Apollo, urql, Relay, code generators, reference clients and the public audit against real servers
 	@$(BIN)/python -m tests.clients.run
 
+docs: $(VENV)/.docs ## build the documentation into site/, and fail on a broken link
+	@$(BIN)/zensical build --strict --clean
+
 lint: $(VENV)/.test ## check style, format, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: $(VENV)/pyvenv.cfg ## renew requirements.lock and requirements-test.lock
+lock: $(VENV)/pyvenv.cfg ## renew requirements.lock and those for tests and documentation
 	@$(PIP_INSTALL) uv
 	$(LOCK) --output-file requirements.lock >/dev/null
 	$(LOCK) --extra test --constraints requirements.lock --output-file requirements-test.lock >/dev/null
+	$(LOCK) --extra docs --constraints requirements-test.lock --output-file requirements-docs.lock >/dev/null
 
 clean: ## remove the environment and every cache; databases stay
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -82,4 +86,8 @@ $(VENV)/.run: requirements.lock pyproject.toml $(VENV)/pyvenv.cfg
 $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/pyvenv.cfg
 	$(PIP_INSTALL) --require-hashes --requirement requirements-test.lock
 	$(INSTALL_MUSTER)
+	@touch $@
+
+$(VENV)/.docs: requirements-docs.lock pyproject.toml $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes --requirement requirements-docs.lock
 	@touch $@
