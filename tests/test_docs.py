@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
-from tests.asking import schema
+from tests.support.graphql import schema
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
