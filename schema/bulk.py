@@ -8,7 +8,7 @@ from strawberry import ID, UNSET, Parent
 
 import models
 from resolvers.access import users
-from resolvers.bulk import actions, rehearsal, summary
+from resolvers.bulk import actions, preview, summary
 from schema.criteria import ContactCriteria, TagRef
 from schema.fields import Info, field
 from schema.inputs import ContactFields
@@ -97,7 +97,7 @@ class GroupEffect:
 
     @field(Group)
     @staticmethod
-    def group(effect: Parent[rehearsal.GroupEffect]) -> models.Group:
+    def group(effect: Parent[preview.GroupEffect]) -> models.Group:
         return effect.group
 
 
@@ -110,5 +110,5 @@ class BulkPreview:
 
     @field(list[GroupEffect])
     @staticmethod
-    def groups(preview: Parent[rehearsal.BulkPreview]) -> Sequence[rehearsal.GroupEffect]:
-        return preview.groups
+    def groups(outcome: Parent[preview.BulkPreview]) -> Sequence[preview.GroupEffect]:
+        return outcome.groups

@@ -12,7 +12,7 @@ from models.errors import Problem, ProblemCode, Refused
 from resolvers.authoring.segment_fields import SegmentField as StoredField
 from resolvers.authoring.segment_fields import of_custom
 from resolvers.bulk.actions import Started
-from resolvers.bulk.rehearsal import BulkPreview as FoundPreview
+from resolvers.bulk.preview import BulkPreview as FoundPreview
 from resolvers.records.save_contacts import PutResult
 from resolvers.tagging.taggings import TagResult
 from schema.builder import SegmentField

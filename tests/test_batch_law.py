@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from models import ChangeCause, FieldType
 from models.engine.database import Database
 from models.fields import to_microseconds
+from resolvers.bulk.bulk_change import BulkChange, Document, Outcome
 from resolvers.bulk.editing import FieldChange
-from resolvers.bulk.outcome import BulkChange, Document, Outcome
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.evaluation.predicate import compile_predicate
 from resolvers.criteria.language.limits import CriteriaLimits
@@ -126,7 +126,7 @@ async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -
         return outcome
 
     async with tried(account.context.services.database):
-        inverse = (await judged(lambda change: bulk_change.carry_out(change, contacts))).inverse or {}
+        inverse = (await judged(lambda change: bulk_change.apply(change, contacts))).inverse or {}
         await judged(lambda change: bulk_change.revert(change, inverse))
     return found
 

@@ -24,7 +24,7 @@ from resolvers.bulk.actions import (
     undone_by,
 )
 from resolvers.bulk.pace import Pace
-from resolvers.bulk.rehearsal import MOST_REHEARSED
+from resolvers.bulk.preview import MOST_PREVIEWED
 from resolvers.bulk.summary import summary
 from resolvers.bulk.targets import MOST_CHOSEN
 from resolvers.bulk.work import work, work_on_next
@@ -89,8 +89,8 @@ async def test_a_tag_is_added_to_the_members_of_a_group_and_taken_back(owner: Co
     group = await create_group(owner, name="Everybody", criteria={"contacts": EVERYBODY["where"]})
     vips = await create_group(owner, name="VIPs", criteria={"contacts": TAGGED["where"]})
     given = {"target": {"groupId": to_global_id("Group", group.id)}, "change": {"tags": {"add": [{"name": "vip"}]}}}
-    rehearsed = (await ask(owner, START, input={**given, "dryRun": True}))["startBulkAction"]
-    assert rehearsed == {
+    previewed = (await ask(owner, START, input={**given, "dryRun": True}))["startBulkAction"]
+    assert previewed == {
         "bulkAction": None,
         "preview": {"total": 5, "changed": 5, "groups": [{"group": {"name": "VIPs"}, "joins": 5, "leaves": 0}]},
         "userErrors": [],
@@ -269,7 +269,7 @@ async def test_only_editors_start_cancel_and_undo_and_everybody_may_look(owner: 
 
 async def test_a_dry_run_of_too_many_contacts_is_refused(owner: Context) -> None:
     group = await create_group(owner, name="Large", criteria={"contacts": EVERYBODY["where"]})
-    await owner.scope.all_groups.filter(id=group.id).update(member_count=MOST_REHEARSED + 1)
+    await owner.scope.all_groups.filter(id=group.id).update(member_count=MOST_PREVIEWED + 1)
     attempt = start_bulk_action(owner, target={"group_id": to_global_id("Group", group.id)}, change=ADD_VIP, dry_run=True)
     assert await problems(attempt) == [("LIMIT_EXCEEDED", ("input", "dryRun"))]
 
@@ -535,7 +535,7 @@ async def test_how_to_undo_is_forgotten_in_time_but_not_in_the_middle_of_an_undo
     assert (await again(owner, undo)).changed == 5
     other = await carried_out(owner, EVERYBODY, ADD_VIP)
     await inverses.prune(owner.services.database, before=clock())
-    assert await inverses.contacts_kept(owner.services.database, other.pk) == 5
+    assert await inverses.undoable_contacts(owner.services.database, owner.caller.account_id, other.pk) == 5
     clock.pass_(hours=1)
     await inverses.prune(owner.services.database, before=clock())
     assert await problems(undo_bulk_action(owner, gid(other))) == [("NOT_FOUND", ("id",))]

@@ -11,7 +11,7 @@ from models import BulkAction, BulkActionState
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
-from resolvers.bulk.rehearsal import BulkPreview
+from resolvers.bulk.preview import BulkPreview
 from resolvers.bulk.work import work
 from resolvers.grouping.members import members
 from resolvers.operation.context import Services

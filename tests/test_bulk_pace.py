@@ -47,7 +47,7 @@ async def test_a_contact_that_was_changed_in_another_way_too_is_judged_by_all_of
             await change.lock_contacts(contacts)
             await database.rows(MOVE, id=contacts[1], at=to_microseconds(change.at))
             change.touch(contacts[1], Mention("contact", "country_folded"))
-            await TagChange((tag.id,), ()).carry_out(change, contacts)
+            await TagChange((tag.id,), ()).apply(change, contacts)
 
         await write(context, ChangeCause.BULK_ACTION, work)
         counts = [group.member_count for group in await context.scope.groups.order_by("id")]

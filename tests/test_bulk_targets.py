@@ -7,7 +7,7 @@ import pytest
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.bulk.targets import Matching
+from resolvers.bulk.targets import MatchingContacts
 from resolvers.criteria.querying.lists import AT_FIRST
 from resolvers.operation.context import Context
 from resolvers.tagging.tags import create_tag
@@ -28,13 +28,13 @@ TAG = """
 """
 
 
-async def clients(database: Database, context: Context, countries: list[str]) -> Matching:
+async def clients(database: Database, context: Context, countries: list[str]) -> MatchingContacts:
     """The contacts that carry a tag, after contacts in these countries have been stored, and those in Peru were given it."""
     tag = await create_tag(context, name="Client")
     given = {"account": context.caller.account_id, "at": to_microseconds(NOON)}
     await database.rows(ADD, contacts=[{"country": country} for country in countries], **given)
     await database.rows(TAG, tag=tag.id, **given)
-    return Matching({"contacts": {"tags": {"containsAny": [{"id": to_global_id("Tag", tag.id)}]}}})
+    return MatchingContacts({"contacts": {"tags": {"containsAny": [{"id": to_global_id("Tag", tag.id)}]}}})
 
 
 @pytest.mark.parametrize("most", [SHORT // 50, SHORT])

@@ -97,7 +97,7 @@ async def test_what_was_decided_for_outdated_definitions_is_decided_anew(databas
         account_id, created_contacts = context.caller.account_id, range(1, COPIES + 1)
         change = Change(database, account_id, None, ChangeCause.IMPORT, services.wall_clock())
         for contact_id in created_contacts:
-            change.create(CONTACT, contact_id)
+            change.note_created(CONTACT, contact_id)
         batch_created_contacts(change, await services.definitions.current(database, account_id))
         assert [[*batch.contact_ids] for batch in change.batches] == [[*created_contacts]]
         batch_created_contacts(change, NOTHING)

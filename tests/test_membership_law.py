@@ -53,7 +53,7 @@ async def test_a_write_that_fails_changes_nothing_and_tells_nobody(database: Dat
         async def work(change: Change) -> None:
             at = change.at
             contact = await Contact.create(account_id=change.account_id, email="ana@example.com", created_at=at, updated_at=at)
-            change.create(CONTACT, contact.id)
+            change.note_created(CONTACT, contact.id)
             raise Conflict("changed my mind")
 
         with pytest.raises(Conflict):

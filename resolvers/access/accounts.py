@@ -37,7 +37,7 @@ async def update_account(context: Context, changes: Mapping[str, Any]) -> Accoun
         before = await account(context)
         await context.scope.account.update(**assigned, updated_at=change.at)
         if assigned.get("timezone") not in (None, before.timezone):
-            change.redefine(*await context.services.definitions.zoned(change.database, change.account_id))
+            change.invalidate(*await context.services.definitions.zoned(change.database, change.account_id))
         after = await account(context)
         await record(context, change, _audited(AuditAction.ACCOUNT_UPDATED, before, after))
         return after

@@ -1,9 +1,8 @@
-"""Bulk actions as clients see them: starting, cancelling, undoing, finding and watching them."""
+"""Bulk actions as clients use them: starting, cancelling, undoing, reading and watching them."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -13,11 +12,12 @@ from models.errors import ProblemCode, refuse
 from models.fields import to_microseconds
 from models.orm.keyset import Order
 from resolvers.access.roles import require_editor
+from resolvers.bulk.bulk_change import Document
 from resolvers.bulk.changes import read_change
-from resolvers.bulk.inverses import contacts_kept
-from resolvers.bulk.needs import look_up
-from resolvers.bulk.outcome import Document
-from resolvers.bulk.rehearsal import BulkPreview, rehearse
+from resolvers.bulk.inverses import undoable_contacts
+from resolvers.bulk.needs import check_needs
+from resolvers.bulk.preview import BulkPreview, preview
+from resolvers.bulk.statements import CANCEL_ACTION, FOR_UPDATE, LOCK_ACTION
 from resolvers.bulk.targets import Target, read_target
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
@@ -29,15 +29,9 @@ from resolvers.write import write
 from subscriptions.progress import follow_progress
 
 LONGEST_KEY = 100
-MOST_ACTIVE = 100  # bulk actions of one account at once: they take turns
+MOST_ACTIVE = 100  # unfinished bulk actions of one account: they take turns
 ACTIVE = (BulkActionState.QUEUED, BulkActionState.RUNNING)
 NEWEST_FIRST = Order("bulkActions", descending=True)
-
-CANCEL = """
-    UPDATE bulk_actions SET state = 'CANCELLED', finished_at = :at
-    WHERE id = :id AND account_id = :account AND state IN ('QUEUED', 'RUNNING')
-"""
-LOCK = "SELECT id FROM bulk_actions WHERE id = :id AND account_id = :account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +43,8 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a client asks for; two starts with the same key and the same fingerprint ask for the same."""
+class _Start:
+    """What a client starts. Two starts with the same key and the same fingerprint are the same action."""
 
     target: Target
     total: int
@@ -71,7 +65,7 @@ async def bulk_actions(context: Context, page: PageArguments) -> Page[BulkAction
 
 
 def progress(context: Context, action_id: str) -> AsyncIterator[BulkAction]:
-    """The bulk action as it is now, then whenever it has come further, and at last as it ended."""
+    """Yield the bulk action as it is now, then after every progress, and finally as it ended."""
     number = id_of(action_id, "BulkAction", "bulk action")
     return follow_progress(context.services.hub.actions, context.caller.account_id, number)
 
@@ -79,27 +73,32 @@ def progress(context: Context, action_id: str) -> AsyncIterator[BulkAction]:
 async def start_bulk_action(
     context: Context, *, target: Mapping[str, Any], change: Mapping[str, Any], dry_run: bool = False, idempotency_key: str | None = None
 ) -> Started:
-    """Begin to change many contacts, or find out what that would do. The same key starts the same action once."""
+    """Start changing many contacts, or find out what that would do. A key starts its action once, however often it is sent."""
     require_editor(context)
     key = _checked_key(idempotency_key)
     if dry_run:
-        return Started(preview=await rehearse(context, await read_target(context, target), partial(read_change, context, change)))
-    # First of all, for what the action has done may keep its own target from being found again.
+        read = await read_target(context, target)
+        return Started(preview=await preview(context, read, lambda pending: read_change(context, change, pending)))
+    # Before the target is read: the action may have deleted what its target refers to.
     fingerprint = _fingerprint(target, change) if key else ""
     if earlier := await _earlier(context, key, fingerprint):
         return Started(earlier)
     found = await read_target(context, target)
-    wanted = _Wanted(found, await found.total(context), change, key, fingerprint)
-    action_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin, context, wanted))
+    start = _Start(found, await found.total(context), change, key, fingerprint)
+    action_id = await write(context, ChangeCause.BULK_ACTION, lambda pending: _store(context, start, pending))
     context.services.bulk_started.wake()
     return Started(await context.scope.bulk_actions.get(id=action_id))
 
 
 def _checked_key(key: str | None) -> str | None:
     problems = Problems()
-    checked = None if key is None else problems.attempt(partial(required_text, longest=LONGEST_KEY), key, "input", "idempotencyKey")
+    checked = None if key is None else problems.attempt(_key_text, key, "input", "idempotencyKey")
     problems.raise_any()
     return checked
+
+
+def _key_text(key: object) -> str:
+    return required_text(key, LONGEST_KEY)
 
 
 def _fingerprint(*given: Document) -> str:
@@ -112,7 +111,7 @@ def _fingerprint(*given: Document) -> str:
 
 
 async def _earlier(context: Context, key: str | None, fingerprint: str) -> BulkAction | None:
-    """What was started with this key before; refused if that was something else."""
+    """The action that was started with this key before. Raises a problem if it was another one."""
     found = None if key is None else await context.scope.bulk_actions.get_or_none(idempotency_key=key)
     if found and found.fingerprint != fingerprint:
         message = "This key belongs to a bulk action that does something else. Choose another key."
@@ -120,13 +119,13 @@ async def _earlier(context: Context, key: str | None, fingerprint: str) -> BulkA
     return found
 
 
-async def _begin(context: Context, wanted: _Wanted, change: Change) -> int:
-    if earlier := await _earlier(context, wanted.key, wanted.fingerprint):
+async def _store(context: Context, start: _Start, change: Change) -> int:
+    if earlier := await _earlier(context, start.key, start.fingerprint):
         return int(earlier.pk)
-    bulk_change = await read_change(context, wanted.change, change)
-    needs = await look_up(change, {*wanted.target.needs, *bulk_change.needs})
-    values = {"target": wanted.target.document(), "change": {**bulk_change.document(), "needs": [[*need] for need in needs]}}
-    given = {"total": wanted.total, "idempotency_key": wanted.key, "fingerprint": wanted.fingerprint}
+    bulk_change = await read_change(context, start.change, change)
+    needs = await check_needs(change, {*start.target.needs, *bulk_change.needs})
+    values = {"target": start.target.document(), "change": {**bulk_change.document(), "needs": [[*need] for need in needs]}}
+    given = {"total": start.total, "idempotency_key": start.key, "fingerprint": start.fingerprint}
     return await _create(context, change, values | given)
 
 
@@ -146,11 +145,11 @@ async def _create(context: Context, change: Change, values: Mapping[str, Any]) -
 
 
 async def cancel_bulk_action(context: Context, action_id: str) -> BulkAction:
-    """The bulk action, which stops after the chunk that is being worked on; what is done stays done."""
+    """Stop the bulk action after the chunk that is being worked on. What it has changed stays changed."""
     require_editor(context)
     number = id_of(action_id, "BulkAction", "bulk action")
     at = to_microseconds(context.services.wall_clock())
-    await context.services.database.rows(CANCEL, id=number, account=context.caller.account_id, at=at)
+    await context.services.database.rows(CANCEL_ACTION, id=number, account=context.caller.account_id, at=at)
     action = await context.scope.bulk_actions.get_or_none(id=number)
     if action is None:
         raise unknown("bulk action")
@@ -160,34 +159,35 @@ async def cancel_bulk_action(context: Context, action_id: str) -> BulkAction:
 
 
 async def undo_bulk_action(context: Context, action_id: str) -> BulkAction:
-    """A new bulk action that takes back what is still as this one left it."""
+    """Start a bulk action that restores what this one changed, where that has not changed again since."""
     require_editor(context)
     number = id_of(action_id, "BulkAction", "bulk action")
-    undo_id = await write(context, ChangeCause.BULK_ACTION, partial(_begin_undo, context, number))
+    undo_id = await write(context, ChangeCause.BULK_ACTION, lambda change: _store_undo(context, number, change))
     context.services.bulk_started.wake()
     return await context.scope.bulk_actions.get(id=undo_id)
 
 
-async def _begin_undo(context: Context, action_id: int, change: Change) -> int:
-    lock = " FOR NO KEY UPDATE" if change.database.engine == "postgresql" else ""
-    await change.database.rows(LOCK + lock, id=action_id, account=change.account_id)  # two undos at once would share the work
+async def _store_undo(context: Context, action_id: int, change: Change) -> int:
+    lock = LOCK_ACTION + FOR_UPDATE[change.database.engine]
+    await change.database.rows(lock, id=action_id, account=change.account_id)  # two undos at once would take each other's inverses
     action = await context.scope.bulk_actions.get_or_none(id=action_id)
     if action is None:
         raise unknown("bulk action")
-    kept = await contacts_kept(change.database, action_id)
-    await _refuse_undo(context, action, kept)
-    values = {"target": action.target, "change": action.change, "total": kept, "undoes_id": action_id}
+    contacts = await undoable_contacts(change.database, change.account_id, action_id)
+    await _check_undo(context, action, contacts)
+    values = {"target": action.target, "change": action.change, "total": contacts, "undoes_id": action_id}
     return await _create(context, change, {**values, "fingerprint": ""})
 
 
-async def _refuse_undo(context: Context, action: BulkAction, kept: int) -> None:
+async def _check_undo(context: Context, action: BulkAction, contacts: int) -> None:
+    """Raise a problem if the action cannot be undone now."""
     if action.is_active:
         raise refuse(ProblemCode.CONFLICT, "It is still at work. Cancel it, or wait until it has ended.", "id")
     if action.undoes_id is not None:
         raise refuse(ProblemCode.INVALID, "This is an undo, which cannot be undone. Start the action anew.", "id")
     if await context.scope.bulk_actions.filter(undoes_id=action.pk, state__in=(*ACTIVE, BulkActionState.COMPLETED)).exists():
         raise refuse(ProblemCode.CONFLICT, "It has been undone already, or is just being undone.", "id")
-    if not kept:
+    if not contacts:
         raise refuse(ProblemCode.NOT_FOUND, "There is nothing to undo: it changed nothing, or too long ago.", "id")
 
 
@@ -197,5 +197,5 @@ async def undoes(context: Context, action: BulkAction) -> BulkAction | None:
 
 
 async def undone_by(context: Context, action: BulkAction) -> BulkAction | None:
-    """The latest action that undoes this one, if anybody asked for it."""
+    """The latest action that undoes this one, if there is one."""
     return await context.loaders.undo_by_bulk_action.load(action.pk)

@@ -1,12 +1,12 @@
-"""Bulk changes as clients ask for them, checked by the rules that hold for a single contact, and as they are stored."""
+"""Bulk changes as clients send them, checked by the rules for single contacts, and as they are stored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.errors import ProblemCode, refuse
+from resolvers.bulk.bulk_change import BulkChange, Document
 from resolvers.bulk.deleting import Deletion
 from resolvers.bulk.editing import FieldChange
-from resolvers.bulk.outcome import BulkChange, Document
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.change import Change
@@ -20,7 +20,7 @@ PATH = ("input", "change")
 
 
 def stored_change(document: Document, record_types: RecordTypes) -> BulkChange:
-    """The change that was stored in this form."""
+    """The change that is stored in this form."""
     match document:
         case {"tags": {"add": add, "remove": remove}}:
             return TagChange(tuple(add), tuple(remove))
@@ -28,11 +28,11 @@ def stored_change(document: Document, record_types: RecordTypes) -> BulkChange:
             return FieldChange(cells, dict(custom))
         case {"delete": True}:
             return Deletion(record_types)
-    raise ValueError("this is no stored change")
+    raise ValueError("a stored bulk change has an unknown form")
 
 
 async def read_change(context: Context, given: Mapping[str, Any], change: Change) -> BulkChange:
-    """The change that a client asks for; tags that are missing and may be created are created."""
+    """The change that a client sends. Creates missing tags if the client permits it."""
     match given:
         case {"tags": tags}:
             return await _tag_change(change, tags)
@@ -41,7 +41,7 @@ async def read_change(context: Context, given: Mapping[str, Any], change: Change
         case {"delete": True}:
             return Deletion(context.services.record_types)
         case _:
-            raise refuse(ProblemCode.INVALID, "Say `delete: true`, or change tags or fields.", *PATH, "delete")
+            raise refuse(ProblemCode.INVALID, "Set `delete` to true, or change tags or fields.", *PATH, "delete")
 
 
 async def _tag_change(change: Change, given: Mapping[str, Any]) -> TagChange:
@@ -54,10 +54,10 @@ async def _tag_change(change: Change, given: Mapping[str, Any]) -> TagChange:
     problems.raise_any()
     if given.get("create_missing"):
         await create_missing_tags(change, refs["add"], *PATH, "tags", "add")
-    return await _known_tags(change, refs)
+    return await _existing_tags(change, refs)
 
 
-async def _known_tags(change: Change, refs: Mapping[str, Sequence[TagRef]]) -> TagChange:
+async def _existing_tags(change: Change, refs: Mapping[str, Sequence[TagRef]]) -> TagChange:
     problems = Problems()
     known = await find_tags(change, [ref for named in refs.values() for ref in named])
     found = {side: known.ids_of(named, problems, *PATH, "tags", side) for side, named in refs.items()}

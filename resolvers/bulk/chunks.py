@@ -1,62 +1,61 @@
-"""Taking the next contacts of a target into a write, at the moment from which the engine keeps others from changing them."""
+"""Taking the next contacts of a target into a write, so that they stay in the target until the write ends."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from resolvers.bulk.locks import lock
 from resolvers.bulk.targets import Target
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 
 
 class TargetPosition(NamedTuple):
-    """How far a target has been walked, and how many contacts come next at most."""
+    """How far a target has been processed: the contacts after the id `after` come next, at most `most` of them."""
 
     target: Target
-    position: int
+    after: int
     most: int
 
 
-class Ahead(NamedTuple):
-    """What comes next, as far as it is known before the write."""
+class NextContacts(NamedTuple):
+    """The contacts that come next, as found before the write. None if the write itself has to find them."""
 
-    place: TargetPosition
+    position: TargetPosition
     contact_ids: Sequence[int] | None
 
 
 class Chunk(NamedTuple):
-    """The contacts that are passed, and those of them that are in the set and stay there until the write ends, both ascending."""
+    """The contacts that one write processes, ascending: `reached` are all of them, `present` those that are still in the target."""
 
-    place: TargetPosition
+    position: TargetPosition
     reached: Sequence[int]
     present: Sequence[int]
 
     @property
-    def position(self) -> int:
-        """How far the target has been walked after it."""
-        return self.reached[-1] if self.reached else self.place.position
+    def last_id(self) -> int:
+        """The last contact that has been processed after this chunk."""
+        return self.reached[-1] if self.reached else self.position.after
 
     @property
     def is_last(self) -> bool:
-        """Whether nobody is left."""
-        return len(self.reached) < self.place.most
+        """Whether no contacts are left after it."""
+        return len(self.reached) < self.position.most
 
 
-async def look_ahead(context: Context, place: TargetPosition) -> Ahead:
-    """Find the next contacts before anybody has to wait, where they can be locked one by one.
+async def find_next_contacts(context: Context, position: TargetPosition) -> NextContacts:
+    """Find the next contacts before the write, so that it holds its locks for a shorter time.
 
-    On SQLite nobody else writes from a write's beginning to its end: there they are found by the write, once.
+    On SQLite a write holds off all others from its beginning, so the contacts are found once, by the write itself.
     """
     if context.services.database.engine == "sqlite":
-        return Ahead(place, None)
-    return Ahead(place, await place.target.after(context, place.position, place.most))
+        return NextContacts(position, None)
+    return NextContacts(position, await position.target.after(context, position.after, position.most))
 
 
-async def take(context: Context, change: Change, ahead: Ahead) -> Chunk:
-    """The next contacts; those that had to be found ahead are locked, and looked at again, since they may have changed before."""
-    place, contact_ids = ahead
+async def take_chunk(context: Context, change: Change, following: NextContacts) -> Chunk:
+    """Lock the next contacts. Those found before the write are checked again, since they may have changed before they were locked."""
+    position, contact_ids = following
     if contact_ids is None:
-        reached = await place.target.after(context, place.position, place.most)
-        return Chunk(place, reached, reached)
-    locked = sorted(await lock(change, contact_ids))
-    return Chunk(place, contact_ids, await place.target.among(context, locked) if locked else [])
+        reached = await position.target.after(context, position.after, position.most)
+        return Chunk(position, reached, reached)
+    locked = sorted(await change.lock_many(contact_ids))
+    return Chunk(position, contact_ids, await position.target.among(context, locked) if locked else [])

@@ -1,4 +1,4 @@
-"""Setting and clearing fields of many contacts."""
+"""Bulk changes of fields: setting and clearing them for many contacts, and undoing that."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,19 @@ from typing import Any, NamedTuple
 from models.orm.numbers import numbers
 from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
+from resolvers.bulk.bulk_change import Document, Outcome
 from resolvers.bulk.needs import Need
-from resolvers.bulk.outcome import Document, Outcome
+from resolvers.bulk.statements import EXISTING_FIELDS, TAKEN_EMAILS
 from resolvers.membership.change import Change
 from resolvers.records.contact_table import Pair, Stored, read_locked, read_values
 from resolvers.records.drafts import Draft, Row
 from resolvers.records.save_contacts import Target, put_targets
 from resolvers.values.custom_values import Cells
 
-EXISTING = "SELECT id FROM custom_fields WHERE account_id = :account AND id = ANY(:fields)"
-TAKEN = """
-    SELECT email_folded FROM contacts WHERE account_id = :account
-    AND email_folded IN (SELECT email FROM ROWS(:emails AS wanted(email text)))
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """The values that fields shall have, as they are stored: columns without their folded twins, and custom fields by id."""
+    """The values that fields are set to, as they are stored: columns without their folded copies, and custom fields by id."""
 
     cells: Mapping[str, Stored]
     custom: Mapping[int, list[Cells]]
@@ -38,12 +33,12 @@ class FieldChange:
         """The form in which it is stored."""
         return {"fields": {"cells": self.cells, "custom": [[field_id, cells] for field_id, cells in self.custom.items()]}}
 
-    async def carry_out(self, change: Change, contact_ids: Sequence[int]) -> Outcome:
+    async def apply(self, change: Change, contact_ids: Sequence[int]) -> Outcome:
         """Set the fields of these contacts."""
         rows = await read_locked(change, contact_ids)
         targets = _targets(rows, dict.fromkeys(rows, _draft(self.cells, self.custom)))
         changed = await put_targets(change, targets)
-        change.gather(rows)
+        change.batch_touched(rows)
         return Outcome(changed, inverse={"contacts": [self._before(target) for target in targets if target.changed]})
 
     def _before(self, target: Target) -> Document:
@@ -52,14 +47,14 @@ class FieldChange:
         return {"id": target.id, "cells": cells, "custom": list(target.replaced.items())}
 
     async def revert(self, change: Change, inverse: Document) -> Outcome:
-        """Give the fields their values from before, wherever they still have those that were set."""
+        """Restore the values from before, where fields still have the values that were set."""
         wanted: dict[int, Document] = {before["id"]: before for before in inverse["contacts"]}
         present = await self._read(change, wanted)
         drafts = {contact_id: self._reverting(wanted[contact_id], present, contact_id) for contact_id in present.rows}
         changed = await put_targets(change, _targets(present.rows, drafts))
-        change.gather(present.rows)
-        whole = sum(_says_all(draft, wanted[contact_id]) for contact_id, draft in drafts.items())
-        return Outcome(changed, kept=len(wanted) - whole)
+        change.batch_touched(present.rows)
+        complete = sum(_is_complete(draft, wanted[contact_id]) for contact_id, draft in drafts.items())
+        return Outcome(changed, kept=len(wanted) - complete)
 
     async def _read(self, change: Change, wanted: Mapping[int, Document]) -> "_Present":
         return _Present(
@@ -75,12 +70,12 @@ class FieldChange:
         if fold_or_none(cells.get("email")) in present.emails:
             del cells["email"]
         entries = {field_id: entries for field_id, entries in before["custom"] if field_id in present.fields}
-        still = {field_id for field_id in entries if present.values.get((contact_id, field_id), []) == self.custom[field_id]}
-        return _draft(cells, {field_id: entries[field_id] for field_id in still})
+        unchanged = {field_id for field_id in entries if present.values.get((contact_id, field_id), []) == self.custom[field_id]}
+        return _draft(cells, {field_id: entries[field_id] for field_id in unchanged})
 
 
 class _Present(NamedTuple):
-    """What there is now of contacts whose fields are to be as they were: `emails` are those that somebody has."""
+    """What is stored now of contacts whose fields are to be restored. `emails` are the wanted addresses that some contact has."""
 
     rows: dict[int, dict[str, Any]]
     values: dict[Pair, list[Cells]]
@@ -88,8 +83,8 @@ class _Present(NamedTuple):
     emails: set[str]
 
 
-def _says_all(draft: Draft, before: Document) -> bool:
-    """Whether the draft brings back everything."""
+def _is_complete(draft: Draft, before: Document) -> bool:
+    """Whether the draft restores everything."""
     return before["cells"].keys() <= draft.cells.keys() and len(draft.custom) == len(before["custom"])
 
 
@@ -111,11 +106,11 @@ def _targets(rows: Mapping[int, dict[str, Any]], drafts: Mapping[int, Draft]) ->
 
 async def existing_fields(change: Change, field_ids: Collection[int]) -> set[int]:
     """Those of these custom fields that exist."""
-    return {*await numbers(change.database, EXISTING, account=change.account_id, fields=sorted(field_ids))} if field_ids else set()
+    return {*await numbers(change.database, EXISTING_FIELDS, account=change.account_id, fields=sorted(field_ids))} if field_ids else set()
 
 
 async def taken_emails(change: Change, emails: Iterable[Any]) -> set[str]:
     """Those of these e-mail addresses, folded, that some contact has."""
     wanted = [{"email": folded} for email in emails if (folded := fold_or_none(email))]
-    rows = await change.database.rows(TAKEN, account=change.account_id, emails=wanted) if wanted else []
+    rows = await change.database.rows(TAKEN_EMAILS, account=change.account_id, emails=wanted) if wanted else []
     return {row["email_folded"] for row in rows}

@@ -1,26 +1,20 @@
-"""What a bulk action refers to: where anything of it is gone, the action would become another one, and goes no further."""
+"""What a bulk action refers to. Without any one of these it would do something else, so it stops when one is gone."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from models.errors import NotFound
+from resolvers.bulk.statements import EXISTING_NEEDS
 from resolvers.criteria.language.mentions import ANY_TAG, mentions
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.rendering.words import listing
 from resolvers.membership.change import Change
 
-WORDS = {"tag": "tag", "custom": "custom field", "group": "group"}
-
-# Groups are told without their names, which not everybody may know who reads why an action has failed.
-EXISTING = """
-    SELECT 'tag' AS kind, id, name FROM tags WHERE account_id = :account AND id = ANY(:tag)
-    UNION ALL SELECT 'custom', id, label FROM custom_fields WHERE account_id = :account AND id = ANY(:custom)
-    UNION ALL SELECT 'group', id, '' FROM groups WHERE account_id = :account AND id = ANY(:group)
-"""
+NOUNS = {"tag": "tag", "custom": "custom field", "group": "group"}
 
 
 class Need(NamedTuple):
-    """A tag, custom field or group, and what it was called when the action started, if that is known and may be told."""
+    """A tag, custom field or group, with the name that it had when the action started. The name may be empty."""
 
     kind: str
     id: int
@@ -28,8 +22,8 @@ class Need(NamedTuple):
 
 
 def needs_of(tree: Tree) -> frozenset[Need]:
-    """What criteria name. A tag that is gone is carried by nobody, so that without this they may hold for everybody."""
-    return frozenset(Need(kind, int(key)) for kind, key in mentions(tree) if kind in WORDS and key != ANY_TAG)
+    """What criteria name. No contact has a deleted tag, so that criteria may select everybody once it is gone."""
+    return frozenset(Need(kind, int(key)) for kind, key in mentions(tree) if kind in NOUNS and key != ANY_TAG)
 
 
 def stored_needs(document: Mapping[str, Any]) -> list[Need]:
@@ -37,18 +31,18 @@ def stored_needs(document: Mapping[str, Any]) -> list[Need]:
     return [Need(*need) for need in document.get("needs", ())]
 
 
-async def look_up(change: Change, needs: Collection[Need]) -> list[Need]:
-    """The same with the names that they have, all of which exist until the write ends; `NotFound` tells what is gone."""
+async def check_needs(change: Change, needs: Collection[Need]) -> list[Need]:
+    """The needs with their present names. Raises `NotFound` if one no longer exists."""
     if not needs:
         return []
-    ids = {kind: [need.id for need in needs if need.kind == kind] for kind in WORDS}
-    found = [Need(**row) for row in await change.database.rows(EXISTING, account=change.account_id, **ids)]
+    ids = {kind: [need.id for need in needs if need.kind == kind] for kind in NOUNS}
+    found = [Need(**row) for row in await change.database.rows(EXISTING_NEEDS, account=change.account_id, **ids)]
     present = {need[:2] for need in found}
     gone = sorted(need for need in needs if need[:2] not in present)
     if gone:
-        raise NotFound(f"This no longer exists: {listing([*_said(gone)], 'and')}. It may have been deleted, or merged into another.")
+        raise NotFound(f"This no longer exists: {listing([*_phrases(gone)], 'and')}. It may have been deleted, or merged into another.")
     return found
 
 
-def _said(needs: Collection[Need]) -> Iterator[str]:
-    return (f"the {WORDS[need.kind]} {need.name}" if need.name else f"a {WORDS[need.kind]}" for need in needs)
+def _phrases(needs: Collection[Need]) -> Iterator[str]:
+    return (f"the {NOUNS[need.kind]} {need.name}" if need.name else f"a {NOUNS[need.kind]}" for need in needs)

@@ -1,4 +1,4 @@
-"""How many contacts to take at once: as many as are done before those who wait for one of them notice."""
+"""How many contacts one write of a bulk action takes: as many as it can hold locked without other writers noticing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 AIM = 0.1  # seconds that a chunk keeps its contacts locked, and on SQLite all other writers waiting
-FIRST = 500  # contacts of the first chunk, of which nobody knows yet how long they take
-FEWEST = 500  # below which a good part of the time goes into what every chunk takes, however small
-STEEPEST = 4  # times as many as before, since what one chunk took says little of a much larger one
+FIRST = 500  # contacts of the first chunk, when nothing has been measured yet
+FEWEST = 500  # below this, what every chunk takes whatever its size is a good part of the time
+STEEPEST = 4  # a chunk is at most so many times larger than the one before, which says little about much larger ones
 
 
 @dataclass(slots=True)
 class Pace:
-    """The size of the next chunk, by how long the last one took; never above `most`."""
+    """The size of the next chunk, chosen by how long the last one took. It is never above `most`."""
 
     most: int
     size: int = FIRST
@@ -23,7 +23,7 @@ class Pace:
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Time a chunk of the present size, and choose that of the next one."""
+        """Time a chunk of the present size, and choose the size of the next one."""
         began = perf_counter()
         yield
         factor = min(AIM / max(perf_counter() - began, AIM / STEEPEST), STEEPEST)

@@ -1,4 +1,4 @@
-"""What a bulk action does, in a sentence, with the names that things have now and that the reader may know."""
+"""What a bulk action does, as a sentence with present names. Names that the reader may not see are replaced."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DELETED_FIELD = "a deleted field"
 
 
 async def summary(context: Context, action: BulkAction) -> str:
-    """Whom the action is about, and what becomes of them: `Members of Clients: add the tag VIP.`"""
+    """The target and the change of the action as a sentence: `Members of Clients: add the tag VIP.`"""
     target, change = await context.loaders.bulk_documents_by_id.load(action.pk)
     said = f"{await _target(context, target)}: {await _change(context, change)}"
     if action.undoes_id is None:
@@ -67,7 +67,7 @@ async def _custom(context: Context, custom: Sequence[tuple[int, Any]]) -> Iterab
 
 
 def _fields(values: Sequence[Labelled]) -> Iterator[str]:
-    """Which fields are set and which are cleared; a missing value is None, or no entry. Fields may have the same label."""
+    """Say which fields are set and which are cleared. A cleared field has the value None, or no entries. Labels may repeat."""
     for verb, labels in (
         ("set", [label for label, value in values if value not in (None, [])]),
         ("clear", [label for label, value in values if value in (None, [])]),

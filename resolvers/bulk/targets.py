@@ -1,4 +1,4 @@
-"""The contacts that a bulk action is about: chosen ones, the members of a group, or those for which criteria hold."""
+"""The contacts that a bulk action changes: chosen ones, the members of a group, or those that match criteria."""
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
@@ -11,8 +11,9 @@ from tortoise.queryset import QuerySet
 from models import Contact, Group, GroupMember
 from models.errors import ProblemCode, Refused, refuse
 from models.orm.numbers import among, numbers_of
+from resolvers.bulk.bulk_change import Document
 from resolvers.bulk.needs import Need, needs_of
-from resolvers.bulk.outcome import Document
+from resolvers.bulk.statements import COUNT_CONTACTS
 from resolvers.criteria.language.names import load_vocabulary
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.record_types import CONTACT
@@ -23,41 +24,39 @@ from resolvers.reading.criteria_input import now, readable_tree
 from resolvers.reading.selection import Criterion, Selection
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
-SPREAD = 20  # times as many ids as contacts are wanted: where they lie farther apart, a list is the shorter way
+SPREAD = 20  # a list holds so many ids for each wanted contact: where matches are rarer, a list of matches is quicker
 PATH = ("input", "target")
-
-EXISTING = "SELECT count(*) AS n FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
 
 
 class Target(Protocol):
-    """A set of contacts, which may change while it is walked."""
+    """A set of contacts. It may change while it is processed."""
 
     @property
     def needs(self) -> Collection[Need]:
-        """What must exist for it to be the same set."""
+        """What must exist, or it would be another set."""
 
     def document(self) -> Document:
         """The form in which it is stored."""
 
     async def total(self, context: Context) -> int:
-        """How many there are now."""
+        """The number of contacts now."""
 
     async def after(self, context: Context, position: int, most: int) -> list[int]:
-        """The next ones above this id, ascending, at most so many; some that were named may be gone."""
+        """The next contacts after the id `position`, ascending, at most `most`. Chosen ones may have been deleted."""
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
         """Those of these contacts that are in the set now, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """Contacts that somebody named, ascending."""
+class ChosenContacts:
+    """Contacts named by their ids, ascending."""
 
     ids: Sequence[int]
 
     @property
     def needs(self) -> Collection[Need]:
-        """Nothing: contacts who are gone are passed over."""
+        """Nothing. Deleted contacts are left out."""
         return ()
 
     def document(self) -> Document:
@@ -65,11 +64,11 @@ class Chosen:
         return {"contacts": self.ids}
 
     async def total(self, _context: Context) -> int:
-        """How many were named."""
+        """The number of named contacts."""
         return len(self.ids)
 
     async def after(self, _context: Context, position: int, most: int) -> list[int]:
-        """The next ones."""
+        """The next named contacts."""
         start = bisect_right(self.ids, position)
         return list(self.ids[start : start + most])
 
@@ -79,7 +78,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class GroupMembers:
     """The members of a group of contacts."""
 
     group_id: int
@@ -94,7 +93,7 @@ class Members:
         return {"group": self.group_id}
 
     async def total(self, context: Context) -> int:
-        """How many members the group has."""
+        """The number of members."""
         return int((await self._group(context)).member_count)
 
     async def after(self, context: Context, position: int, most: int) -> list[int]:
@@ -103,7 +102,7 @@ class Members:
         return await numbers_of(context.services.database, following, "record_id")
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
-        """Those who are members."""
+        """Those that are members."""
         found = (await self._members(context)).filter(among("record_id", contact_ids))
         return sorted(await numbers_of(context.services.database, found, "record_id"))
 
@@ -118,8 +117,8 @@ class Members:
 
 
 @dataclass(slots=True)
-class Matching:
-    """The contacts for which criteria hold, as they were understood when they were asked first."""
+class MatchingContacts:
+    """The contacts that match criteria. The criteria are parsed once, when they are used first."""
 
     criteria: Document
     needs: Collection[Need] = ()
@@ -130,15 +129,15 @@ class Matching:
         return {"where": self.criteria}
 
     async def total(self, context: Context) -> int:
-        """For how many they hold."""
+        """The number of matching contacts."""
         return await (await self._selection(context)).all.count()
 
     async def after(self, context: Context, position: int, most: int) -> list[int]:
-        """The next ones, in the way that is shortest."""
+        """The next matching contacts, found in the quickest way."""
         database = context.services.database
         following = await self._selection(context, position)
         found: list[int] = []
-        async with aclosing(ways(database, choice(*await self._asked(context)), _short(most))) as each_way:
+        async with aclosing(ways(database, choice(*await self._criteria(context)), _short(most))) as each_way:
             async for way in each_way:
                 found = await numbers_of(database, following.found(way).order_by("id").limit(most), "id")
                 if len(found) == most:
@@ -146,21 +145,21 @@ class Matching:
         return found
 
     async def among(self, context: Context, contact_ids: Sequence[int]) -> list[int]:
-        """Those for which they hold."""
+        """Those that match."""
         database = context.services.database
         found = (await self._selection(context)).all.filter(among("id", contact_ids))
         await database.plan_for_values()
         present = sorted(await numbers_of(database, found, "id"))
-        await database.keep_plans()  # foreign keys are checked by a statement for each row, which would be planned anew every time
+        await database.keep_plans()  # foreign keys are checked by a statement for each row, which would be planned again for every row
         return present
 
     async def _selection(self, context: Context, position: int | None = None) -> Selection[Contact]:
         contacts = context.scope.contacts
-        return Selection(contacts if position is None else contacts.filter(id__gt=position), await self._asked(context))
+        return Selection(contacts if position is None else contacts.filter(id__gt=position), await self._criteria(context))
 
-    async def _asked(self, context: Context) -> Criterion:
+    async def _criteria(self, context: Context) -> Criterion:
         if self._criterion is None:
-            # Not through a loader: its task would go on in the transaction of a write that has been cancelled.
+            # Not through a loader: if the write is cancelled, the task of a loader would go on in its transaction.
             services = context.services
             vocabulary = await load_vocabulary(services.database, services.record_types, context.caller.account_id, [self.criteria])
             tree = parse(self.criteria, vocabulary, services.criteria, stored=True)
@@ -169,25 +168,25 @@ class Matching:
 
 
 def _short(most: int) -> Short:
-    """Long enough to make it unlikely that as many ids are gone through in vain."""
+    """Lists long enough that one with too few matches is unlikely."""
     entries = max(AT_FIRST.entries, SPREAD * most)
     return Short(entries, entries)
 
 
 def stored_target(document: Document) -> Target:
-    """The target that was stored in this form."""
+    """The target that is stored in this form."""
     match document:
         case {"contacts": ids}:
-            return Chosen(ids)
+            return ChosenContacts(ids)
         case {"group": group_id}:
-            return Members(group_id)
+            return GroupMembers(group_id)
         case {"where": criteria}:
-            return Matching(criteria)
-    raise ValueError("this is no stored target")
+            return MatchingContacts(criteria)
+    raise ValueError("a stored bulk target has an unknown form")
 
 
 async def read_target(context: Context, given: Mapping[str, Any]) -> Target:
-    """The target that a client asks for, on behalf of the caller."""
+    """The target that a client sends, if the caller may use it."""
     match given:
         case {"contact_ids": ids}:
             return await _chosen(context, ids)
@@ -197,19 +196,19 @@ async def read_target(context: Context, given: Mapping[str, Any]) -> Target:
             return await _matching(context, given["where"])
 
 
-async def _chosen(context: Context, contact_ids: Sequence[str]) -> Chosen:
+async def _chosen(context: Context, contact_ids: Sequence[str]) -> ChosenContacts:
     if not contact_ids:
         raise refuse(ProblemCode.BLANK, "Name at least one contact.", *PATH, "contactIds")
     if len(contact_ids) > MOST_CHOSEN:
         message = f"These are {len(contact_ids):,} contacts. Name at most {MOST_CHOSEN:,}, or choose them by a group or criteria."
         raise refuse(ProblemCode.LIMIT_EXCEEDED, message, *PATH, "contactIds")
     ids = sorted({id_of(contact_id, "Contact", "contact") for contact_id in contact_ids})
-    if (await context.services.database.row(EXISTING, account=context.caller.account_id, ids=ids))["n"] < len(ids):
+    if (await context.services.database.row(COUNT_CONTACTS, account=context.caller.account_id, ids=ids))["n"] < len(ids):
         raise unknown("contact")
-    return Chosen(ids)
+    return ChosenContacts(ids)
 
 
-async def _members(context: Context, group_id: str) -> Members:
+async def _members(context: Context, group_id: str) -> GroupMembers:
     group = await context.scope.groups.get_or_none(id=id_of(group_id, "Group", "group"))
     if group is None:
         raise unknown("group")
@@ -219,12 +218,12 @@ async def _members(context: Context, group_id: str) -> Members:
     if not group.members_id:
         message = "The group's first members are still being found. Wait until its state is READY."
         raise refuse(ProblemCode.CONFLICT, message, *PATH, "groupId")
-    return Members(group.id)
+    return GroupMembers(group.id)
 
 
-async def _matching(context: Context, where: Document) -> Matching:
+async def _matching(context: Context, where: Document) -> MatchingContacts:
     try:
         tree = await readable_tree(context, {CONTACT.key: where})
     except Refused as refused:
         raise Refused([replace(problem, path=(*PATH, "where", *problem.path[1:])) for problem in refused.problems]) from None
-    return Matching(tree.document, needs_of(tree))
+    return MatchingContacts(tree.document, needs_of(tree))

@@ -102,7 +102,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
             await build_online(context, change, {number: tree.document})
         else:
             await context.scope.all_groups.filter(id=number).update(members_id=number)
-            change.redefine(number)
+            change.invalidate(number)
         return number
 
     group_id = await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
@@ -149,7 +149,7 @@ async def _redefinition(context: Context, change: Change, edited: Group, tree: T
     if await is_online(context, tree.record_type):
         await build_online(context, change, {edited.id: tree.document})
         return {} if is_in_force else {"criteria": tree.document}
-    change.edit(edited.id)
+    change.note_edited(edited.id)
     return {"criteria": tree.document}
 
 
@@ -191,7 +191,7 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
             raise await in_use(context, sorted(users), "id")
         await delete(change, deleted.id, under_way)
         change.announce(deleted.id)
-        change.redefine(*users)
+        change.invalidate(*users)
         await record_deleted(context, change, deleted)
 
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)

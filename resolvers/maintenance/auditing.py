@@ -30,4 +30,4 @@ async def _heal(services: Services, change: Change) -> None:
     found = await differences(change.database, services.definitions, change.account_id)
     for group_id in sorted({difference.group_id for difference in found if difference.in_log}):
         await recount(change, group_id)
-    change.redefine(*sorted({difference.group_id for difference in found}))
+    change.invalidate(*sorted({difference.group_id for difference in found}))

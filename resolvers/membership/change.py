@@ -1,4 +1,4 @@
-"""What a write has touched: the record that settling works from."""
+"""What one write has changed, which settling works from, and the joins and leaves that follow."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from models import ChangeCause
 from models.engine.database import Database, Row
 from models.engine.statement import Engine
+from models.orm.numbers import numbers
 from resolvers.criteria.language.mentions import Mention, existence
 from resolvers.criteria.language.record_types import CONTACT, RecordType
 
@@ -33,7 +34,7 @@ NOTHING_KNOWN = CommonTags()
 
 @dataclass(frozen=True, slots=True)
 class ContactBatch:
-    """Many contacts that have changed alike: what was touched, and the tags that all of them carry now, or none of them does."""
+    """Contacts that were changed in the same way: what was touched, and what is known of the tags that they have now."""
 
     contact_ids: Sequence[int]
     mentions: frozenset[Mention]
@@ -42,9 +43,9 @@ class ContactBatch:
 
 @dataclass(slots=True)
 class Change:
-    """One write in progress; `resolvers.write` makes it, the caller's work fills it in, settling reads it.
+    """What one write has changed so far. The caller's work reports it here, and settling reads it.
 
-    Contacts are the unit: what a contact owns is touched through the contact, whose lock covers it.
+    Contacts are the unit: what a contact owns is touched through the contact, which must be locked.
     """
 
     database: Database
@@ -65,88 +66,93 @@ class Change:
     announced_groups: set[int] = field(default_factory=set)
 
     async def lock_contacts(self, contact_ids: Iterable[int]) -> set[int]:
-        """Lock these contacts, ascending by id, until the write ends; returns the ids that exist in the account."""
+        """Lock these contacts, ascending by id, until the write ends. Returns the ids that exist in the account."""
         lock = LOCK[self.database.engine].format(columns="id, updated_at")
-        return self.locked(await self.database.rows(lock, account=self.account_id, contact_ids=sorted(set(contact_ids))))
+        return self.note_locked(await self.database.rows(lock, account=self.account_id, contact_ids=sorted(set(contact_ids))))
 
-    def locked(self, contacts: Collection[Mapping[str, Any]]) -> set[int]:
-        """Say that `LOCK` has found these contacts; returns their ids."""
+    async def lock_many(self, contact_ids: Collection[int]) -> set[int]:
+        """Lock contacts likewise, any number of them, without noting what they contain."""
+        lock = LOCK[self.database.engine].format(columns="id")
+        return {*await numbers(self.database, lock, account=self.account_id, contact_ids=sorted(contact_ids))}
+
+    def note_locked(self, contacts: Collection[Mapping[str, Any]]) -> set[int]:
+        """Note contacts that the statement `LOCK` has locked. Returns their ids."""
         for row in contacts:
-            self.recall(row["id"], {CONTACT_UPDATED: (row["updated_at"],)})
+            self.note_before(row["id"], {CONTACT_UPDATED: (row["updated_at"],)})
         return {row["id"] for row in contacts}
 
     def touch(self, contact_id: int, *mentions: Mention) -> None:
-        """Say that these attributes of a locked contact, its taggings or what it owns have changed."""
+        """Note that these fields of a locked contact, its tags or what it owns have changed."""
         self.touched[contact_id].update(mentions)
 
     def add_batch(self, batch: ContactBatch) -> None:
-        """Say the same of many locked contacts at once, so that they can be judged together."""
+        """Note the same for many locked contacts at once, so that they can be evaluated together."""
         self.batches.append(batch)
 
-    def gather(self, contact_ids: Iterable[int]) -> None:
-        """Make batches of those of these contacts that were touched alike, so that they can be judged together."""
-        alike: defaultdict[frozenset[Mention], list[int]] = defaultdict(list)
+    def batch_touched(self, contact_ids: Iterable[int]) -> None:
+        """Turn the touched contacts among these into batches of contacts that were touched in the same way."""
+        by_mentions: defaultdict[frozenset[Mention], list[int]] = defaultdict(list)
         for contact_id in sorted(self.touched.keys() & set(contact_ids)):
-            alike[frozenset(self.touched.pop(contact_id))].append(contact_id)
-        self.batches += [ContactBatch(found, mentions) for mentions, found in alike.items()]
+            by_mentions[frozenset(self.touched.pop(contact_id))].append(contact_id)
+        self.batches += [ContactBatch(found, mentions) for mentions, found in by_mentions.items()]
 
-    def recall(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
-        """Say what values a locked contact had before this write: only groups that tell them from the new ones are then looked at.
+    def note_before(self, contact_id: int, before: Mapping[Mention, Values]) -> None:
+        """Note values that a locked contact had before this write, so that fewer groups have to be evaluated.
 
-        What was said first holds. Values that nobody recalls count as any.
+        A value that was noted earlier stays. A field without a note may have had any value.
         """
         self.before[contact_id] = {**before, **self.before[contact_id]}
 
-    def hold(self, contacts: Iterable[Row]) -> None:
-        """Say what all columns of these locked contacts hold at the end of this write, so that nobody reads them once more."""
+    def note_rows(self, contacts: Iterable[Row]) -> None:
+        """Note the whole rows of these locked contacts as they are at the end of this write, so that they need not be read again."""
         self.rows |= {row["id"]: row for row in contacts}
 
-    def create(self, record_type: RecordType, contact_id: int) -> None:
-        """Say that a contact, or a record of this type that a locked contact owns, was created."""
+    def note_created(self, record_type: RecordType, contact_id: int) -> None:
+        """Note that a contact, or a record of this type that a locked contact owns, was created."""
         self.created_for[record_type].add(contact_id)
         if record_type is not CONTACT:
             self.touch(contact_id, existence(record_type))
 
-    def delete(self, record_type: RecordType, record_id: int) -> None:
-        """Say that a record is gone; its memberships end with this write."""
+    def note_deleted(self, record_type: RecordType, record_id: int) -> None:
+        """Note that a record was deleted, so that its memberships end."""
         self.deleted[record_type].add(record_id)
 
     def add_candidates(self, contact_id: int, group_ids: Iterable[int]) -> None:
-        """Ask for a locked contact to be judged anew against these groups, whatever changed."""
+        """Have these groups evaluated for a locked contact, whatever was touched."""
         self.candidates[contact_id].update(group_ids)
 
-    def redefine(self, *group_ids: int) -> None:
-        """Say that these groups' memberships must be worked out anew, because something they refer to has changed."""
+    def invalidate(self, *group_ids: int) -> None:
+        """Have these groups' memberships rebuilt, because something that their criteria refer to has changed."""
         self.recompile(*group_ids)
         self.stale_groups.update(group_ids)
 
     def recompile(self, *group_ids: int) -> None:
-        """Say that what is stored of these groups' definitions has changed, and that their memberships are seen to."""
+        """Note that the stored definitions of these groups have changed. Their memberships are updated elsewhere."""
         self.recompiled_groups.update(group_ids)
 
-    def edit(self, group_id: int) -> None:
-        """Say that a group's own criteria changed: watchers hear of that before the joins and leaves that follow."""
+    def note_edited(self, group_id: int) -> None:
+        """Note that a group's criteria were edited. Its log says so before the joins and leaves that follow."""
         self.edited_groups.add(group_id)
-        self.redefine(group_id)
+        self.invalidate(group_id)
 
     def announce(self, *group_ids: int) -> None:
-        """Say that watchers of these groups have to look, for settling will not know."""
+        """Wake the subscribers of these groups too, of which settling does not know."""
         self.announced_groups.update(group_ids)
 
 
 @dataclass(slots=True)
 class Flips:
-    """For each group, who joins and who leaves, in ascending order of ids."""
+    """Joins and leaves, each of them called a flip: by group, the ids of the records that join and that leave, ascending."""
 
     joined: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     left: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def group_ids(self) -> list[int]:
-        """The groups in which anybody flips, ascending."""
+        """The groups with joins or leaves, ascending."""
         return sorted(self.joined.keys() | self.left.keys())
 
     def with_those_of(self, others: "Flips") -> "Flips":
-        """These and others, of other records."""
+        """These flips and those of other records."""
         both = Flips()
         for flips in (self, others):
             for mine, theirs in ((both.joined, flips.joined), (both.left, flips.left)):

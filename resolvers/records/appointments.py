@@ -71,7 +71,7 @@ async def create_appointment(context: Context, *, contact_id: str, values: Mappi
     async def work(change: Change) -> Appointment:
         if not await change.lock_contacts([number]):
             raise unknown("contact")
-        change.create(APPOINTMENT, number)
+        change.note_created(APPOINTMENT, number)
         return await Appointment.create(
             **checked, account_id=change.account_id, contact_id=number, created_at=change.at, updated_at=change.at
         )
@@ -106,7 +106,7 @@ async def delete_appointment(context: Context, appointment_id: str) -> str:
     async def work(change: Change) -> None:
         found = await _locked(context, change, number)
         await found.delete()
-        change.delete(APPOINTMENT, number)
+        change.note_deleted(APPOINTMENT, number)
         change.touch(found.contact_id, existence(APPOINTMENT))
 
     await write(context, ChangeCause.RECORD_DELETED, work)

@@ -104,8 +104,8 @@ async def _delete(context: Context, contact_id: int, change: Change) -> None:
         raise unknown("contact")
     for record_type in context.services.record_types.owned:
         for record in await context.scope.records(record_type).filter(contact_id=contact_id).values("id"):
-            change.delete(record_type, record["id"])
-    change.delete(CONTACT, contact_id)
+            change.note_deleted(record_type, record["id"])
+    change.note_deleted(CONTACT, contact_id)
     await delete_contacts(change, [contact_id])
 
 

@@ -44,7 +44,7 @@ async def create_custom_field(context: Context, *, key: str, label: str, type: F
     async def work(change: Change) -> CustomField:
         await _refuse_taken(context, key)
         rows = await change.database.rows(GROUPS_NAMING, account=change.account_id, pattern=f'%"key":"{key}"%')
-        change.redefine(*(row["id"] for row in rows))
+        change.invalidate(*(row["id"] for row in rows))
         created = await CustomField.create(**values, account_id=change.account_id, created_at=change.at, updated_at=change.at)
         await record(context, change, _audited(AuditAction.CUSTOM_FIELD_CREATED, created, after=_told(created)))
         return created
@@ -86,7 +86,7 @@ async def delete_custom_field(context: Context, *, key: str, force: bool = False
         users = await context.services.definitions.using(change.database, change.account_id, Mention("custom", field.id))
         if users and not force:
             raise await in_use(context, users, "key")
-        change.redefine(*users)
+        change.invalidate(*users)
         await field.delete()
         await record(context, change, _audited(AuditAction.CUSTOM_FIELD_DELETED, field, before=_told(field)))
 

@@ -175,7 +175,7 @@ async def _insert(change: Change, targets: Sequence[Target]) -> None:
     ids = await insert_contacts(change, [target.after for target in targets])
     for target, contact_id in zip(targets, ids, strict=True):
         target.id = contact_id
-        change.create(CONTACT, contact_id)
+        change.note_created(CONTACT, contact_id)
 
 
 async def _find_terms(targets: Iterable[Target]) -> None:
@@ -233,7 +233,7 @@ async def _update(change: Change, targets: Iterable[Target]) -> int:
             target.after[UPDATED_AT] = to_microseconds(change.at)
             columns |= {UPDATED_AT, *target.changed_columns()}
             changed[target.id] = target.after
-            change.recall(target.id, target.changed)
+            change.note_before(target.id, target.changed)
             change.touch(target.id, Mention("contact", UPDATED_AT), *target.changed)
     await update_contacts(change, columns, changed)
     return len(changed)

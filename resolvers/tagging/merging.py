@@ -36,7 +36,7 @@ async def merge(context: Context, change: Change, source: int, target: int) -> N
 
 async def _redefine(context: Context, change: Change, source: int, target: int) -> None:
     using = context.services.definitions.using
-    change.redefine(*await using(change.database, change.account_id, Mention("tag", target)))
+    change.invalidate(*await using(change.database, change.account_id, Mention("tag", target)))
     users = await using(change.database, change.account_id, Mention("tag", source))
     found = await context.scope.definitions.filter(Q(id__in=users) | Q(replaces_id__in=users))
     old, new = ({"id": to_global_id("Tag", number)} for number in (source, target))
@@ -46,7 +46,7 @@ async def _redefine(context: Context, change: Change, source: int, target: int) 
         if group.replaces_id is None:
             await record_updated(context, change, group, {"criteria": criteria})
     for group_id in users:
-        change.edit(group_id)
+        change.note_edited(group_id)
 
 
 async def _rewrite(change: Change, edited: list[tuple[Group, Any]]) -> None:

@@ -73,7 +73,7 @@ async def _change_tags(
         lock = LOCK[change.database.engine].format(columns="*")
         known, contacts = await change.database.answers(FIND, lock, account=change.account_id, contact_ids=sorted(ids), **named(tags))
         tag_ids = _tag_ids(tags, known_tags(known))
-        if len(change.locked(contacts)) < len(ids):
+        if len(change.note_locked(contacts)) < len(ids):
             raise unknown("contact")
         return await _carry_out(change, statements, contacts, sorted(tag_ids))
 
@@ -107,7 +107,7 @@ async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag
         change.touch(row["contact_id"], Mention("tag", row["tag_id"]), CONTACT_UPDATED)
     changed = {row["contact_id"] for row in rows}
     present = [row | {"updated_at": at} if row["id"] in changed else row for row in contacts]
-    change.hold(present)
+    change.note_rows(present)
     return present, len(rows)
 
 

@@ -156,7 +156,7 @@ async def delete_tag(context: Context, *, tag_id: str, force: bool = False) -> s
         if users and not force:
             raise await in_use(context, users, "id")
         # Who carried no other tag carries none now.
-        change.redefine(*users, *await _users(context, Mention("tag", ANY_TAG)))
+        change.invalidate(*users, *await _users(context, Mention("tag", ANY_TAG)))
         await tag.delete()
 
     await write(context, ChangeCause.TAGS_CHANGED, work, redefines=True)
