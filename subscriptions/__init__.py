@@ -1,1 +1,1 @@
-"""What is pushed: the log of each group, followed live by the watchers of this process; knows no criteria."""
+"""What is pushed to clients: changes of groups, contacts and bulk actions, followed live by the watchers of this process."""

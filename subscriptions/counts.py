@@ -39,7 +39,7 @@ class CountStream:
         """
         with ExitStack() as watched:
             groups = [watched.enter_context(self.groups.watching(group_id, self.wakeup, entries=False)) for group_id in group_ids]
-            await self.groups.look(*groups)
+            await self.groups.refresh(*groups)
             for group in groups:
                 if group.gone or group.head is None or not self.viewer.may_view(group.head):
                     raise NotFound("There is no such group.")

@@ -1,4 +1,4 @@
-"""Cursors of the live stream: opaque to clients, they say of which group and epoch they are and how far they have come."""
+"""Cursors of the live stream, opaque to clients: a group, the epoch of its log, and a position in it."""
 
 import base64
 import binascii
@@ -12,14 +12,14 @@ _FORM = re.compile(r"(\d{1,19})\.([0-9a-f]{16})\.(\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a group's log: everything up to and including `position` of `epoch` has been seen."""
+    """A position in a group's log: everything up to and including `position` of `epoch` has been seen."""
 
     group_id: int
     epoch: str
     position: int
 
     def follows(self, other: "Cursor") -> bool:
-        """Whether nothing lies between the other place and this one."""
+        """Whether this is the position right after the other."""
         return self.position == other.position + 1 and self.epoch == other.epoch
 
     def __str__(self) -> str:
@@ -27,7 +27,10 @@ class Cursor:
 
 
 def read_cursor(text: str) -> Cursor:
-    """The place that a cursor names; raises `BadInput` for anything that is no cursor at all."""
+    """Read a cursor that a client sent.
+
+    Raises `BadInput` for anything that is no cursor at all.
+    """
     try:
         decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, UnicodeError, ValueError):

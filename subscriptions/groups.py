@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from models.engine.database import Database
 from subscriptions.cursor import Cursor
-from subscriptions.log import Head, Seen, entries_after, look
+from subscriptions.log import Head, HeadWithNews, entries_after, read_heads
 from subscriptions.messages import Step, step_of
 from subscriptions.ring import RING, Ring
 from subscriptions.topics import Pace, Topic, Topics
@@ -72,12 +72,12 @@ class WatchedGroups(Topics[WatchedGroup]):
         return asyncio.get_running_loop().time() - group.looked_at <= 2 * self.pace.compare + self.pace.answer
 
     def hint(self, hints: Collection[int]) -> None:
-        """Read soon the logs of these groups, as far as they are watched; without any, of all."""
+        """Read soon the logs of these groups, as far as they are watched, or of all if there are none."""
         relevant = self._watched.keys() & hints
         if relevant or not hints:
             super().hint(relevant)
 
-    def hinted(self, hints: Set[int] | None) -> Sequence[WatchedGroup]:
+    def topics_for(self, hints: Set[int] | None) -> Sequence[WatchedGroup]:
         """The groups with these ids, or all."""
         return [group for group in self._watched.values() if hints is None or group.id in hints]
 
@@ -90,7 +90,7 @@ class WatchedGroups(Topics[WatchedGroup]):
     async def _read_some(self, groups: Sequence[WatchedGroup]) -> None:
         known = {group.id: group.end for group in groups if group.followers and group.end}
         began = asyncio.get_running_loop().time()
-        found = await look(self.database, [group.id for group in groups], known)
+        found = await read_heads(self.database, [group.id for group in groups], known)
         for group in groups:
             if self.is_watched(group):
                 await self._advance(group, found.get(group.id))
@@ -101,7 +101,7 @@ class WatchedGroups(Topics[WatchedGroup]):
         if not was_current:
             self.notify(group)  # watchers held their heartbeats back
 
-    async def _advance(self, group: WatchedGroup, seen: Seen | None) -> None:
+    async def _advance(self, group: WatchedGroup, seen: HeadWithNews | None) -> None:
         known = group.head
         if seen is None:
             changed, group.gone = not group.gone, True
@@ -116,7 +116,7 @@ class WatchedGroups(Topics[WatchedGroup]):
         if changed:
             self.notify(group)
 
-    async def _extend(self, group: WatchedGroup, position: int, seen: Seen) -> None:
+    async def _extend(self, group: WatchedGroup, position: int, seen: HeadWithNews) -> None:
         head, entries = seen
         steps: list[Step] = []
         while group.followers and position < head.position and head.position - position <= RING:

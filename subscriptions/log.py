@@ -1,4 +1,4 @@
-"""Reading the log of joins and leaves, the only source of what watchers are told."""
+"""Reading the log of joins and leaves, from which all messages about groups are made."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from models.fields import from_microseconds
 from subscriptions.cursor import Cursor
 
 PAGE = 64  # entries read at once: with 500 ids each, at most some 300 kB
-GLANCE = 4  # entries read along with a group's head: mostly there is one, and what is longer is read by pages
+WITH_HEAD = 4  # entries read along with a group's head: mostly there is one, and more are read by pages
 
 HEADS = """
     SELECT id, account_id, record_type, epoch, position, version, member_count, view, owner_id
@@ -28,10 +28,10 @@ ENTRIES = f"""
     WHERE group_id = :group_id AND epoch = :epoch AND position > :position
     ORDER BY position LIMIT :page
 """  # noqa: S608  # a statement of our own
-# A range of positions rather than an order and a limit, which would have the database look for the order first.
+# A range of positions: with ORDER BY and LIMIT, the database would sort first.
 NEWS = f"""
     SELECT group_id, {ENTRY} FROM ROWS(:known AS known(known_id bigint, known_epoch text, known_position bigint)) JOIN group_events
-    ON group_id = known_id AND epoch = known_epoch AND position > known_position AND position <= known_position + :glance
+    ON group_id = known_id AND epoch = known_epoch AND position > known_position AND position <= known_position + :with_head
 """  # noqa: S608  # a statement of our own
 
 
@@ -65,21 +65,21 @@ class Entry:
     occurred_at: datetime
 
 
-class Seen(NamedTuple):
-    """What a look at a group found: where its log ends, and the first entries after where one knew it to end."""
+class HeadWithNews(NamedTuple):
+    """Where a group's log ends, and the first entries after the end that was known before."""
 
     head: Head
     news: list[Entry]
 
 
-async def look(database: Database, group_ids: Iterable[int], known: Mapping[int, Cursor]) -> dict[int, Seen]:
-    """Those of these groups that exist, with what is new in the logs of those whose ends are known."""
+async def read_heads(database: Database, group_ids: Iterable[int], known: Mapping[int, Cursor]) -> dict[int, HeadWithNews]:
+    """The heads of those of these groups that exist, with what is new in the logs whose ends are known."""
     ends = [{"known_id": group_id, "known_epoch": cursor.epoch, "known_position": cursor.position} for group_id, cursor in known.items()]
-    heads, entries = await database.answers(HEADS, NEWS, ids=sorted(group_ids), known=ends, glance=GLANCE)
+    heads, entries = await database.answers(HEADS, NEWS, ids=sorted(group_ids), known=ends, with_head=WITH_HEAD)
     news: defaultdict[int, list[Entry]] = defaultdict(list)
     for row in sorted(entries, key=lambda row: row["position"]):
         news[row["group_id"]].append(_entry(row))
-    return {row["id"]: Seen(_head(row), news[row["id"]]) for row in heads}
+    return {row["id"]: HeadWithNews(_head(row), news[row["id"]]) for row in heads}
 
 
 def _head(row: Row) -> Head:
@@ -97,7 +97,7 @@ def _head(row: Row) -> Head:
 
 
 async def oldest_position(database: Database, head: Head) -> int:
-    """The position before the oldest entry that is still kept: a cursor below it cannot be replayed."""
+    """The position before the oldest entry that is still stored: a cursor below it cannot be replayed."""
     row = await database.row(OLDEST, group_id=head.group_id, epoch=head.epoch)
     return head.position if row["oldest"] is None else row["oldest"] - 1
 

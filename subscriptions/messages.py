@@ -1,4 +1,4 @@
-"""What watchers are told, in its final order."""
+"""The messages that watchers receive."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +10,14 @@ from subscriptions.cursor import Cursor
 from subscriptions.log import Entry, Head
 
 
-class Told:
-    """A message that says all by itself: equal ones read the same, so that the answer to one is the answer to all."""
+class Shareable:
+    """A message that holds all that the answer to it depends on, so that equal messages share one answer."""
 
     __slots__ = ()
 
 
 class ResetReason(StrEnum):
-    """Why a watcher has to read the members anew."""
+    """Why a watcher has to read the members again."""
 
     CURSOR_EXPIRED = "CURSOR_EXPIRED"
     CURSOR_UNKNOWN = "CURSOR_UNKNOWN"
@@ -25,8 +25,8 @@ class ResetReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MembersChanged(Told):
-    """Records joined and left between two versions; `member_count` is the count at `to_version`."""
+class MembersChanged(Shareable):
+    """Records joined and left between two versions. `member_count` is the count at `to_version`."""
 
     group_id: int
     record_type: str
@@ -44,8 +44,8 @@ class MembersChanged(Told):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupReset(Told):
-    """The log cannot lead on from where the watcher stands; `group_id` is None once the group is gone."""
+class GroupReset(Shareable):
+    """Not all changes since the watcher's position are known, so it has to read again. `group_id` is None for a deleted group."""
 
     group_id: int | None
     cursor: str
@@ -54,16 +54,16 @@ class GroupReset(Told):
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionChanged(Told):
-    """The group's criteria changed; the joins and leaves that follow from it come next."""
+class DefinitionChanged(Shareable):
+    """The group's criteria changed. The joins and leaves that follow from it come next."""
 
     group_id: int
     cursor: str
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat(Told):
-    """Nothing has happened since the last message; an idle watcher is current at this version."""
+class Heartbeat(Shareable):
+    """Nothing has happened since the last message: the watcher is current at this version."""
 
     cursor: str
     version: int
@@ -71,7 +71,7 @@ class Heartbeat(Told):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupCount(Told):
+class GroupCount(Shareable):
     """How many members a group has at a version."""
 
     group_id: int
@@ -80,8 +80,8 @@ class GroupCount(Told):
 
 
 @dataclass(frozen=True, slots=True)
-class ContactGroupChange(Told):
-    """A contact joined or left a group; `last_known` is the group as it was seen last, for when it is gone."""
+class ContactGroupChange(Shareable):
+    """A contact joined or left a group. `last_known` is the group as it was first seen, in case it has been deleted since."""
 
     contact_id: int
     group_id: int
@@ -94,14 +94,14 @@ Message = MembersChanged | GroupReset | DefinitionChanged | Heartbeat
 
 
 class Step(NamedTuple):
-    """A message, and where a watcher stands who has been told it."""
+    """A message, and the position of a watcher that has received it."""
 
     cursor: Cursor
     message: Message
 
 
 def step_of(head: Head, entry: Entry) -> Step:
-    """What watchers are told of an entry in the log of this group."""
+    """The message about an entry in the log of this group."""
     cursor = Cursor(head.group_id, head.epoch, entry.position)
     return Step(cursor, _message_of(head, entry, str(cursor)))
 

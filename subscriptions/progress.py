@@ -33,7 +33,7 @@ class WatchedActions(Topics[WatchedAction]):
         """An action that has not been read yet."""
         return WatchedAction(topic_id)
 
-    def hinted(self, hints: Set[int] | None) -> Sequence[WatchedAction]:
+    def topics_for(self, hints: Set[int] | None) -> Sequence[WatchedAction]:
         """The actions that still go on."""
         return [watched for watched in self._watched.values() if watched.seen is None or watched.seen.is_active]
 
@@ -53,19 +53,22 @@ class WatchedActions(Topics[WatchedAction]):
 
 
 async def follow_progress(actions: WatchedActions, account_id: int, action_id: int) -> AsyncIterator[BulkAction]:
-    """The action at once, then whenever it has come further, and at last as it ended; `NotFound` for another account's."""
-    wakeup, told = Wakeup(), None
+    """Yield the action at once, whenever it has come further, and as it ended.
+
+    Raises `NotFound` for an action of another account.
+    """
+    wakeup, sent = Wakeup(), None
     with actions.watching(action_id, wakeup) as watched:
-        await actions.look(watched)
+        await actions.refresh(watched)
         while True:
             wakeup.clear()
             action = watched.seen
             if action is None or action.account_id != account_id:
                 raise NotFound("There is no such bulk action.")
-            if action != told:
+            if action != sent:
                 yield action
             if not action.is_active:
                 return
-            told = action
+            sent = action
             await asyncio.sleep(LEAST_SECONDS)
             await wakeup.wait()

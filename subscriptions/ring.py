@@ -1,4 +1,4 @@
-"""The latest entries of a watched group's log as watchers are told them, kept once for all of them and within a bound."""
+"""The latest messages about a watched group, kept once for all its watchers and within a bound."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from subscriptions.cursor import Cursor
 from subscriptions.messages import MembersChanged, Step
 
 RING = 256  # entries kept for each watched group
-RING_IDS = 10_000  # ids in them, some 400 kB: a hundred groups into which thousands are imported shall not take what a process has
+RING_IDS = 10_000  # ids in them, some 400 kB: an import into a hundred watched groups must not use up the memory of a process
 
 
 class Ring:
-    """Steps without a gap between them; the oldest make room for new ones, and who needs those asks the log."""
+    """Consecutive steps. New ones push out the oldest, and a watcher that still needs those reads the log."""
 
     __slots__ = ("_ids", "_steps")
 

@@ -1,7 +1,7 @@
 """The live stream of one group for one watcher: replay from a cursor, then every entry of the log as it commits.
 
-The guarantee: from where the watcher stands it receives the next entry or an explicit reset, never silence, a gap or a
-repetition that the versions do not betray.
+The guarantee: after its position the watcher receives the next entry or an explicit reset. There is never a gap, and a
+repetition can be told by the versions.
 """
 
 from collections import deque
@@ -15,33 +15,36 @@ from subscriptions.groups import WatchedGroup, WatchedGroups
 from subscriptions.log import Head, entries_after, oldest_position
 from subscriptions.messages import GroupReset, Heartbeat, Message, ResetReason, Step, step_of
 from subscriptions.viewer import Viewer
-from subscriptions.wakeups.immediate_push import Outcome, Tell
+from subscriptions.wakeups.immediate_push import Push, PushOutcome
 from subscriptions.wakeups.restartable_timer import RestartableTimer
 from subscriptions.wakeups.wakeup import Wakeup
 
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """One watcher's way through a group's log, from `after` on or else from now on; it can be iterated once."""
+    """The messages about a group for one watcher, after a cursor or from now on. It can be iterated once."""
 
     groups: WatchedGroups
     viewer: Viewer
     group_id: int
     after: Cursor | None
     heartbeat_seconds: float
-    tell: Tell | None = None
+    push: Push | None = None
     _at: Cursor = field(init=False)
     _group: WatchedGroup = field(init=False)
-    _seen: Head | None = None  # the viewer was found to be entitled to this one
+    _seen: Head | None = None  # the viewer may view the group as of this head
     _wakeup: Wakeup = field(default_factory=Wakeup)
     _quiet: RestartableTimer = field(init=False)
-    _page: deque[Step] = field(default_factory=deque)  # read from the log and not told yet
+    _page: deque[Step] = field(default_factory=deque)  # read from the log and not sent yet
 
     async def __aiter__(self) -> AsyncGenerator[Message, None]:
-        """Every message about the group, except those that `tell` took; raises `NotFound` where there is nothing to view."""
+        """Every message about the group, except those that were pushed.
+
+        Raises `NotFound` for a group that the viewer may not view, and `Forbidden` once they may no longer.
+        """
         self._quiet = RestartableTimer(self.heartbeat_seconds, self._wakeup.wake)
         with self.groups.watching(self.group_id, self) as self._group, closing(self._quiet):
-            await self.groups.look(self._group)
+            await self.groups.refresh(self._group)
             head = self._group.head
             if self._group.gone or head is None or not self.viewer.may_view(head):
                 raise NotFound("There is no such group.")
@@ -62,30 +65,30 @@ class Stream:
             yield GroupReset(None, str(self._at), 0, ResetReason.GROUP_REBUILT)
 
     def wake(self) -> None:
-        """There may be news: tell it at once if that is possible, or else wake the watcher."""
-        is_idle = self._wakeup.is_awaited and not self._quiet.went_off  # and does not hold a heartbeat back
-        if self.tell is None or not is_idle or self._tell_all(self.tell) is Outcome.IMPOSSIBLE:
+        """Push what is new if that is possible, or else wake the watcher's task."""
+        is_idle = self._wakeup.is_awaited and not self._quiet.went_off  # no heartbeat is due
+        if self.push is None or not is_idle or self._push_all(self.push) is PushOutcome.IMPOSSIBLE:
             self._wakeup.wake()
 
-    def _tell_all(self, tell: Tell) -> Outcome:
+    def _push_all(self, push: Push) -> PushOutcome:
         head = None if self._group.gone else self._group.head
         if head is None or not self._may_view(head):
-            return Outcome.IMPOSSIBLE
+            return PushOutcome.IMPOSSIBLE
         while not self._is_current(head):
             step = self._group.ring.after(self._at)
-            outcome = tell(step.message, self) if step else Outcome.IMPOSSIBLE
-            if step is None or outcome is not Outcome.TOLD:
+            outcome = push(step.message, self) if step else PushOutcome.IMPOSSIBLE
+            if step is None or outcome is not PushOutcome.SENT:
                 return outcome
             self._at = step.cursor
         self._quiet.set()
-        return Outcome.TOLD
+        return PushOutcome.SENT
 
     async def _wait(self) -> None:
-        self._wakeup.clear()  # whatever it rang for has just been looked at, without a pause in between
+        self._wakeup.clear()  # the group has just been looked at, and no other task ran since
         await self._wakeup.wait()
 
     def _head(self) -> Head | None:
-        """Where the log ends, None if the group is gone; raises `Forbidden` once the viewer may no longer know."""
+        """Where the log ends, or None for a deleted group. Raises `Forbidden` once the viewer may no longer view it."""
         head = None if self._group.gone else self._group.head
         if head and not self._may_view(head):
             raise Forbidden("You may no longer view this group.")
@@ -100,7 +103,7 @@ class Stream:
         return self._at.position >= head.position and self._at.epoch == head.epoch
 
     async def _begin(self, head: Head) -> Message | None:
-        """Take the place from which to go on; what the watcher is told of it."""
+        """Set the position to go on from, and return the message about it, if there is one."""
         now = self._at = Cursor(head.group_id, head.epoch, head.position)
         if self.after is None:
             return _heartbeat(now, head)
@@ -118,17 +121,17 @@ class Stream:
         return ResetReason.CURSOR_EXPIRED if expired else None
 
     async def _read(self, head: Head) -> Step | None:
-        """The step that leads on from here by the log; None if it no longer holds it, or is another epoch's."""
+        """The next step, read from the log: None if its entry was pruned or the log has a new epoch."""
         if self._at.epoch != head.epoch:
             return None
         if not (self._page and self._page[0].cursor.follows(self._at)):
             entries = await entries_after(self.groups.database, head.group_id, head.epoch, self._at.position)
-            # Never past the head: a heartbeat must not tell an older version than was delivered.
+            # Never past the head: a heartbeat must not name an older version than was delivered.
             self._page = deque(step_of(head, entry) for entry in entries if entry.position <= head.position)
         return self._page.popleft() if self._page and self._page[0].cursor.follows(self._at) else None
 
     def _reset(self, head: Head) -> Step:
-        """The step to where the log ends, for a watcher whom no other leads on."""
+        """The step to the end of the log, for a watcher that cannot be given what lies between."""
         reason = ResetReason.CURSOR_EXPIRED if self._at.epoch == head.epoch else ResetReason.GROUP_REBUILT
         now = Cursor(head.group_id, head.epoch, head.position)
         return Step(now, GroupReset(head.group_id, str(now), head.member_count, reason))

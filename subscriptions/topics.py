@@ -40,7 +40,7 @@ class Pace:
 
 
 class Topics(ABC, Generic[T]):
-    """The watched topics of one kind, and the loop that keeps them up to date; without watchers it reads nothing.
+    """The watched topics of one kind, and the loop that keeps them up to date. Without watchers it reads nothing.
 
     Only the loop reads, so that what it reads is also taken in the order in which it was read.
     """
@@ -63,12 +63,12 @@ class Topics(ABC, Generic[T]):
         """A topic that has not been read yet."""
 
     @abstractmethod
-    def hinted(self, hints: Set[int] | None) -> Sequence[T]:
-        """The watched topics that hints are about; without hints, all that can still change."""
+    def topics_for(self, hints: Set[int] | None) -> Sequence[T]:
+        """The watched topics that hints are about. Without hints: all that can still change."""
 
     @abstractmethod
     async def read(self, topics: Sequence[T], hints: Set[int] | None) -> None:
-        """Bring topics up to date and notify their watchers of what changed; with hints, only what these are about."""
+        """Bring topics up to date and notify their watchers of changes. With hints: only of what these are about."""
 
     def __len__(self) -> int:
         """How many topics are watched."""
@@ -112,7 +112,7 @@ class Topics(ABC, Generic[T]):
         self._wakeup_queue.wake(topic.wakeups)
 
     def hint(self, hints: Collection[int]) -> None:
-        """Read soon what these hints are about; without any, everything."""
+        """Read soon what these hints are about, or everything if there are none."""
         if not self._watched:
             return
         now = asyncio.get_running_loop().time()
@@ -123,8 +123,11 @@ class Topics(ABC, Generic[T]):
         self._behind_since = self._behind_since or now
         self._changed.set()
 
-    async def look(self, *topics: T) -> None:
-        """Bring topics up to date now, together with all others that are asked for; raises what kept the database from answering."""
+    async def refresh(self, *topics: T) -> None:
+        """Bring topics up to date now, together with all others that are asked for.
+
+        Raises what kept the database from answering.
+        """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)
         self._asked.update(dict.fromkeys(topics))
@@ -170,7 +173,7 @@ class Topics(ABC, Generic[T]):
         loop = asyncio.get_running_loop()
         hints = None if self._compare_at <= loop.time() else self._hints
         self._hints = set()
-        failure = await self._try_to_read(self.hinted(hints), hints)
+        failure = await self._try_to_read(self.topics_for(hints), hints)
         now = loop.time()
         self._not_before = now + (self.pace.after_failure if failure else self.pace.least)
         if hints is None:

@@ -1,4 +1,4 @@
-"""On whose behalf groups are watched."""
+"""The user who watches, and which groups they may view."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from models.audience import Audience
 
 
 class Guarded(Protocol):
-    """What only some people may see."""
+    """Something that only some users of an account may view."""
 
     @property
     def account_id(self) -> int:
@@ -16,7 +16,7 @@ class Guarded(Protocol):
 
     @property
     def owner_id(self) -> int | None:
-        """The user whose it is."""
+        """The user who owns it."""
 
     @property
     def audience(self) -> Audience:

@@ -52,6 +52,7 @@ PENDING = {
     "models/engine/database.py",
     "models/engine/migrate.py",
     "models/engine/sqlite_client.py",
+    "models/orm/columns.py",
     "models/orm/filters.py",
     "models/orm/keyset.py",
     "models/orm/numbers.py",

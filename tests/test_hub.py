@@ -14,7 +14,7 @@ from subscriptions.bus import LocalBus
 from subscriptions.cursor import Cursor
 from subscriptions.groups import MOST_AT_ONCE
 from subscriptions.hub import Hub
-from subscriptions.log import GLANCE, PAGE
+from subscriptions.log import PAGE, WITH_HEAD
 from subscriptions.messages import MembersChanged
 from subscriptions.ring import RING, RING_IDS
 from subscriptions.stream import Stream
@@ -61,12 +61,12 @@ async def until_told(stream: Stream, ids: int) -> None:
     assert ids == 0
 
 
-@pytest.mark.parametrize("count", [1, GLANCE, GLANCE + 1, PAGE + GLANCE + 1, RING, RING + 1])
+@pytest.mark.parametrize("count", [1, WITH_HEAD, WITH_HEAD + 1, PAGE + WITH_HEAD + 1, RING, RING + 1])
 async def test_whatever_came_since_the_last_look_is_told_in_order(context: Context, elsewhere: Hub, count: int) -> None:
     contact, *_ = await people(context, 1)
     (group,) = await tagged_groups(context, "Client", 1)
     with elsewhere.groups.watching(group.id, Wakeup()) as channel:
-        await elsewhere.groups.look(channel)  # it knows where the log ends, as a watcher of long standing would have made it
+        await elsewhere.groups.refresh(channel)  # it knows where the log ends, as a watcher of long standing would have made it
         await toggle(context, contact, count)
         elsewhere.hint([group.id])
         told: list[MembersChanged] = []
@@ -88,10 +88,10 @@ async def test_one_look_reaches_every_watched_group(context: Context, elsewhere:
     groups = await tagged_groups(context, "Client", MOST_AT_ONCE + 3)
     with ExitStack() as watched:
         channels = [watched.enter_context(elsewhere.groups.watching(group.id, Wakeup())) for group in groups]
-        await elsewhere.groups.look(*channels)
+        await elsewhere.groups.refresh(*channels)
         await toggle(context, contact, 1)
         async with asyncio.timeout(DEADLINE):
-            await elsewhere.groups.look(*channels)
+            await elsewhere.groups.refresh(*channels)
         assert {channel.head.member_count if channel.head else 0 for channel in channels} == {1}
         assert {len(channel.ring) for channel in channels} == {1}
 
@@ -100,11 +100,11 @@ async def test_a_group_keeps_no_more_ids_than_it_may_and_who_needs_more_reads_th
     (group,) = await tagged_groups(context, "Client", 1)
     contacts = await people(context, 1_000)
     with elsewhere.groups.watching(group.id, Wakeup()) as channel:
-        await elsewhere.groups.look(channel)
+        await elsewhere.groups.refresh(channel)
         async with asyncio.timeout(DEADLINE):
             for number in range(RING_IDS // len(contacts) + 1):
                 await (remove_tags if number % 2 else add_tags)(context, contact_ids=contacts, tags=CLIENT)
-                await elsewhere.groups.look(channel)
+                await elsewhere.groups.refresh(channel)
             assert (channel.ring.ids, len(channel.ring)) == (RING_IDS, RING_IDS // LARGEST)
             await until_told(stream_of(elsewhere, context, group), RING_IDS + len(contacts))
 
@@ -114,17 +114,17 @@ async def test_where_all_only_count_no_entries_are_kept(context: Context, elsewh
     (group,) = await tagged_groups(context, "Client", 1)
     with elsewhere.groups.watching(group.id, Wakeup(), entries=False) as channel:
         async with asyncio.timeout(DEADLINE):
-            await elsewhere.groups.look(channel)
+            await elsewhere.groups.refresh(channel)
             await toggle(context, contact, 3)
-            await elsewhere.groups.look(channel)
+            await elsewhere.groups.refresh(channel)
             assert channel.head
             assert (channel.head.member_count, len(channel.ring)) == (1, 0)
             with elsewhere.groups.watching(group.id, Wakeup()):
                 await toggle(context, contact, 2)
-                await elsewhere.groups.look(channel)
+                await elsewhere.groups.refresh(channel)
                 assert len(channel.ring) == 1  # it has the tag already
                 await until_told(stream_of(elsewhere, context, group), 4)
             assert len(channel.ring) == 0
             await toggle(context, contact, 2)
-            await elsewhere.groups.look(channel)
+            await elsewhere.groups.refresh(channel)
             assert len(channel.ring) == 0

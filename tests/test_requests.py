@@ -14,7 +14,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from app.graphql import GraphQLApp
-from app.graphql.execution.wire import Asked
+from app.graphql.execution.wire import GraphQLRequest
 from app.graphql.transport.limits import TransportLimits
 from app.telemetry import Telemetry
 from app.telemetry.document import REFUSED, OperationLabels, labels_of
@@ -126,4 +126,4 @@ async def test_requests_operations_and_errors_are_counted() -> None:
     ],
 )
 def test_an_operation_is_named_by_the_schema_and_never_by_its_client(query: str, name: str | None, found: OperationLabels) -> None:
-    assert [labels_of(Asked(query, None, name)) for _ in range(2)] == [found, found]
+    assert [labels_of(GraphQLRequest(query, None, name)) for _ in range(2)] == [found, found]

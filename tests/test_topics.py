@@ -40,7 +40,7 @@ class Numbers(Topics[Number]):
     def create(self, topic_id: int) -> Number:
         return Number(topic_id)
 
-    def hinted(self, hints: Set[int] | None) -> Sequence[Number]:
+    def topics_for(self, hints: Set[int] | None) -> Sequence[Number]:
         return [number for number in self._watched.values() if hints is None or number.id in hints]
 
     async def read(self, topics: Sequence[Number], hints: Set[int] | None) -> None:
@@ -68,7 +68,7 @@ async def following(database: Database, pace: Pace) -> AsyncIterator[Numbers]:
 async def test_looks_that_are_asked_for_together_are_one_read(database: Database) -> None:
     async with following(database, Pace(compare=HOUR)) as numbers:
         with numbers.watching(1, Wakeup()) as one, numbers.watching(2, Wakeup()) as two:
-            await asyncio.gather(numbers.look(one), numbers.look(two), numbers.look(two))
+            await asyncio.gather(numbers.refresh(one), numbers.refresh(two), numbers.refresh(two))
         assert numbers.reads == [Read([1, 2], None, 0)]
         assert len(numbers) == 0
 
@@ -107,7 +107,7 @@ async def test_hints_wait_for_the_pause_between_reads_and_looks_do_not(database:
             assert second.at - first.at >= PAUSE
             await database.rows(SET, id=1, value=3)
             numbers.hint([1])
-            await numbers.look(number)
+            await numbers.refresh(number)
             assert [read.hints for read in numbers.reads] == [{1}, {1}, None]
             assert number.value == 3
 
@@ -117,11 +117,11 @@ async def test_a_read_that_fails_is_told_to_who_asked_and_ends_nothing(database:
         with numbers.watching(1, Wakeup()) as number, capture_logs() as logs:
             await database.rows("ALTER TABLE numbers RENAME TO others")
             with pytest.raises(Exception, match="numbers"):
-                await numbers.look(number)
+                await numbers.refresh(number)
             assert [line["log_level"] for line in logs] == ["error"]
             assert numbers.lag() > 0
             await database.rows("ALTER TABLE others RENAME TO numbers")
-            await numbers.look(number)
+            await numbers.refresh(number)
 
 
 async def test_hints_are_dropped_with_the_last_watcher(database: Database) -> None:
@@ -131,7 +131,7 @@ async def test_hints_are_dropped_with_the_last_watcher(database: Database) -> No
             while not numbers.reads:  # noqa: ASYNC110  # the first read starts the pause
                 await asyncio.sleep(0)
             numbers.hint([1])
-            await numbers.look(number)
+            await numbers.refresh(number)
             assert numbers.lag() > 0
         assert numbers.lag() == 0
         numbers.hint([1])

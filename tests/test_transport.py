@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from app.graphql.execution.wire import asked
+from app.graphql.execution.wire import read_request
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
 from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
@@ -30,7 +30,7 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_value_is_either_a_request_or_bad_input(value: object) -> None:
     try:
-        request = asked(value)
+        request = read_request(value)
     except BadInput:
         return
     assert request.query

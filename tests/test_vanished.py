@@ -149,8 +149,8 @@ async def test_a_look_is_given_up_and_the_next_one_has_a_new_connection(
         with topics.watching(1, Wakeup()) as topic, capture_logs():
             tunnel.forget()
             with pytest.raises(TimeoutError, match="no answer"):
-                await topics.look(topic)
-            await topics.look(topic)
+                await topics.refresh(topic)
+            await topics.refresh(topic)
     following.cancel()
 
 

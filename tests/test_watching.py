@@ -9,10 +9,10 @@ import orjson
 import pytest
 from graphql import parse
 
-from app.graphql.execution.concurrency_limit import Turns
-from app.graphql.execution.operations import ANY_OPERATION, Answers, Operations
-from app.graphql.execution.sharing_analysis import plan
-from app.graphql.execution.wire import Answer, Asked
+from app.graphql.execution.concurrency_limit import ConcurrencyLimit
+from app.graphql.execution.operations import ANY_OPERATION, Operations
+from app.graphql.execution.sharing_analysis import analyse_sharing
+from app.graphql.execution.wire import Answer, Answers, GraphQLRequest
 from models import Role
 from models.engine.database import Database
 from models.ids import to_global_id
@@ -38,7 +38,7 @@ CONTACT = "subscription ($id: ID!) { contactGroupChanges(contactId: $id) { joine
 
 def selecting(selection: str) -> bool:
     document = parse(f"subscription ($n: Int) {{ groupChanges(groupId: 1) {{ ... on MembersChanged {{ {selection} }} }} }}")
-    found = plan(schema()._schema, document, None)
+    found = analyse_sharing(schema()._schema, document, None)
     assert found is not None
     return found.is_personal
 
@@ -77,7 +77,7 @@ def test_only_variables_beneath_the_root_field_matter() -> None:
         }
         fragment Change on MembersChanged { joined @include(if: $with) { ... on Contact { groups(first: $n) { totalCount } } } }
     """)
-    found = plan(schema()._schema, document, None)
+    found = analyse_sharing(schema()._schema, document, None)
     assert found is not None
     assert found.variables == {"with", "n", "skip"}
 
@@ -92,7 +92,7 @@ def test_every_field_that_is_said_to_be_the_same_for_all_exists() -> None:
 @asynccontextmanager
 async def watching(operations: Operations, context: Context, query: str, target: str) -> AsyncIterator[Answers]:
     own = Context(context.services, context.caller, context.scope)
-    answers = await operations.begin(Asked(query, {"id": target}, None), own, kinds=ANY_OPERATION)
+    answers = await operations.begin(GraphQLRequest(query, {"id": target}, None), own, kinds=ANY_OPERATION)
     try:
         yield answers
     finally:
@@ -104,7 +104,7 @@ async def test_users_of_an_account_are_given_the_same_answer_and_others_are_not(
         owner = await new_account(services)
         colleague = await new_user(services, owner.caller.account_id, Role.VIEWER)
         group = to_global_id("Group", (await create_group(owner, name="Everybody", criteria=EVERYBODY)).id)
-        operations = Operations(schema(), Turns(10))
+        operations = Operations(schema(), ConcurrencyLimit(10))
         async with watching(operations, owner, GROUP, group) as one, watching(operations, colleague, GROUP, group) as other:
             await anext(one)
             await anext(other)
@@ -118,13 +118,15 @@ async def test_answers_that_can_be_told_at_once_are_told_in_order_and_not_return
         group = to_global_id("Group", (await create_group(context, name="Everybody", criteria=EVERYBODY)).id)
         taken: list[Answer] = []
 
-        def tell(answer: Answer) -> bool:
+        def push(answer: Answer) -> bool:
             is_busy = len(taken) % 3 == 2
             taken.append(answer)
             return not is_busy
 
         own = Context(replace(services, heartbeat_seconds=600), context.caller, context.scope)  # heartbeats are not told at once
-        answers = await Operations(schema(), Turns(10)).begin(Asked(VERSIONS, {"id": group}, None), own, kinds=ANY_OPERATION, tell=tell)
+        answers = await Operations(schema(), ConcurrencyLimit(10)).begin(
+            GraphQLRequest(VERSIONS, {"id": group}, None), own, kinds=ANY_OPERATION, push=push
+        )
         told: list[Answer] = [await anext(answers)]
         following = asyncio.create_task(anext(answers))
         for _ in range(3):
@@ -141,7 +143,7 @@ async def test_nothing_is_left_of_watchers_who_went_away(database: Database) -> 
         context = await new_account(services)
         group = to_global_id("Group", (await create_group(context, name="Everybody", criteria=EVERYBODY)).id)
         contact = to_global_id("Contact", (await create_contact(context, fields={})).id)
-        operations = Operations(schema(), Turns(10))
+        operations = Operations(schema(), ConcurrencyLimit(10))
         before = len(asyncio.all_tasks())
 
         async def watch(number: int) -> None:

@@ -1,4 +1,4 @@
-"""The door for clients: GraphQL over HTTP, event streams and WebSockets at one address, each operation in a context of its own."""
+"""The GraphQL endpoint: HTTP, event streams and WebSockets at one address, each operation with a context of its own."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from app.graphql.execution.concurrency_limit import Turns
+from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
 from app.graphql.execution.wire import Authenticate
 from app.graphql.transport.connections import Connections
@@ -24,7 +24,7 @@ class GraphQLApp:
         self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, *, observe: ObserveAnswers = unobserved
     ) -> None:
         self._connections = Connections(limits.connections, limits.connections_of_one)
-        operations = Operations(schema, Turns(limits.running), observe)
+        operations = Operations(schema, ConcurrencyLimit(limits.running), observe)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = SocketEndpoint(operations, authenticate, limits, self._connections)
 
@@ -38,11 +38,11 @@ class GraphQLApp:
         return [Route(path, self), WebSocketRoute(path, self)]
 
     def callers(self) -> set[Caller]:
-        """Those on whose behalf open WebSockets and event streams run."""
+        """The callers of all open WebSockets and event streams."""
         return self._connections.callers()
 
     def end(self, lapsed: Mapping[Caller, Lapse]) -> None:
-        """End the WebSockets and event streams that run on behalf of one of these callers."""
+        """End the WebSockets and event streams of these callers."""
         self._connections.end(lapsed)
 
     def close(self) -> None:

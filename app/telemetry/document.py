@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from graphql import FieldNode, GraphQLError, get_operation_ast, parse
 
-from app.graphql.execution.wire import Asked
+from app.graphql.execution.wire import GraphQLRequest
 
 MOST_REMEMBERED = 256  # documents
 LONGEST_REMEMBERED = 4_096  # characters
@@ -22,7 +22,7 @@ REFUSED = OperationLabels("refused", "none")
 SEVERAL = "several"
 
 
-def labels_of(request: Asked) -> OperationLabels:
+def labels_of(request: GraphQLRequest) -> OperationLabels:
     """The labels of a request whose document was found valid. Documents seen lately are not parsed again."""
     find = _remembered if len(request.query) <= LONGEST_REMEMBERED else _labels_of
     return find(request.query, request.operation_name)

@@ -7,8 +7,7 @@ from time import perf_counter
 
 from structlog.contextvars import bind_contextvars
 
-from app.graphql.execution.operations import Answers
-from app.graphql.execution.wire import Answer, Asked, Context
+from app.graphql.execution.wire import Answer, Answers, Context, GraphQLRequest
 from app.telemetry.document import REFUSED, OperationLabels, labels_of
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing
@@ -25,14 +24,14 @@ class Observer:
         self._metrics = metrics
         self._tracing = tracing
 
-    def __call__(self, request: Asked, context: Context, answers: Answers) -> Answers:
+    def __call__(self, request: GraphQLRequest, context: Context, answers: Answers) -> Answers:
         """The same answers; from now on the lines that are logged for this request say whose it is."""
         bind_contextvars(account=context.caller.account_id, user=context.caller.user_id)
         if request.operation_name and NAME.fullmatch(request.operation_name):
             bind_contextvars(operation=request.operation_name)
         return self._pass(request, answers)
 
-    async def _pass(self, request: Asked, answers: Answers) -> AsyncGenerator[Answer, None]:
+    async def _pass(self, request: GraphQLRequest, answers: Answers) -> AsyncGenerator[Answer, None]:
         async with aclosing(answers) as source:
             first, labels = await self._first(request, source)
             if first is None:
@@ -43,7 +42,7 @@ class Observer:
                     self._note(answer)
                     yield answer
 
-    async def _first(self, request: Asked, source: Answers) -> tuple[Answer | None, OperationLabels]:
+    async def _first(self, request: GraphQLRequest, source: Answers) -> tuple[Answer | None, OperationLabels]:
         began = perf_counter()
         with self._tracing.operation() if self._tracing else nullcontext() as span:
             answer = await anext(source, None)

@@ -1,1 +1,1 @@
-"""Following contacts: who watches which, and what membership changes they are told."""
+"""Watched contacts: which groups they are in, and the stream of joins and leaves."""

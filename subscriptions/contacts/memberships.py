@@ -18,7 +18,7 @@ PRESENT = f"""
     SELECT id, account_id, NULL, NULL, NULL, NULL FROM contacts WHERE id = ANY(:contacts)
 """  # noqa: S608  # a name of ours
 PRESENT_IN = PRESENT.replace("groups.replaces_id IS NULL", "groups.replaces_id IS NULL AND groups.id = ANY(:groups)")
-# Only the end of a log is searched: what has just happened is there, and nothing else is asked for.
+# Only the end of a log is searched, because the leave has only just happened.
 LEFT = """
     SELECT pair.contact_id, groups.account_id, groups.id AS group_id, groups.owner_id, groups.view, max(event.occurred_at) AS left_at
     FROM ROWS(:pairs AS pair(contact_id bigint, group_id bigint)) JOIN groups ON groups.id = pair.group_id
@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """That a contact is in a group since a moment, or left it then if that is known; and who may know."""
+    """A contact's membership of a group: since when, or until when if it has ended, and who may view the group."""
 
     group_id: int
     account_id: int
@@ -49,14 +49,14 @@ class Membership:
 
 @dataclass(slots=True)
 class Found:
-    """A contact that exists, and the groups that it is in."""
+    """An existing contact and its groups."""
 
     account_id: int
     groups: dict[int, Membership] = field(default_factory=dict)
 
 
 async def memberships(database: Database, contact_ids: Iterable[int], group_ids: Collection[int] | None) -> dict[int, Found]:
-    """Those of these contacts that exist, each with its groups: all of them, or only those that are named."""
+    """Those of these contacts that exist, each with its groups: all of them, or only those with these ids."""
     contacts = sorted(contact_ids)
     if group_ids is None:
         rows = await database.rows(PRESENT, contacts=contacts)

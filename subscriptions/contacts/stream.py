@@ -1,4 +1,4 @@
-"""The groups of one contact for one watcher: those that it is in, at once, and then whenever it joins or leaves one."""
+"""The live stream of one contact's groups for one watcher: first the present ones, then every join and leave."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,21 +14,24 @@ from subscriptions.wakeups.wakeup import Wakeup
 
 @dataclass(slots=True)
 class ContactStream:
-    """One watcher's view of a contact's groups, as far as the viewer may know of them.
+    """The groups of a contact that the viewer may view.
 
-    A group that they may no longer view is forgotten without a word: a message about it would tell what they may not know.
+    No message says that the viewer may no longer view a group: it would reveal a change that they may not know of.
     """
 
     contacts: WatchedContacts
     viewer: Viewer
     wall_clock: Callable[[], datetime]
-    told: set[int] = field(default_factory=set)
+    sent: set[int] = field(default_factory=set)
     wakeup: Wakeup = field(default_factory=Wakeup)
 
     async def follow(self, contact_id: int) -> AsyncIterator[ContactGroupChange]:
-        """Joins and leaves until the contact is deleted; raises `NotFound` for one that the viewer's account does not have."""
+        """Yield joins and leaves until the contact is deleted.
+
+        Raises `NotFound` for a contact that the viewer's account does not have.
+        """
         with self.contacts.watching(contact_id, self.wakeup) as contact:
-            await self.contacts.look(contact)
+            await self.contacts.refresh(contact)
             self._require(contact)
             while True:
                 self.wakeup.clear()
@@ -44,13 +47,13 @@ class ContactStream:
 
     def _changes(self, contact: WatchedContact) -> Iterator[ContactGroupChange]:
         seen = {number: group for number, group in contact.present.items() if self.viewer.may_view(group)}
-        left = [contact.left[number] for number in self.told - contact.present.keys() if number in contact.left]
+        left = [contact.left[number] for number in self.sent - contact.present.keys() if number in contact.left]
         for group in left:
             if self.viewer.may_view(group):
                 yield self._change(contact, group, joined=False)
-        for number in seen.keys() - self.told:
+        for number in seen.keys() - self.sent:
             yield self._change(contact, seen[number], joined=True)
-        self.told = set(seen)
+        self.sent = set(seen)
 
     def _change(self, contact: WatchedContact, group: Membership, *, joined: bool) -> ContactGroupChange:
         known = self.contacts.last_known[group.group_id]

@@ -52,7 +52,7 @@ class WatchedContacts(Topics[WatchedContact]):
             if not self._watched:
                 self.last_known.clear()
 
-    def hinted(self, hints: Set[int] | None) -> Sequence[WatchedContact]:
+    def topics_for(self, hints: Set[int] | None) -> Sequence[WatchedContact]:
         """All contacts, whatever groups the hints are about."""
         return [*self._watched.values()]
 

@@ -1,1 +1,1 @@
-"""Waking subscribers: once for many reasons, after a while, or by pushing to them directly."""
+"""Waking the tasks of watchers: once for many changes, after some time, or not at all where a message can be pushed."""

@@ -1,4 +1,4 @@
-"""The short way to a watcher: a message that it can be told at once need not wait until its own task has its turn."""
+"""Pushing a message to a watcher at once, without waiting until its own task is scheduled."""
 
 from collections.abc import AsyncIterator, Callable
 from enum import Enum, auto
@@ -7,23 +7,23 @@ from typing import Any, Protocol, runtime_checkable
 from subscriptions.wakeups.wakeup import Wakeable
 
 
-class Outcome(Enum):
-    """What became of the attempt to tell a watcher something at once."""
+class PushOutcome(Enum):
+    """What became of the attempt to push a message."""
 
-    TOLD = auto()
-    LATER = auto()  # whoever asked will be rung when it is worth another attempt
-    IMPOSSIBLE = auto()  # the watcher's own task has to do it
+    SENT = auto()
+    LATER = auto()  # the stream is woken when another attempt is worth while
+    IMPOSSIBLE = auto()  # the watcher's own task has to take the message from the stream
 
 
-Tell = Callable[[Any, Wakeable], Outcome]
-"""Tells the watcher a message at once, or rings the wakeup later."""
+Push = Callable[[Any, Wakeable], PushOutcome]
+"""Sends a message to the watcher at once. If that has to wait for the answer to be made, wakes the given stream then."""
 
 
 @runtime_checkable
-class ImmediatePush(Protocol):
-    """A stream of messages that uses the short way while it waits for the next one, if it is given one."""
+class PushingStream(Protocol):
+    """A stream of messages that pushes them while its watcher waits for the next one, if it is given a way to push."""
 
-    tell: Tell | None
+    push: Push | None
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        """The messages that were not told the short way; in order with those that were."""
+        """The messages that were not pushed, in order with those that were."""

@@ -1,4 +1,4 @@
-"""A timer for what is put off all the time and seldom comes: the next heartbeat, a deadline for sending."""
+"""A timer that is restarted all the time and seldom goes off: for heartbeats and deadlines of sending."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from collections.abc import Callable
 class RestartableTimer:
     """Goes off when so many seconds have passed since it was last set.
 
-    Setting it again costs next to nothing: the timer of the event loop stays where it is, and looks anew when it fires.
+    Setting it again does not touch the timer of the event loop, which checks the time anew when it fires.
     """
 
     __slots__ = ("_call", "_due", "_seconds", "_timer", "went_off")

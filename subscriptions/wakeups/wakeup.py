@@ -1,4 +1,4 @@
-"""How watchers are woken: each waits for a wakeup of its own, and a wakeup_queue rings many of them, a few at a time."""
+"""How watchers are woken: each waits for a wakeup of its own, and a queue sets many of them, a few at a time."""
 
 import asyncio
 from collections import deque
@@ -9,14 +9,14 @@ AT_ONCE = 16  # watchers woken in one turn of the event loop: nobody else waits 
 
 
 class Wakeable(Protocol):
-    """What a wakeup_queue rings."""
+    """What a queue wakes."""
 
     def wake(self) -> None:
-        """Be rung; raises nothing, because the wakeups after it have to be rung too."""
+        """Note that something has changed. It must not raise, because others in the queue are woken after it."""
 
 
 class Wakeup:
-    """What one watcher waits for; rung while nobody waits, it is wait by the next who does."""
+    """An event for one waiting task. Unlike `asyncio.Event`, it says whether the task waits and costs nothing to create."""
 
     __slots__ = ("_is_set", "_waiting")
 
@@ -26,21 +26,21 @@ class Wakeup:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits who has not been woken yet."""
+        """Whether a task waits that has not been woken yet."""
         return not self._is_set and self._waiting is not None
 
     def wake(self) -> None:
-        """Wake whoever waits."""
+        """Wake the task that waits, or the next one that does."""
         self._is_set = True
         if self._waiting and not self._waiting.done():
             self._waiting.set_result(None)
 
     def clear(self) -> None:
-        """Forget that it rang, before one looks at what it rings for."""
+        """Forget that it was woken: to be called before one looks at what may have changed."""
         self._is_set = False
 
     async def wait(self) -> None:
-        """Wait until it rings, unless it has rung since it was cleared."""
+        """Wait until it is woken, unless it was since it was cleared."""
         if self._is_set:
             return
         self._waiting = asyncio.get_running_loop().create_future()
@@ -51,14 +51,14 @@ class Wakeup:
 
 
 class WakeupQueue:
-    """Rings any number of wakeups, in turn and each once, so that thousands of watchers never hold up a write's reply."""
+    """Wakes any number of watchers, in turn and each once, so that thousands of them never delay the answer to a write."""
 
     def __init__(self) -> None:
         self._due: deque[Wakeable] = deque()
         self._known: set[Wakeable] = set()
 
     def wake(self, wakeups: Iterable[Wakeable]) -> None:
-        """Let these wakeups ring soon."""
+        """Wake these soon."""
         if not self._due:
             asyncio.get_running_loop().call_soon(self._wake_some)
         for wakeup in wakeups:

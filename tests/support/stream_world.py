@@ -19,7 +19,7 @@ from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, delete_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
 from subscriptions.messages import DefinitionChanged, GroupReset, Heartbeat, MembersChanged, Message
-from subscriptions.wakeups.immediate_push import ImmediatePush, Outcome
+from subscriptions.wakeups.immediate_push import PushingStream, PushOutcome
 from subscriptions.wakeups.wakeup import Wakeable
 from tests.support.clock import DrivenClock
 
@@ -54,19 +54,19 @@ class Client:
         if self.cursor is None:
             await self.read()
         stream = group_changes(self.context, self.group_id, self.cursor)
-        assert isinstance(stream, ImmediatePush)
-        stream.tell = self.tell
+        assert isinstance(stream, PushingStream)
+        stream.push = self.push
         async for message in stream:
             await self.apply(message)
 
-    def tell(self, message: Message, again: Wakeable) -> Outcome:
+    def push(self, message: Message, again: Wakeable) -> PushOutcome:
         """Take some messages at once, some when asked again, and leave others to be iterated."""
-        outcome: Outcome = self.chance.choice([*Outcome])
-        if outcome is Outcome.LATER:
+        outcome: PushOutcome = self.chance.choice([*PushOutcome])
+        if outcome is PushOutcome.LATER:
             asyncio.get_running_loop().call_later(self.chance.random() / 50, again.wake)
-        elif outcome is Outcome.TOLD:
+        elif outcome is PushOutcome.SENT:
             if not isinstance(message, MembersChanged):
-                return Outcome.IMPOSSIBLE
+                return PushOutcome.IMPOSSIBLE
             self.fold(message)
             self.cursor = message.cursor
         return outcome

@@ -33,7 +33,7 @@ from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
 from schema.fields import field
 from schema.limits import DocumentLimits
-from subscriptions.messages import Told
+from subscriptions.messages import Shareable
 from tests.support.http_client import web_client
 
 DEADLINE = 10.0
@@ -43,7 +43,7 @@ BOB = "Bearer bob"
 
 
 @dataclass(frozen=True)
-class Tick(Told):
+class Tick(Shareable):
     """An event that is the same to all."""
 
     number: int

@@ -1,4 +1,4 @@
-"""How many queries and mutations a process runs at once: beyond that, answers would only come ever later, to all."""
+"""How many queries and mutations a process runs at once: more would only make all of them slower."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,24 +6,24 @@ from contextlib import contextmanager
 from models.errors import Overloaded
 
 
-class Turns:
-    """A number of turns, each taken by one operation from its beginning to its answer; subscriptions wait, and take none."""
+class ConcurrencyLimit:
+    """Counts the operations that run, from their beginning to their answer. Subscriptions wait most of the time and do not count."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken = 0
+        self._running = 0
 
-    def require(self) -> None:
-        """Raise `Overloaded` if there is no turn left."""
-        if self._taken >= self._most:
+    def require_room(self) -> None:
+        """Raise `Overloaded` if as many operations run as may."""
+        if self._running >= self._most:
             raise Overloaded
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take a turn for as long as the context is open."""
-        self.require()
-        self._taken += 1
+    def running(self) -> Iterator[None]:
+        """Count one operation for as long as the context is open. Raises `Overloaded`."""
+        self.require_room()
+        self._running += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self._running -= 1

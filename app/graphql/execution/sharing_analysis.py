@@ -1,4 +1,4 @@
-"""What the answers of a subscription can depend on besides the event: found out from its document, once."""
+"""What the answers of a subscription depend on besides the event: found in its document, once."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,30 +26,30 @@ from schema.strawberry_adapter import is_plain_attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A subscription that is valid: its document, and what two callers must have in common to be given the same answers."""
+class SharingAnalysis:
+    """A valid subscription: its document, and what two clients must have in common to be given the same answers."""
 
     document: DocumentNode
     variables: frozenset[str]
-    """The variables that matter beneath the root field; its own arguments choose events, and do nothing to them."""
+    """The variables that are used beneath the root field. The arguments of the root field choose events, and do not change them."""
     is_personal: bool
-    """Whether it selects anything that may differ between two users of an account who are told the same event."""
+    """Whether it selects anything that may differ between two users of an account."""
 
 
-def plan(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> Plan | None:
-    """The plan of the subscription in a valid document; None if the operation to run is another one."""
+def analyse_sharing(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> SharingAnalysis | None:
+    """Analyse the subscription in a valid document. None if the operation to run is a query or mutation."""
     operation = get_operation_ast(document, operation_name)
     if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
         return None
-    reading = _Reading(schema)
+    visitor = _SharingVisitor(schema)
     for definition in document.definitions:
         if definition is operation or isinstance(definition, FragmentDefinitionNode):
-            visit(definition, TypeInfoVisitor(reading.types, reading))
-    return Plan(document, frozenset(reading.variables), reading.is_personal)
+            visit(definition, TypeInfoVisitor(visitor.types, visitor))
+    return SharingAnalysis(document, frozenset(visitor.variables), visitor.is_personal)
 
 
-class _Reading(Visitor):
-    """Notes variables and personal fields; what it does not know to be the same for all counts as personal."""
+class _SharingVisitor(Visitor):
+    """Collects variables, and looks for personal fields: those that are not known to be the same for all users."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         super().__init__()
@@ -79,5 +79,5 @@ class _Reading(Visitor):
 
 
 def _is_personal(owner: GraphQLObjectType | GraphQLInterfaceType, name: str) -> bool:
-    """Whether more is behind the field than a value of the row, and it is not known to be the same for all either."""
+    """Whether the field does more than show a value of the row, and is not known to be the same for all users."""
     return not is_plain_attribute(owner.fields[name]) and f"{owner.name}.{name}" not in SAME_FOR_ALL

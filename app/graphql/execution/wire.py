@@ -1,6 +1,6 @@
-"""What crosses the wire: JSON, the request that a client sends, and the answers that it gets for it."""
+"""What crosses the wire: JSON, the request that a client sends, and the answers that it receives."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,31 +11,31 @@ from models.errors import BadInput
 from resolvers.operation.context import Caller
 from schema.errors import INTERNAL, UNAVAILABLE, as_graphql
 
-FAULTS = frozenset({INTERNAL, UNAVAILABLE})  # codes of what is the server's doing, and may go well the next time
+FAULTS = frozenset({INTERNAL, UNAVAILABLE})  # codes of errors of the server: the same request may succeed the next time
 
 
 class Context(Protocol):
-    """What resolvers are given; of it the transport needs who is asking, and that it starts afresh for each event."""
+    """What the transport needs of the context that resolvers are given."""
 
     @property
     def token_id(self) -> int:
-        """The token that the operation runs on."""
+        """The access token that the client authenticated with."""
 
     @property
     def caller(self) -> Caller:
-        """On whose behalf it runs."""
+        """The user who sent the operation."""
 
     def forget(self) -> None:
-        """Drop everything read so far."""
+        """Drop everything read so far, so that the next event is answered with fresh values."""
 
 
 Authenticate = Callable[[str | None, str], Awaitable[Context]]
-"""From the value of an Authorization header and the client's address to a fresh context; raises Unauthenticated or RateLimited."""
+"""From the value of an Authorization header and the client's address to a fresh context. Raises Unauthenticated or RateLimited."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One GraphQL request, well-formed."""
+class GraphQLRequest:
+    """One well-formed GraphQL request."""
 
     query: str
     variables: dict[str, Any] | None
@@ -48,14 +48,17 @@ class Answer:
 
     text: str
     errors: Sequence[GraphQLFormattedError] | None
-    """Why there is no data: execution never began, or what a subscription was to tell is spoilt by a fault; None if there may be."""
+    """Why there is no data: execution never began, or the answer to an event is spoilt by a fault. None if there may be data."""
     codes: tuple[str, ...] = ()
-    """What kinds of errors it names, for those who count them."""
+    """The codes of its errors, for metrics."""
 
     @property
     def is_faulty(self) -> bool:
-        """Whether the server failed."""
+        """Whether it names a fault of the server."""
         return not FAULTS.isdisjoint(self.codes)
+
+
+Answers = AsyncGenerator[Answer, None]
 
 
 def encode(value: object) -> bytes:
@@ -64,21 +67,21 @@ def encode(value: object) -> bytes:
 
 
 def decode(text: bytes) -> object:
-    """The value of a JSON text in UTF-8; nesting beyond 1,024 levels and lone surrogates are refused like bad syntax."""
+    """The value of a JSON text in UTF-8. Nesting beyond 1,024 levels and lone surrogates are refused like bad syntax."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadInput("Send valid JSON in UTF-8.") from None
 
 
-def asked(value: object) -> Asked:
-    """The request that a JSON value stands for."""
+def read_request(value: object) -> GraphQLRequest:
+    """Check the JSON value of a request and return the request. Raises `BadInput`."""
     if isinstance(value, list):
         raise BadInput("Send one request at a time: batches are not supported.")
     if not isinstance(value, dict) or not isinstance(value.get("query"), str) or not value["query"]:
         raise BadInput('Send a JSON object whose "query" is a GraphQL document.')
     _optional(value, "extensions", dict)
-    return Asked(value["query"], _optional(value, "variables", dict), _optional(value, "operationName", str))
+    return GraphQLRequest(value["query"], _optional(value, "variables", dict), _optional(value, "operationName", str))
 
 
 def _optional(request: dict[str, Any], key: str, kind: type) -> Any:
@@ -89,12 +92,12 @@ def _optional(request: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def answer_of(data: object, errors: Sequence[GraphQLError] | None, extensions: Mapping[str, object] | None = None) -> Answer:
-    """The answer as the specification words it: no `data` entry if execution never began."""
+    """The answer as the specification wants it: without a `data` entry if execution never began."""
     if errors and data is None and not any(error.path for error in errors):
         return refusal_of(errors)
-    noted = {"errors": [error.formatted for error in errors]} if errors else {}
+    named = {"errors": [error.formatted for error in errors]} if errors else {}
     more = {"extensions": extensions} if extensions else {}
-    return Answer(encode({**noted, "data": data, **more}).decode(), None, codes_of(errors or ()))
+    return Answer(encode({**named, "data": data, **more}).decode(), None, codes_of(errors or ()))
 
 
 def refusal_of(errors: Sequence[GraphQLError]) -> Answer:

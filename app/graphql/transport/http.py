@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from app.graphql.execution.operations import Operations
-from app.graphql.execution.wire import Answer, Asked, Authenticate, Context, encode
+from app.graphql.execution.wire import Answer, Authenticate, Context, GraphQLRequest, encode
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.events import EventStream
@@ -53,19 +53,19 @@ class HttpEndpoint:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=methods(self._limits))
         require_readable(request, media, self._limits)
-        self._operations.turns.require()
+        self._operations.limit.require_room()
         context = await self._authenticate(request.headers.get("authorization"), address_of(request))
         wanted, kinds = await read(request, self._limits), KINDS[request.method]
         if media == EVENTS:
             return await self._stream(wanted, context, kinds | STREAMED)
         return await self._answer(wanted, context, kinds, media=media or JSON)
 
-    async def _answer(self, wanted: Asked, context: Context, kinds: Kinds, *, media: str) -> Response:
+    async def _answer(self, wanted: GraphQLRequest, context: Context, kinds: Kinds, *, media: str) -> Response:
         async with aclosing(await self._operations.begin(wanted, context, kinds=kinds)) as source:
             answer = await anext(source)
         return json_response(answer.text.encode(), media, status=status_of(answer, media), headers=retry_headers(answer.errors or ()))
 
-    async def _stream(self, wanted: Asked, context: Context, kinds: Kinds) -> EventStream:
+    async def _stream(self, wanted: GraphQLRequest, context: Context, kinds: Kinds) -> EventStream:
         source = await self._operations.begin(wanted, context, kinds=kinds)
         connection = self._connections.open()
         try:

@@ -7,7 +7,7 @@ from graphql import GraphQLError, get_operation_ast, parse
 from graphql import OperationType as Kind
 from starlette.requests import Request
 
-from app.graphql.execution.wire import Asked, asked, decode
+from app.graphql.execution.wire import GraphQLRequest, decode, read_request
 from app.graphql.transport.accept import JSON, OFFERED
 from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
@@ -54,11 +54,11 @@ def _require_json(request: Request) -> None:
         raise HttpRefusal(415, "Send the request without a content encoding.", {"Accept-Encoding": "identity"})
 
 
-async def read(request: Request, limits: TransportLimits) -> Asked:
+async def read(request: Request, limits: TransportLimits) -> GraphQLRequest:
     """What a readable request asks; by GET, anything but a mutation."""
     if request.method == "POST":
-        return asked(decode(await _body(request, limits.body_bytes)))
-    wanted = asked({name: _parameter(name, value) for name, value in request.query_params.items() if value})
+        return read_request(decode(await _body(request, limits.body_bytes)))
+    wanted = read_request({name: _parameter(name, value) for name, value in request.query_params.items() if value})
     if _is_mutation(wanted):
         raise HttpRefusal(405, "Send mutations by POST.", {"Allow": "OPTIONS, POST"})
     return wanted
@@ -82,7 +82,7 @@ def _parameter(name: str, value: str) -> object:
     return decode(value.encode()) if name in IN_JSON else value
 
 
-def _is_mutation(wanted: Asked) -> bool:
+def _is_mutation(wanted: GraphQLRequest) -> bool:
     """Whether the operation to run is a mutation; what cannot be parsed is refused later, with its reason."""
     try:
         operation = get_operation_ast(parse(wanted.query, no_location=True), wanted.operation_name)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from app.graphql.execution.operations import ANY_OPERATION, Operations
-from app.graphql.execution.wire import Answer, Asked, Authenticate, Context, asked, encode, failure
+from app.graphql.execution.wire import Answer, Authenticate, Context, GraphQLRequest, encode, failure, read_request
 from app.graphql.transport.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending
 from app.graphql.transport.frames import Frames
 from app.graphql.transport.limits import TransportLimits
@@ -170,15 +170,15 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             await operation.send_operation_message(about(operation.id, "error", failure(error).errors))
 
     async def _run(self, operation: Operation[str | None, None], context: Context) -> None:
-        request = Asked(operation.query, operation.variables, operation.operation_name)
+        request = GraphQLRequest(operation.query, operation.variables, operation.operation_name)
         beginning = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
 
-        def tell(answer: Answer) -> bool:
+        def push(answer: Answer) -> bool:
             # Not once the client has completed the operation: its id may be another one's already.
             is_wanted = self.operations.get(operation.id) is operation
             return is_wanted and self.websocket.send_at_once(f"{beginning}{answer.text}}}")
 
-        async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, tell=tell)) as answers:
+        async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push)) as answers:
             async for answer in answers:
                 if answer.errors is None:
                     await self.websocket.send_text(f"{beginning}{answer.text}}}")
@@ -198,7 +198,7 @@ def check(message: object) -> Message:
         case {"type": "connection_init" | "ping" | "pong", **rest} if isinstance(rest.get("payload"), dict | None):
             return cast(Message, message)
         case {"type": "subscribe", "id": str(key), "payload": payload} if key:
-            asked(payload)
+            read_request(payload)
             return cast(Message, message)
         case {"type": "complete", "id": str(key)} if key:
             return cast(Message, message)
