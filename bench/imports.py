@@ -18,8 +18,8 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 from app.commands.exports import ExportOrder, export_file
-from app.commands.imports import Order, import_file
-from app.files.importing.plan import Wishes
+from app.commands.imports import ImportOrder, import_file
+from app.files.importing.plan import ImportOptions
 from bench.import_world import account_with_groups, write_people
 from bench.raw_writes import PRAGMAS
 from bench.servers import new_database, temporary_server
@@ -94,14 +94,14 @@ async def a_round(server: str, people: Path, count: int) -> dict[str, Cost]:
             async with account_with_groups(url) as context:
                 services = context.services
                 found = {
-                    FIRST: await timed(lambda: import_file(services, Order(people, None, Wishes()))),
-                    AGAIN: await timed(lambda: import_file(services, Order(people, None, Wishes()))),
+                    FIRST: await timed(lambda: import_file(services, ImportOrder(people, None, ImportOptions()))),
+                    AGAIN: await timed(lambda: import_file(services, ImportOrder(people, None, ImportOptions()))),
                     AS_CSV: await timed(lambda: export_file(services, ExportOrder(as_csv))),
                     AS_JSONL: await timed(lambda: export_file(services, ExportOrder(as_jsonl))),
                 }
             rows = stored(url, count)
         async with new_database(server) as url, account_with_groups(url) as context:
-            found[FROM_JSONL] = await timed(lambda: import_file(context.services, Order(as_jsonl, None, Wishes())))
+            found[FROM_JSONL] = await timed(lambda: import_file(context.services, ImportOrder(as_jsonl, None, ImportOptions())))
         async with new_database(server) as url:
             async with account_with_groups(url):
                 pass

@@ -340,7 +340,7 @@ async def test_a_file_is_only_overwritten_when_asked_to_and_never_half(database:
             await export_file(target.services, ExportOrder(path, name))
         with pytest.raises(BadInput, match="not a file that can be replaced"):
             await export_file(target.services, ExportOrder(tmp_path, name, format=Format.CSV, force=True))
-        with pytest.raises(BadInput, match="does not tell the format"):
+        with pytest.raises(BadInput, match="does not show the format"):
             await export_file(target.services, ExportOrder(tmp_path / "people.txt", name))
         assert path.read_text() == "precious"
         await export_file(target.services, ExportOrder(path, name, force=True))

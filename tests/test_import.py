@@ -226,7 +226,7 @@ async def test_an_interrupted_import_keeps_whole_chunks_and_goes_on_when_run_aga
     assert 0 < kept < count
     assert kept % CHUNK == 0
     *_, told, last = errors.decode().splitlines()
-    assert told.startswith(f"So far {kept:,} rows: {kept:,} created, 0 updated, 0 unchanged, 0 bad. To go on, import the file again")
+    assert told.startswith(f"So far {kept:,} rows: {kept:,} created, 0 updated, 0 unchanged, 0 bad. To continue, import the file again")
     assert last == "Interrupted. Everything that was finished is kept."
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.importing.fields import key_for, names_of
-from app.files.importing.plan import Plan, Wishes, plan_import
+from app.files.importing.plan import ImportOptions, Plan, plan_import
 from models import CustomField, FieldType, Role
 from models.engine.database import Database
 from models.errors import BadInput, Refused
@@ -22,7 +22,7 @@ from tests.support.imports import importing
 
 
 def _plan(header: Sequence[str], custom: Sequence[CustomField] = (), **wishes: Any) -> Plan:
-    return plan_import(tuple(header), names_of(custom), Wishes(**wishes))
+    return plan_import(tuple(header), names_of(custom), ImportOptions(**wishes))
 
 
 def _fields(plan: Plan) -> dict[str, str]:

@@ -12,8 +12,8 @@ import pytest
 from app.commands.imports import reporting_early_end
 from app.files.importing.fields import names_of
 from app.files.importing.opening import open_table
-from app.files.importing.plan import Wishes, plan_import
-from app.files.importing.rows import Place, RowMaker
+from app.files.importing.plan import ImportOptions, plan_import
+from app.files.importing.rows import RowMaker, TargetAccount
 from app.files.importing.run import Import
 from models.engine.database import Database
 from models.errors import Conflict
@@ -28,8 +28,8 @@ A_WHILE = 0.05  # seconds
 def _import_of(target: Importing, content: str) -> Import:
     target.path.write_text(content)
     table = open_table(target.path)
-    plan = plan_import(table.columns, names_of([]), Wishes())
-    return Import(target.context, table, RowMaker.of(plan, Place(ZoneInfo("UTC"), "", {}), is_typed=False))
+    plan = plan_import(table.columns, names_of([]), ImportOptions())
+    return Import(target.context, table, RowMaker.of(plan, TargetAccount(ZoneInfo("UTC"), "", {}), is_typed=False))
 
 
 class Another:

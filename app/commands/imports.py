@@ -18,8 +18,8 @@ from app.files.exchange import ID, MARK, TAGS
 from app.files.importing.fields import names_of
 from app.files.importing.new_fields import NewField, new_fields
 from app.files.importing.opening import open_table
-from app.files.importing.plan import Plan, Wishes, plan_import
-from app.files.importing.rows import Place, RowMaker
+from app.files.importing.plan import ImportOptions, Plan, plan_import
+from app.files.importing.rows import RowMaker, TargetAccount
 from app.files.importing.run import Import, Summary
 from app.files.importing.table import Table
 from app.provisioning.accounts import as_owner, chosen_account
@@ -33,29 +33,29 @@ from resolvers.values.validation import Problems
 ImportedFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV file in UTF-8 whose first line names its columns, or .jsonl with an object per line.")
 ]
-ColumnWishes = Annotated[
+ColumnOption = Annotated[
     list[str], typer.Option("--map", metavar="COLUMN=FIELD", help="Import a column into this field, or - to skip it. May be repeated.")
 ]
-TagWishes = Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Add this tag to every contact. May be repeated.")]
+TagOption = Annotated[list[str], typer.Option("--tag", metavar="NAME", help="Add this tag to every contact. May be repeated.")]
 TagColumn = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column that holds tags, separated by ; or |.")]
 CreateFields = Annotated[bool, typer.Option("--create-fields", help="Create a custom field for each column that matches no field.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImportOrder:
     """Which file to import, into which account, and with which options."""
 
     path: Path
     account: str | None
-    wishes: Wishes
+    options: ImportOptions
 
 
 def import_contacts(
     file: ImportedFile,
     *,
     account: AccountName = None,
-    columns: ColumnWishes = [],  # noqa: B006
-    tags: TagWishes = [],  # noqa: B006
+    columns: ColumnOption = [],  # noqa: B006
+    tags: TagOption = [],  # noqa: B006
     tag_column: TagColumn = None,
     create_fields: CreateFields = False,
 ) -> None:
@@ -64,22 +64,22 @@ def import_contacts(
     Columns are matched to fields by name. A row whose e-mail address belongs to a contact updates that contact, and empty cells
     change nothing. Bad rows are written to FILE.errors.csv with the reason, and all other rows are imported.
     """
-    order = Order(file, account, Wishes(columns, tags, tag_column, create_fields))
+    order = ImportOrder(file, account, ImportOptions(columns, tags, tag_column, create_fields))
     say(str(run(lambda services: import_file(services, order))))
 
 
-async def import_file(services: Services, order: Order) -> Summary:
+async def import_file(services: Services, order: ImportOrder) -> Summary:
     """Import a file of contacts, showing the fields of its columns and a progress bar."""
     table = open_table(order.path)
     problems = Problems()
-    for name in order.wishes.tags:
+    for name in order.options.tags:
         problems.attempt(tag_name, name, "--tag")
     problems.raise_any()
     account = await chosen_account(order.account)
     context = await as_owner(services, account)
-    plan = await _planned(context, table, order.wishes)
+    plan = await _planned(context, table, order.options)
     notes().print(_listing(plan))
-    maker = RowMaker.of(plan, await _place(context, account), is_typed=table.is_typed)
+    maker = RowMaker.of(plan, await _target(context, account), is_typed=table.is_typed)
     importing = Import(context, table, maker)
     with reporting_early_end(importing.summary), progress() as bar:
         task = bar.add_task(f"Importing {order.path.name}", total=table.size)
@@ -101,19 +101,19 @@ def reporting_early_end(summary: Summary) -> Iterator[None]:
         raise
 
 
-async def _place(context: Context, account: Account) -> Place:
+async def _target(context: Context, account: Account) -> TargetAccount:
     users = await context.scope.users.all()
-    return Place(ZoneInfo(account.timezone), account.mark, {user.email_folded: user.id for user in users})
+    return TargetAccount(ZoneInfo(account.timezone), account.mark, {user.email_folded: user.id for user in users})
 
 
-async def _planned(context: Context, table: Table, wishes: Wishes) -> Plan:
+async def _planned(context: Context, table: Table, options: ImportOptions) -> Plan:
     custom = await custom_fields(context)
-    plan = plan_import(table.columns, names_of(custom), wishes)
-    if not (wishes.create_fields and plan.unmatched):
+    plan = plan_import(table.columns, names_of(custom), options)
+    if not (options.create_fields and plan.unmatched):
         return plan
     for field in new_fields(plan, custom):
         await _create_field(context, field)
-    return plan_import(table.columns, names_of(await custom_fields(context)), wishes)
+    return plan_import(table.columns, names_of(await custom_fields(context)), options)
 
 
 async def _create_field(context: Context, field: NewField) -> None:

@@ -1,1 +1,1 @@
-"""Files of contacts: reading them in and writing them out."""
+"""Imports contacts from files and exports them to files."""

@@ -1,7 +1,8 @@
-"""What exports and imports agree on, so that a file that was exported can be imported again and nothing changes.
+"""The file layout that exports and imports share, so that an exported file can be imported again without changing anything.
 
-Beside the fields, a file has each contact's `id` and the mark of the account that it is valid in; custom fields have names
-of their own; a cell of several entries quotes those that would fall apart; no text stands where a spreadsheet runs it.
+Besides the fields, a file has each contact's `id` and the mark of the account in which that id is valid. Custom fields have
+column names of their own. In a cell with several entries, an entry that contains a separator is quoted. Text that a
+spreadsheet would run as a formula is escaped.
 """
 
 import re
@@ -15,38 +16,38 @@ CUSTOM = "customFields"
 
 _ENTRY = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[;|]|$)|([^;|]*)(?:[;|]|$)')
 _FORMULA = re.compile("['=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")  # with the full-width forms, which some spreadsheets run too
-_TELEPHONE = re.compile(r"[+-]?[\d ().-]*", re.ASCII)  # a formula at best for a number
+_TELEPHONE = re.compile(r"[+-]?[\d ().-]*", re.ASCII)  # as a formula, its result would be the number itself
 _SHIELD = "'"
 
 
 def custom_column(key: str) -> str:
-    """The name of a custom field's column."""
+    """Return the name of a custom field's column."""
     return f"{CUSTOM}.{key}"
 
 
 def joined(entries: Iterable[str]) -> str:
-    """Several entries in one cell."""
+    """Write several entries into one cell."""
     return "; ".join(f'"{entry.replace(chr(34), chr(34) * 2)}"' if _must_be_quoted(entry) else entry for entry in entries)
 
 
 def _must_be_quoted(entry: str) -> bool:
-    """Whether the entry would fall apart, or be a formula: in quotation marks it is none, wherever in the cell it stands."""
+    """Whether the entry contains a separator or would be a formula, which it is not inside quotation marks."""
     return entry.startswith('"') or ";" in entry or "|" in entry or _FORMULA.match(entry) is not None
 
 
 def entries_of(cell: str) -> list[str]:
-    """The entries of a cell, separated by ; or |, without white space around them."""
+    """Split a cell into its entries, which are separated by semicolons or vertical bars."""
     found = ((match[1].replace('""', '"') if match[1] is not None else match[2]).strip() for match in _ENTRY.finditer(cell))
     return [entry for entry in found if entry]
 
 
 def shielded(text: str) -> str:
-    """Text as it can stand in a table: an apostrophe goes before what a spreadsheet would take for a formula."""
+    """Put an apostrophe before text that a spreadsheet would take for a formula."""
     if text.startswith(_SHIELD) or (_FORMULA.match(text) and not _TELEPHONE.fullmatch(text)):
         return _SHIELD + text
     return text
 
 
 def unshielded(cell: str) -> str:
-    """The text that was shielded."""
+    """Undo `shielded`."""
     return cell.removeprefix(_SHIELD)

@@ -1,1 +1,1 @@
-"""Signing in with a JWT of an identity provider: its keys, what its tokens must say, and whom they stand for."""
+"""Signs users in with JWTs of an identity provider: its keys, the required claims, and the user they name."""

@@ -1,51 +1,70 @@
-"""Fetching a JSON document from the identity provider without keeping anybody else waiting."""
+"""Downloads the key document of an identity provider, bounded in time and size."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import Awaitable, Callable
-from http.client import HTTPException, HTTPMessage
-from typing import IO
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
+import httpx
 import orjson
-from typing_extensions import override
 
 from app.settings import LOOPBACK
 
-PATIENCE_SECONDS = 5.0
+STEP_SECONDS = 5.0  # for each of: connecting, sending, receiving the next bytes
+TOTAL_SECONDS = 10.0
 MOST_BYTES = 2**20
+# A compressed answer could become far larger than its bound when it is unpacked.
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """Takes nothing from anywhere but where the operator said; it could lead away from HTTPS."""
-
-    @override
-    def redirect_request(self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str) -> None:
-        """Follow nothing, which makes the redirection an error."""
+class DownloadFailed(Exception):
+    """The document could not be downloaded. The message gives the reason."""
 
 
 def downloads(url: str) -> Callable[[], Awaitable[object]]:
-    """What fetches the document at this URL; it raises `OSError` or `ValueError` if there is none."""
-    opener = _opener(url)
+    """Return a function that downloads and parses the JSON document at this URL.
+
+    It trusts the certificates of the operating system and uses the proxy of the environment, except for this machine. It
+    follows no redirects, which could lead away from HTTPS. It raises `DownloadFailed`.
+    """
+    certificates = ssl.create_default_context()
+    is_local = urlsplit(url).hostname in LOOPBACK
 
     async def fetch() -> object:
-        async with asyncio.timeout(2 * PATIENCE_SECONDS):
-            return await asyncio.to_thread(_download, opener, url)
+        client = httpx.AsyncClient(verify=certificates, trust_env=not is_local, timeout=STEP_SECONDS, headers=HEADERS)
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS), client:
+                return orjson.loads(await _body(client, url))
+        except orjson.JSONDecodeError as error:
+            raise DownloadFailed("its answer is not JSON") from error
+        except (httpx.TimeoutException, TimeoutError) as error:
+            raise DownloadFailed("it did not answer in time") from error
+        except httpx.RemoteProtocolError as error:
+            raise DownloadFailed("its answer is not HTTP") from error
+        except httpx.HTTPError as error:
+            raise DownloadFailed(_cause(error)) from error
 
     return fetch
 
 
-def _opener(url: str) -> OpenerDirector:
-    is_here = urlsplit(url).hostname in LOOPBACK
-    return build_opener(_NoRedirects, ProxyHandler({} if is_here else None))
+async def _body(client: httpx.AsyncClient, url: str) -> bytes:
+    body = bytearray()
+    async with client.stream("GET", url) as response:
+        if not response.is_success:
+            raise DownloadFailed(f"its answer has the status {response.status_code}")
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise DownloadFailed(f"its answer is longer than {MOST_BYTES:,} bytes")
+    return bytes(body)
 
 
-def _download(opener: OpenerDirector, url: str) -> object:
-    try:
-        with opener.open(Request(url, headers={"Accept": "application/json"}), timeout=PATIENCE_SECONDS) as response:  # noqa: S310  # see settings
-            text = response.read(MOST_BYTES + 1)
-    except HTTPException as error:
-        raise ValueError("its answer is not HTTP") from error
-    if len(text) > MOST_BYTES:
-        raise ValueError(f"it is longer than {MOST_BYTES} bytes")
-    return orjson.loads(text)
+def _cause(error: BaseException) -> str:
+    """Return the reason of the innermost error, because the outer ones only say that connecting failed."""
+    found = error
+    while inner := found.exceptions[0] if isinstance(found, BaseExceptionGroup) else found.__cause__ or found.__context__:
+        found = inner
+    if isinstance(found, OSError) and not isinstance(found, ssl.SSLError) and found.errno and found.errno > 0:
+        return os.strerror(found.errno)  # asyncio gives an address instead
+    return getattr(found, "strerror", None) or str(found) or type(found).__name__

@@ -1,4 +1,4 @@
-"""The public keys of an identity provider: fetched beside the requests that need them, and again when there may be others."""
+"""The public keys of an identity provider, which are downloaded in the background and refreshed regularly."""
 
 import asyncio
 import time
@@ -11,9 +11,9 @@ from jwt.exceptions import PyJWTError
 
 from models.errors import Unavailable
 
-FRESH_SECONDS = 300.0  # after which they are fetched again, so that a key that was withdrawn is trusted no longer
-LEAST_SECONDS = 10.0  # between two attempts, however many tokens name keys that nobody knows
-KEPT_SECONDS = 86_400.0  # for which they are used while the provider does not answer
+FRESH_SECONDS = 300.0  # after which keys are downloaded again, so that a withdrawn key is no longer trusted
+LEAST_SECONDS = 10.0  # between two downloads, however many tokens name unknown keys
+KEPT_SECONDS = 86_400.0  # for which known keys are used while the provider does not answer
 MOST_KEYS = 100
 
 BY_KIND = {
@@ -25,7 +25,7 @@ BY_KIND = {
     "OKP Ed448": ("EdDSA",),
 }
 ALGORITHMS = tuple(dict.fromkeys(name for names in BY_KIND.values() for name in names))
-"""Those whose keys can be public. None of them is `none`, and none shares a secret with whoever verifies."""
+"""The accepted algorithms. All of them are asymmetric, so that no verifier could sign tokens itself."""
 
 Fetch = Callable[[], Awaitable[object]]
 
@@ -33,20 +33,23 @@ log = structlog.get_logger(__name__)
 
 
 class KeySet:
-    """The keys as they were last fetched."""
+    """The keys as they were last downloaded."""
 
     def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._clock = clock
         self._keys: list[PyJWK] = []
-        self._fetched_at = self._tried_at = float("-inf")
-        self._fetching: asyncio.Task[None] | None = None
+        self._downloaded_at = self._tried_at = float("-inf")
+        self._downloading: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None, algorithm: str) -> PyJWK | None:
-        """The one key with this id for this algorithm, after another look if there is none; `Unavailable` if no key is known at all."""
+        """Find the only key with this id for this algorithm, downloading the keys again if there is none.
+
+        Raises `Unavailable` if no keys are known at all.
+        """
         found = self._choose(key_id, algorithm)
-        if found is None and (fetching := self._renew()):
-            await asyncio.shield(fetching)  # others wait for it too
+        if found is None and (downloading := self._renew()):
+            await asyncio.shield(downloading)  # other sign-ins wait for the same download
             found = self._choose(key_id, algorithm)
         elif self._age() > FRESH_SECONDS:
             self._renew()
@@ -61,35 +64,35 @@ class KeySet:
         return fitting[0] if len(fitting) == 1 else None
 
     def _age(self) -> float:
-        return self._clock() - self._fetched_at
+        return self._clock() - self._downloaded_at
 
     def _renew(self) -> asyncio.Task[None] | None:
-        """The fetching that is going on, or begins now; None if the last attempt is too recent for another."""
-        if self._fetching is None and self._clock() >= self._tried_at + LEAST_SECONDS:
+        """Return the running download or start one. Returns None if the last attempt is too recent."""
+        if self._downloading is None and self._clock() >= self._tried_at + LEAST_SECONDS:
             self._tried_at = self._clock()
-            self._fetching = asyncio.create_task(self._take_over(), name="fetch keys")
-        return self._fetching
+            self._downloading = asyncio.create_task(self._download(), name="download keys")
+        return self._downloading
 
-    async def _take_over(self) -> None:
+    async def _download(self) -> None:
         try:
             self._keys = usable(await self._fetch())
-            self._fetched_at = self._clock()
-        # Whatever is wrong with the provider, those whose keys are known go on.
+            self._downloaded_at = self._clock()
+        # Whatever fails at the provider, known keys remain in use.
         except Exception as error:
-            log.warning("the keys of the identity provider cannot be fetched", reason=str(error) or type(error).__name__)
+            log.warning("the keys of the identity provider cannot be downloaded", reason=str(error) or type(error).__name__)
         finally:
-            self._fetching = None
+            self._downloading = None
 
     async def close(self) -> None:
-        """Give up fetching."""
-        if self._fetching:
-            self._fetching.cancel()
-            await asyncio.gather(self._fetching, return_exceptions=True)
+        """Cancel a running download."""
+        if self._downloading:
+            self._downloading.cancel()
+            await asyncio.gather(self._downloading, return_exceptions=True)
 
 
 @asynccontextmanager
 async def open_key_set(fetch: Fetch) -> AsyncIterator[KeySet]:
-    """A set of keys that is used while the context is open."""
+    """Open a set of keys that is refreshed while the context is open."""
     keys = KeySet(fetch)
     try:
         yield keys
@@ -98,7 +101,7 @@ async def open_key_set(fetch: Fetch) -> AsyncIterator[KeySet]:
 
 
 def usable(document: object) -> list[PyJWK]:
-    """The keys of a JWK Set that can verify signatures, each once for every algorithm that it may be used with."""
+    """Parse a JWK Set into the keys that can verify signatures, each once for every algorithm it supports."""
     match document:
         case {"keys": [*keys]}:
             return [key for data in keys[:MOST_KEYS] if isinstance(data, dict) for key in _with_algorithms(data)]

@@ -1,4 +1,4 @@
-"""What a JWT must say before anybody is signed in with it."""
+"""Verifies JWTs of an identity provider and reads the user's identity from their claims."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """Whose tokens are accepted, for whom they are meant, and which claims say who has signed in and to which account."""
+    """The expected issuer and audience, and the claims that name the user and the account."""
 
     issuer: str
     audience: str
@@ -39,7 +39,7 @@ class Expectations:
 
 
 class Provider:
-    """An identity provider whose word is taken for who somebody is."""
+    """An identity provider whose JWTs are accepted."""
 
     def __init__(self, keys: KeySet, expected: Expectations, clock: WallClock) -> None:
         self._keys = keys
@@ -47,7 +47,10 @@ class Provider:
         self._clock = clock
 
     async def identify(self, token: str) -> Identity:
-        """Whom a token stands for; raises `Unauthenticated`, and tells the log what is wrong with it."""
+        """Verify a JWT and return the identity in it.
+
+        Raises `Unauthenticated`. The reason goes to the log, not to the client.
+        """
         try:
             return self._identity(await self._verified(token))
         except (PyJWTError, ValueError) as error:
@@ -63,7 +66,7 @@ class Provider:
         key = await self._keys.find(header.get("kid"), header["alg"])
         if key is None:
             raise ValueError("no key of the provider fits it")
-        # By this server's clock, not the library's; the times are looked at below.
+        # Times are checked below, against this server's clock instead of the library's.
         options: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         options |= {"require": REQUIRED, "enforce_minimum_key_length": True}
         meant = self._expected
@@ -111,7 +114,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> datetime:
 
 @asynccontextmanager
 async def open_provider(settings: Settings, clock: WallClock) -> AsyncIterator[Provider | None]:
-    """The identity provider that the settings name; None if they name none."""
+    """Open the identity provider in the settings, or None if they name none."""
     if not (settings.jwt_issuer and settings.jwt_audience and settings.jwt_keys_url):
         yield None
         return

@@ -1,4 +1,4 @@
-"""Who stands at the door: somebody with an access token, or with a JWT of the identity provider."""
+"""Signs in requests with an access token or a JWT of the identity provider."""
 
 import re
 
@@ -10,7 +10,7 @@ _JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
 async def receive(services: Services, provider: Provider | None, authorization: str | None) -> Context:
-    """The context of whoever this `Authorization` header signs in; else `Unauthenticated`."""
+    """Sign in the user of this `Authorization` header and return their context. Raises `Unauthenticated`."""
     found = _JWT.fullmatch((authorization or "").strip()) if provider else None
     if provider and found:
         return await sign_in(services, await provider.identify(found[1]))

@@ -1,1 +1,1 @@
-"""How much is taken from every allowance in the current minute: by this process alone, or by all that share a Redis or Valkey server."""
+"""Rate limits: counts per minute, in this process or in a shared Redis or Valkey server."""

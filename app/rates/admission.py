@@ -1,4 +1,4 @@
-"""Who may come in how often: requests by address before anybody is signed in, and points by token after that."""
+"""The rate limits of a deployment: requests and failed sign-ins per address, points per token."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +15,7 @@ from subscriptions.bus.redis import channel_of
 
 
 class Admission:
-    """The limits of one deployment; a limit of 0 is none."""
+    """Applies the limits of one deployment. A limit of 0 means no limit."""
 
     def __init__(self, rates: Rates, *, requests: int, points: int, failures: int = 0) -> None:
         self.rates = rates
@@ -24,13 +24,16 @@ class Admission:
         self._points = RateLimitItemPerMinute(points, namespace="points") if points else None
 
     async def enter(self, address: str) -> None:
-        """Count a request from this address; raises `RateLimited` if there were too many."""
+        """Count a request from this address. Raises `RateLimited` if there were too many."""
         if self._requests:
             await self.rates.take(self._requests, address)
 
     @asynccontextmanager
     async def attempt(self, address: str) -> AsyncIterator[None]:
-        """Let somebody at this address sign in, and count it if they fail; raises `RateLimited` if that has happened too often."""
+        """Guard a sign-in attempt from this address, and count it if it fails.
+
+        Raises `RateLimited` if there were too many failures.
+        """
         if self._failures is None:
             yield
             return
@@ -38,23 +41,23 @@ class Admission:
         try:
             yield
         except Unauthenticated:
-            with suppress(RateLimited):  # the next attempt is told
+            with suppress(RateLimited):  # the next attempt is refused
                 await self.rates.take(self._failures, address)
             raise
 
     def allowance(self, caller: Caller) -> Allowance | None:
-        """What this caller's operations are paid from; None if nothing is limited."""
+        """Return the allowance that pays for this caller's operations, or None if there is no limit."""
         return self.rates.allowance(self._points, payer_of(caller)) if self._points else None
 
 
 def payer_of(caller: Caller) -> str:
-    """Whose allowance it is: the token's, or the user's who is signed in without one."""
+    """Return the key of the caller's allowance: the token, or the user who signed in without one."""
     return f"token:{caller.token_id}" if caller.token_id else f"user:{caller.user_id}"
 
 
 @asynccontextmanager
 async def open_admission(settings: Settings, database: Database) -> AsyncIterator[Admission]:
-    """The limits as the settings say, counted together by all processes that share the database and the bus's server."""
+    """Open the limits in the settings, which all processes with the same database and bus server share."""
     name = f"{await channel_of(database)}:rates" if settings.bus_url else ""
     async with open_rates(settings.bus_url, name) as rates:
         limits = {"requests": settings.rate_limit_requests, "points": settings.rate_limit_points}

@@ -1,11 +1,11 @@
-"""Windows of time in which something is counted, in the memory of this process."""
+"""Counts per time window, in the memory of this process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from limits.aio.storage import Storage
 
-MOST_WINDOWS = 100_000  # some tens of megabytes; beyond that the oldest are forgotten
+MOST_WINDOWS = 100_000  # some tens of megabytes. Beyond that the oldest windows are dropped
 SWEEP_SECONDS = 60.0
 
 Clock = Callable[[], float]
@@ -13,19 +13,19 @@ Clock = Callable[[], float]
 
 @dataclass(slots=True)
 class _Window:
-    """What was counted since it opened."""
+    """A window and its count."""
 
     ends: float
     count: int = 0
 
 
 class ProcessWindows(Storage):
-    """A storage of the library whose steps take the same time however many windows are open.
+    """A storage for the `limits` library whose operations take constant time.
 
-    The library's own looks through all of them at every step, so that many addresses at once could slow everybody down.
+    The library's own memory storage scans all windows at every operation, so many addresses at once could slow down everybody.
     """
 
-    STORAGE_SCHEME = None  # it is handed over, never found by a URL
+    STORAGE_SCHEME = None  # it is created directly, not from a URL
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -35,11 +35,11 @@ class ProcessWindows(Storage):
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Memory is always at hand."""
+        """Exceptions of the storage, of which there are none."""
         return ()
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count in the window of this key, which opens now if it is not open."""
+        """Add to the count of this key's window, opening a window if there is none."""
         self._make_room()
         window = self._open(key)
         if window is None:
@@ -49,27 +49,27 @@ class ProcessWindows(Storage):
         return window.count
 
     async def get(self, key: str) -> int:
-        """The count of the open window."""
+        """Return the count of the open window."""
         window = self._open(key)
         return window.count if window else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the open window ends."""
+        """Return the time at which the open window ends."""
         window = self._open(key)
         return window.ends if window else self._clock()
 
     async def check(self) -> bool:
-        """Whether it can count."""
+        """Whether the storage is available."""
         return True
 
     async def reset(self) -> int:
-        """Forget every window."""
+        """Delete all windows and return their number."""
         count = len(self._windows)
         self._windows.clear()
         return count
 
     async def clear(self, key: str) -> None:
-        """Forget one window."""
+        """Delete the window of this key."""
         self._windows.pop(key, None)
 
     def _open(self, key: str) -> _Window | None:

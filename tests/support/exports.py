@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from app.commands.exports import ExportOrder, export_file
-from app.commands.imports import Order, import_file
-from app.files.importing.plan import Wishes
+from app.commands.imports import ImportOrder, import_file
+from app.files.importing.plan import ImportOptions
 from app.files.importing.run import Summary
 from models import FieldType, Role, User
 from models.engine.database import Database
@@ -61,7 +61,7 @@ class Exporting:
     async def import_(self, context: Context, path: Path, **wishes: Any) -> Summary:
         """Import a file a minute later."""
         self.clock.pass_(minutes=1)
-        summary = await import_file(self.services, Order(path, (await account(context)).name, Wishes(**wishes)))
+        summary = await import_file(self.services, ImportOrder(path, (await account(context)).name, ImportOptions(**wishes)))
         context.forget()
         return summary
 

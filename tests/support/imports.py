@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.commands.imports import Order, import_file
-from app.files.importing.plan import Wishes
+from app.commands.imports import ImportOrder, import_file
+from app.files.importing.plan import ImportOptions
 from app.files.importing.run import Summary
 from models.engine.database import Database
 from resolvers.access.accounts import account
@@ -32,7 +32,7 @@ class Importing:
         self.clock.pass_(minutes=1)
         self.path.write_bytes(content.encode() if isinstance(content, str) else content)
         name = (await account(self.context)).name
-        return await import_file(self.context.services, Order(self.path, name, Wishes(**wishes)))
+        return await import_file(self.context.services, ImportOrder(self.path, name, ImportOptions(**wishes)))
 
     async def contacts(self) -> dict[str | None, dict[str, Any]]:
         """Everything that is stored of the contacts, by e-mail address."""

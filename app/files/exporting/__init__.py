@@ -1,1 +1,1 @@
-"""Exporting contacts to a file: in which format it is written, and how it comes to be where it belongs."""
+"""Writes contacts to a file: the formats, and replacing the file only when it is complete."""

@@ -1,4 +1,4 @@
-"""Where an export goes: standard output, or a file that appears under its name only when it is whole."""
+"""The destination of an export: standard output, or a file that gets its name only when it is complete."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ STANDARD_OUTPUT = Path("-")
 
 
 def format_of(path: Path, chosen: Format | None) -> Format:
-    """The format that was chosen, or else the one that the name tells; standard output is CSV."""
+    """Return the chosen format, or else the one that the file name shows. Standard output is CSV."""
     if chosen is not None:
         return chosen
     if path == STANDARD_OUTPUT:
@@ -25,51 +25,54 @@ def format_of(path: Path, chosen: Format | None) -> Format:
     if path.suffix.lower() in {f".{each}" for each in known}:
         return Format(path.suffix[1:].lower())
     names = " or ".join(f".{each}" for each in known)
-    raise BadInput(f"The name {path.name} does not tell the format. Let it end in {names}, or choose one with --format.")
+    raise BadInput(f"The name {path.name} does not show the format. End it in {names}, or choose one with --format.")
 
 
 @contextmanager
 def destination(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A stream into the file, which is not touched before all is written, nor at all unless it is new or may be overwritten."""
+    """Open a stream whose content becomes the file when the block ends without an error.
+
+    The file itself is untouched until then. Raises `BadInput` if it exists and `overwrite` is not set.
+    """
     if path == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    goal = path.resolve()  # a link stays one
-    _refuse(goal, path, overwrite=overwrite)
-    number, name = tempfile.mkstemp(dir=goal.parent, prefix=f".{goal.name}.", suffix=".part")  # which nobody else may read
+    goal = path.resolve()  # replaces the target of a link, not the link
+    _check(goal, path, overwrite=overwrite)
+    number, name = tempfile.mkstemp(dir=goal.parent, prefix=f".{goal.name}.", suffix=".part")  # readable by this user only
     unfinished = Path(name)
     try:
         with os.fdopen(number, "wb") as stream:
             yield stream
-            _refuse(goal, path, overwrite=overwrite)  # somebody may have been faster
+            _check(goal, path, overwrite=overwrite)  # another program may have created it meanwhile
             _finish(stream, _mode_of(goal))
         unfinished.replace(goal)
-        _keep(goal.parent)
+        _sync_directory(goal.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def _mode_of(goal: Path) -> int:
-    """Who may read and write the file: whoever may now, or where there is none, whoever may by default."""
+    """Return the permissions of the existing file, or the default ones of a new file."""
     if goal.exists():
         return stat.S_IMODE(goal.stat().st_mode)
-    mask = os.umask(0o077)  # there is no way to ask without setting it
+    mask = os.umask(0o077)  # it can only be read by setting it
     os.umask(mask)
     return 0o666 & ~mask
 
 
 def _finish(stream: BinaryIO, mode: int) -> None:
-    """Have all that was written on the disk before it gets its name: a power failure could leave it empty in the old one's place."""
+    """Write everything to the disk, because a power failure after the rename could leave an empty file."""
     stream.flush()
-    with suppress(OSError):  # some file systems know no modes
+    with suppress(OSError):  # some file systems have no permissions
         os.fchmod(stream.fileno(), mode)
     os.fsync(stream.fileno())
 
 
-def _keep(directory: Path) -> None:
-    """Have the names of a directory's files on the disk."""
-    with suppress(OSError):  # some file systems do this for files only, and some directories may not be read
+def _sync_directory(directory: Path) -> None:
+    """Write the directory's entries to the disk."""
+    with suppress(OSError):  # not possible on every file system, nor in a directory that may not be read
         number = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(number)
@@ -77,7 +80,7 @@ def _keep(directory: Path) -> None:
             os.close(number)
 
 
-def _refuse(goal: Path, path: Path, *, overwrite: bool) -> None:
+def _check(goal: Path, path: Path, *, overwrite: bool) -> None:
     if not goal.parent.is_dir():
         raise BadInput(f"There is no directory {path.parent}.")
     if goal.exists() and not goal.is_file():

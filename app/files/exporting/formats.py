@@ -1,4 +1,4 @@
-"""The formats of an export; `muster import` reads each of them back to the same contacts."""
+"""The file formats of an export. `muster import` reads each of them back to the same contacts."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from resolvers.values.validation import camel
 
 
 class Format(StrEnum):
-    """What a file is made of."""
+    """A file format."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -24,34 +24,34 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a file says of each contact, and the account that its ids belong to."""
+    """The columns of a file, and the account that its ids belong to."""
 
     mark: str
     custom: Sequence[str]
     emails: Mapping[int, str]
-    """Users' addresses by their ids."""
+    """E-mail addresses of users, by user id."""
 
     def names(self) -> list[str]:
-        """The names of all columns in a table."""
+        """Return the column names of a table."""
         return [ID, MARK, *map(camel, COLUMNS), OWNER, TAGS, *map(custom_column, self.custom)]
 
     def owner(self, contact: ExportedContact) -> str | None:
-        """The address of the contact's owner."""
+        """Return the e-mail address of the contact's owner."""
         return None if contact.owner_id is None else self.emails.get(contact.owner_id)
 
 
 class CsvWriter:
-    """A table in which cells are quoted where they must be, and no cell is a formula."""
+    """Writes CSV with quotes only where needed, and without formulas."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
 
     def head(self) -> bytes:
-        """What comes before all contacts."""
+        """Return what the file begins with."""
         return _table([self._columns.names()])
 
     def part(self, contacts: Iterable[ExportedContact]) -> bytes:
-        """These contacts."""
+        """Return these contacts in the format."""
         return _table(map(self._row, contacts))
 
     def _row(self, contact: ExportedContact) -> list[str]:
@@ -79,17 +79,17 @@ def _cell(value: Any) -> str:
 
 
 class JsonlWriter:
-    """A JSON object on each line, with null for what is missing."""
+    """Writes one JSON object per line, with null for missing values."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
 
     def head(self) -> bytes:
-        """What comes before all contacts."""
+        """Return what the file begins with."""
         return b""
 
     def part(self, contacts: Iterable[ExportedContact]) -> bytes:
-        """These contacts."""
+        """Return these contacts in the format."""
         return b"".join(orjson.dumps(self._object(contact), option=orjson.OPT_APPEND_NEWLINE) for contact in contacts)
 
     def _object(self, contact: ExportedContact) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A CSV file as a table."""
+"""Reads CSV files, and writes their bad rows."""
 
 import csv
 import io
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from app.files.importing.table import ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, Reject
+from app.files.importing.table import ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, WriteBadRow
 from models.errors import BadInput
 
 DELIMITERS = (",", ";", "\t")
-SAMPLE = 2**16  # characters that are looked at to find out which delimiter it is
+SAMPLE = 2**16  # characters from which the delimiter is guessed
 REPORT = (*ADDED, TEXT)  # the last columns of a file of bad rows
-LARGEST_CELL = 2**20  # an unclosed quotation mark swallows no more than this
+LARGEST_CELL = 2**20  # bounds what an unclosed quotation mark can take in
 
 _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _NO_NAME = re.compile("[\0\ud800-\udfff]")
@@ -33,7 +33,7 @@ class CsvTable:
     is_typed: bool = False
 
     def records(self, progress: Progress) -> Iterator[Record]:
-        """Every row that is not blank, from the beginning; `progress` hears how many bytes have been read."""
+        """Yield every row that is not blank, and report the number of bytes read to `progress`."""
         with self.path.open("rb") as raw, _decoded(raw) as stream:
             rows = _rows(stream, self.delimiter)
             next(rows)
@@ -57,7 +57,7 @@ class CsvTable:
         return Record(record.line, record.cells[: len(self.columns)], problem, text) if problem or self.added else record
 
     def _text(self, record: Record, *, fits: bool) -> str:
-        """The whole row if it does not fit the columns, or did not before and is not mended."""
+        """Return the whole row if it does not fit the columns, or if it did not fit before and is still unchanged."""
         if fits:
             return str(record.cells[-1])
         if record.problem:
@@ -67,8 +67,8 @@ class CsvTable:
         text = stream.getvalue().removesuffix("\r\n")
         return text if len(text) <= LARGEST_CELL else TOO_LONG
 
-    def rejecting(self, stream: TextIO) -> Reject:
-        """Begin a file of bad rows in this format, and return what writes one with its reason."""
+    def bad_row_writer(self, stream: TextIO) -> WriteBadRow:
+        """Write the header of a file of bad rows, and return a function that writes one row with its reason."""
         writer = csv.writer(stream, delimiter=self.delimiter)
         writer.writerow([*self.columns, *REPORT])
 
@@ -80,7 +80,7 @@ class CsvTable:
 
 
 def open_csv(path: Path) -> CsvTable:
-    """The table in this file; raises `BadInput` if there is none."""
+    """Open a CSV file. Raises `BadInput` if it has no header or is not UTF-8."""
     with path.open("rb") as raw, _decoded(raw) as stream:
         sample = stream.read(SAMPLE)
     delimiter = _sniffed(sample)
@@ -102,7 +102,7 @@ def _distinct(path: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _decoded(raw: BinaryIO) -> io.TextIOWrapper:
-    # Bytes that are not UTF-8 are carried along as surrogates: they spoil their own row, and no other.
+    # Bytes that are not UTF-8 become surrogates, so that only their own row is bad.
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
@@ -124,6 +124,6 @@ def _sniffed(sample: str) -> str:
 
 
 def _regularity(sample: str, delimiter: str) -> tuple[int, int]:
-    """How many rows have the width of the first, which must have more than one field, and that width."""
+    """Return how many rows have as many fields as the first, and that number. A single field counts as none."""
     widths = [len(record.cells) for record in _rows(io.StringIO(sample, newline=""), delimiter)]
     return (widths.count(widths[0]), widths[0]) if widths and widths[0] > 1 else (0, 0)

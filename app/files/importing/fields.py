@@ -1,4 +1,4 @@
-"""The fields that a column may stand for: those of every contact by their usual names, and the account's custom fields."""
+"""Finds the field that a column name stands for: a standard field under its usual names, or a custom field."""
 
 import re
 import unicodedata
@@ -40,7 +40,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a contact as an import speaks of it."""
+    """A field that a column can be imported into."""
 
     name: str
     key: str
@@ -48,34 +48,34 @@ class Field:
 
     @property
     def is_custom(self) -> bool:
-        """Whether the account has added the field."""
+        """Whether it is a custom field."""
         return self.type is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What fields go by: names that exports write, and in plain form their own names and others that mean the same to most people."""
+    """The names of fields: exact names from exports, own names and common synonyms, the last two normalised by `plain`."""
 
     exact: Mapping[str, Field]
     own: Mapping[str, Field]
     others: Mapping[str, Field]
 
     def meaning(self, name: str) -> Field | None:
-        """The field that a name stands for."""
+        """Find the field with this name."""
         return self.exact.get(name.strip()) or self.own.get(plain(name)) or self.others.get(plain(name))
 
     def listed(self) -> str:
-        """Every field, to choose from."""
+        """List the names of all fields, for an error message."""
         return ", ".join(dict.fromkeys(field.name for field in self.own.values()))
 
 
 def plain(name: str) -> str:
-    """A name without what people write differently: case, spaces and punctuation."""
+    """Normalise a name: no case, spaces or punctuation."""
     return "".join(character for character in fold(name) if character.isalnum()) or fold(name)
 
 
 def names_of(custom: Sequence[CustomField]) -> Names:
-    """The names of every contact's fields, then the keys and the labels of an account's custom fields."""
+    """Collect the names of the standard fields and of the account's custom fields, by key and by label."""
     standard = {name: Field(camel(name), name) for name in STANDARD} | {OWNER_KEY: Field(OWNER, OWNER_KEY)}
     exact = {field.name: field for field in standard.values()}
     own = {plain(field.name): field for field in standard.values()}
@@ -87,7 +87,7 @@ def names_of(custom: Sequence[CustomField]) -> Names:
 
 
 def key_for(label: str, taken: Iterable[str]) -> str:
-    """A key for a new custom field with this label that no other field has."""
+    """Derive an unused key for a new custom field from its label."""
     ascii_only = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
     head, *rest = re.findall(r"[A-Za-z0-9]+", ascii_only) or ["field"]
     joined = head.lower() + "".join(word.capitalize() for word in rest)

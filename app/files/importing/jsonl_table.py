@@ -1,4 +1,4 @@
-"""A file of JSON objects, one a line, as a table whose columns are all of their keys."""
+"""Reads files with one JSON object per line as tables whose columns are all keys of the objects."""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,18 @@ from typing import Any, TextIO
 import orjson
 
 from app.files.exchange import CUSTOM, custom_column
-from app.files.importing.table import ABSENT, ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, Reject
+from app.files.importing.table import ABSENT, ADDED, NOT_MENDED, PROGRESS_EVERY, TEXT, TOO_LONG, Progress, Record, WriteBadRow
 from models.errors import BadInput
 
 LARGEST_LINE = 2**28  # bytes: 500 lists of 500 choices have 150 MB where each character is escaped, and no contact can have more
-MOST_COLUMNS = 2_000  # keys of all objects together; a file with more has values for keys
+MOST_COLUMNS = 2_000  # keys of all objects together. A file with more probably uses values as keys
 
 Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class JsonlTable:
-    """A file of JSON objects, one a line."""
+    """A file with one JSON object per line."""
 
     path: Path
     columns: tuple[str, ...]
@@ -29,15 +29,15 @@ class JsonlTable:
     is_typed: bool = True
 
     def records(self, progress: Progress) -> Iterator[Record]:
-        """Every object that is not empty, from the beginning; `progress` hears how many bytes have been read."""
+        """Yield every object that is not empty, and report the number of bytes read to `progress`."""
         for record in _objects(self.path, progress):
             if record.problem is not None:
                 yield record
             elif cells := _flat(record.source):
                 yield Record(record.line, [cells.get(column, ABSENT) for column in self.columns], source=record.source)
 
-    def rejecting(self, stream: TextIO) -> Reject:
-        """Begin a file of bad rows in this format, and return what writes one with its reason."""
+    def bad_row_writer(self, stream: TextIO) -> WriteBadRow:
+        """Return a function that writes a bad row with its reason to the stream."""
 
         def reject(record: Record, reason: str) -> None:
             row = record.source if isinstance(record.source, dict) else {TEXT: record.source}
@@ -47,7 +47,7 @@ class JsonlTable:
 
 
 def open_jsonl(path: Path) -> JsonlTable:
-    """The table in this file; raises `BadInput` if there is none. All of it is read to find its columns."""
+    """Open a file of JSON objects and read all of it to find its columns. Raises `BadInput` if no line is an object."""
     columns: dict[str, None] = {}
     unread: Record | None = None
     for record in _objects(path, lambda _: None):
@@ -97,7 +97,7 @@ def _read(line: int, text: bytes) -> Record:
 
 
 def _flat(found: Object) -> dict[str, Any]:
-    """The object with each custom field in a column of its own."""
+    """Return the object with each custom field as a column of its own."""
     flat = dict(found)
     own = flat.pop(CUSTOM, None) or {}
     return flat | {custom_column(key): value for key, value in own.items()}

@@ -1,4 +1,4 @@
-"""The custom fields that an import makes for columns without one: all of them are checked before the first is made."""
+"""Plans the custom fields that an import creates, and checks all of them before the first is created."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,23 +16,23 @@ _REMEDY = f'Leave columns out with --map "COLUMN={IGNORE}".'
 
 
 class NewField(NamedTuple):
-    """A custom field to be made for a column."""
+    """A custom field to create for a column."""
 
     column: str
     key: str
 
     @property
     def label(self) -> str:
-        """What people read."""
+        """The label of the field."""
         return self.column.removeprefix(_PREFIX)
 
     def refused(self, reason: str) -> BadInput:
-        """Why the column cannot be a field."""
+        """Return the error for a column that cannot become a field."""
         return BadInput(f"--create-fields: the column {self.column} cannot be a field. {reason} {_REMEDY}")
 
 
 def new_fields(plan: Plan, known: Sequence[CustomField]) -> list[NewField]:
-    """A field for each column that has none, in their order; raises `BadInput` if a single one of them cannot be."""
+    """Plan a custom field for each column that matches none. Raises `BadInput` if any of them is invalid."""
     found = list(_fields_of([plan.columns[index] for index in plan.unmatched], known))
     for field in found:
         _check(field)
@@ -43,7 +43,10 @@ def new_fields(plan: Plan, known: Sequence[CustomField]) -> list[NewField]:
 
 
 def _fields_of(columns: Sequence[str], known: Sequence[CustomField]) -> Iterator[NewField]:
-    """Columns of an export name their keys exactly; of others, those that are written differently but mean the same share a field."""
+    """Yield the custom fields to create.
+
+    Columns of an export contain the exact key. Other columns share one field if their normalised names are the same.
+    """
     exact = {column: column.removeprefix(_PREFIX) for column in columns if column.startswith(_PREFIX)}
     keys = {field.key for field in known}
     taken = keys | set(exact.values())
@@ -64,4 +67,4 @@ def _check(field: NewField) -> None:
     except Refused as refused:
         raise field.refused(refused.message) from None
     if not KEY.fullmatch(field.key):
-        raise field.refused(f"After {_PREFIX} there must be a small letter, and at most 63 more letters, digits and underscores.")
+        raise field.refused(f"After {_PREFIX} there must be a lower-case letter, then at most 63 letters, digits and underscores.")

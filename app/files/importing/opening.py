@@ -1,4 +1,4 @@
-"""Opening the file of an import in the format that its name tells."""
+"""Opens a file to import in the format that its name shows."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 
 
 def open_table(path: Path) -> Table:
-    """The table in this file; raises `BadInput` if there is none. A file is CSV unless its name says otherwise."""
+    """Open a file as a table. A file is CSV unless its name ends in .jsonl or .ndjson. Raises `BadInput` if it cannot be read."""
     if not path.is_file():
         raise BadInput(f"There is no file {path}.")
     return open_jsonl(path) if path.suffix.lower() in JSON_LINES else open_csv(path)

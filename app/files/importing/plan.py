@@ -1,4 +1,4 @@
-"""The plan of an import: which column goes into which field, as the user wished it or as the names suggest it."""
+"""Decides which column of an import goes into which field, by options and by column names."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ IGNORE = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for beyond what the names of the columns say."""
+class ImportOptions:
+    """Options of an import that override the matching by column names."""
 
     columns: Sequence[str] = ()
     tags: Sequence[str] = ()
@@ -23,7 +23,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of each column, by its position."""
+    """The field of each column, by the column's position."""
 
     columns: tuple[str, ...]
     fields: Mapping[int, Field]
@@ -31,18 +31,18 @@ class Plan:
     tag_column: int | None
     tags: tuple[str, ...]
     email_column: int | None
-    """The column by which rows find their contacts."""
+    """The column with the e-mail address that identifies a contact."""
     id_column: int | None = None
     mark_column: int | None = None
-    """The columns by which rows of an export find their contacts first: the id, and where it is valid."""
+    """The columns of an exported file that identify a contact: its id, and the account in which the id is valid."""
 
     @property
     def is_export(self) -> bool:
-        """Whether the file was exported, so that its cells are exactly what they were."""
+        """Whether the file is an export, whose cells are taken exactly as they are."""
         return self.mark_column is not None
 
     def column_at(self, path: Sequence[str]) -> str | None:
-        """The column from which that was taken which this path leads to in a row."""
+        """Return the name of the column that a path in an error message refers to."""
         for name in path:
             if name == TAGS and CUSTOM not in path and self.tag_column is not None:
                 return self.columns[self.tag_column]
@@ -52,10 +52,10 @@ class Plan:
         return None
 
 
-def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
-    """Match columns to fields: wishes first, then names, each field once; raises `BadInput` for what does not exist."""
-    chosen = dict(_wished(columns, names, wish) for wish in wishes.columns)
-    special = _special(columns, names, wishes, chosen)
+def plan_import(columns: tuple[str, ...], names: Names, options: ImportOptions) -> Plan:
+    """Match each column to at most one field, by options first and then by name. Raises `BadInput` for names that do not exist."""
+    chosen = dict(_mapped(columns, names, mapping) for mapping in options.columns)
+    special = _special(columns, names, options, chosen)
     fields = {index: field for index, field in chosen.items() if field is not None}
     _refuse_twice(columns, fields)
     free = [index for index, column in enumerate(columns) if column and index not in chosen and index not in special.values()]
@@ -65,28 +65,28 @@ def plan_import(columns: tuple[str, ...], names: Names, wishes: Wishes) -> Plan:
         fields=dict(sorted(fields.items())),
         unmatched=tuple(index for index in free if index not in fields),
         tag_column=special.get(TAGS),
-        tags=tuple(wishes.tags),
+        tags=tuple(options.tags),
         email_column=next((index for index, field in fields.items() if field == names.exact["email"]), None),
         id_column=special.get(ID),
         mark_column=special.get(MARK),
     )
 
 
-def _special(columns: Sequence[str], names: Names, wishes: Wishes, chosen: Container[int]) -> dict[str, int]:
-    """The columns that are no fields: tags, and in a file that was exported the ids and where they are valid."""
+def _special(columns: Sequence[str], names: Names, options: ImportOptions, chosen: Container[int]) -> dict[str, int]:
+    """Find the columns that are not fields: tags, and the id and mark of an exported file."""
     found = {name: columns.index(name) for name in (ID, MARK, TAGS) if name in columns and columns.index(name) not in chosen}
     if MARK not in found:
-        found.pop(ID, None)  # the ids of whatever other program wrote the file
-    if wishes.tag_column is not None:
-        found[TAGS] = _column(columns, wishes.tag_column, "--tag-column")
-    elif TAGS not in found and TAGS not in names.own:  # unless a custom field is called so
-        alike = [index for index, column in enumerate(columns) if plain(column) == TAGS and index not in chosen]
-        found.update({TAGS: alike[0]} if alike else {})
+        found.pop(ID, None)  # ids of another program
+    if options.tag_column is not None:
+        found[TAGS] = _column(columns, options.tag_column, "--tag-column")
+    elif TAGS not in found and TAGS not in names.own:  # a custom field may have this name
+        same = [index for index, column in enumerate(columns) if plain(column) == TAGS and index not in chosen]
+        found.update({TAGS: same[0]} if same else {})
     return found
 
 
 def _match(columns: Sequence[str], free: Sequence[int], names: Names, fields: dict[int, Field]) -> None:
-    """Give each free column the field that its name means, unless another column has it."""
+    """Match each remaining column to the field with its name, unless another column has that field."""
     meanings: tuple[Callable[[str], Field | None], ...] = (
         names.exact.get,
         lambda name: names.own.get(plain(name)),
@@ -99,10 +99,10 @@ def _match(columns: Sequence[str], free: Sequence[int], names: Names, fields: di
                 fields[index] = field
 
 
-def _wished(columns: Sequence[str], names: Names, wish: str) -> tuple[int, Field | None]:
-    column, equals, name = wish.rpartition("=")
+def _mapped(columns: Sequence[str], names: Names, mapping: str) -> tuple[int, Field | None]:
+    column, equals, name = mapping.rpartition("=")
     if not equals:
-        raise BadInput(f"--map takes COLUMN=FIELD, or COLUMN={IGNORE} to leave a column out, not {wish}.")
+        raise BadInput(f"--map takes COLUMN=FIELD, or COLUMN={IGNORE} to leave a column out, not {mapping}.")
     index = _column(columns, column, "--map")
     if name.strip() == IGNORE:
         return index, None
@@ -114,8 +114,8 @@ def _wished(columns: Sequence[str], names: Names, wish: str) -> tuple[int, Field
 
 def _column(columns: Sequence[str], name: str, option: str) -> int:
     exact = [index for index, column in enumerate(columns) if column == name.strip()]
-    alike = [index for index, column in enumerate(columns) if column and plain(column) == plain(name)]
-    for found in (exact, alike):
+    same = [index for index, column in enumerate(columns) if column and plain(column) == plain(name)]
+    for found in (exact, same):
         if len(found) == 1:
             return found[0]
     raise BadInput(f"{option}: there is no column {name}. The columns are {', '.join(filter(None, columns))}.")

@@ -1,4 +1,4 @@
-"""From a record of the file to a row for the resolvers: each cell in the form that its field takes, and the tags."""
+"""Converts records of the file to rows to save: each cell in the form that its field takes, and the tags."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,53 +20,53 @@ from resolvers.tagging.references import TagRef
 
 TRUE = ("true", "yes", "y", "1", "x", "on")
 FALSE = ("false", "no", "n", "0", "off")
-MOST_TAGS = 10_000  # of one row: contacts come to have more tags than anybody would type, and are exported with them
-MOST_REMEMBERED = 2_048  # cells of tags that are kept apart, for most of them come again
+MOST_TAGS = 10_000  # of one row. Contacts with more tags than anybody would type can be exported
+MOST_REMEMBERED = 2_048  # distinct cells of tags whose result is cached, because most of them occur again
 LONGEST_REMEMBERED = 200  # characters of such a cell
 
 _WRITTEN = {FieldType.TEXT, FieldType.LONG_TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.URL, FieldType.DROPDOWN}
 _WRITTEN |= {FieldType.COUNTRY, FieldType.STATE, FieldType.TIMEZONE}
 
-_ID = "#"  # begins a key that no e-mail address is
+_ID = "#"  # begins keys that cannot be e-mail addresses
 
 Read = Callable[[Any], Any]
-Readers = Sequence[tuple[int, str, Read]]  # by column: the key of its field, and how its cells are read
+Readers = Sequence[tuple[int, str, Read]]  # for each column its position, the key of its field, and the function that reads its cells
 
 
-class Place(NamedTuple):
-    """The account that a file is imported into, as far as cells depend on it."""
+class TargetAccount(NamedTuple):
+    """What cells mean in the account that the file is imported into."""
 
     zone: ZoneInfo
     mark: str
-    """What stands beside ids that are valid in it."""
+    """The mark in the file beside ids that are valid in this account."""
     user_ids: Mapping[str, int]
-    """Its users by their folded e-mail addresses."""
+    """User ids by folded e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowMaker:
-    """Makes rows of the records of one file."""
+    """Converts the records of one file to rows."""
 
     plan: Plan
-    place: Place
+    account: TargetAccount
     written: Read
-    """How texts are read."""
+    """Reads the cell of a text field."""
     readers: Readers
     custom_readers: Readers
 
     @classmethod
-    def of(cls, plan: Plan, place: Place, *, is_typed: bool) -> "RowMaker":
-        """One for files whose columns are as planned; `is_typed` as in a `Table`."""
+    def of(cls, plan: Plan, account: TargetAccount, *, is_typed: bool) -> "RowMaker":
+        """Create a converter for a file with planned columns. For `is_typed` see `Table`."""
         written: Read = _as_it_is if is_typed else unshielded if plan.is_export else str.strip
-        readers = {index: _reader(field, place, written) for index, field in plan.fields.items()}
+        readers = {index: _reader(field, account, written) for index, field in plan.fields.items()}
         own, custom = (
             [(index, field.key, readers[index]) for index, field in plan.fields.items() if field.is_custom is is_custom]
             for is_custom in (False, True)
         )
-        return cls(plan, place, written, own, custom)
+        return cls(plan, account, written, own, custom)
 
     def problem_of(self, record: Record) -> str | None:
-        """Why the record cannot be made a row, if it cannot."""
+        """Return why the record cannot become a row, or None."""
         if record.problem is None and self.plan.email_column is not None and not self.plan.is_export and not self._email(record):
             return "The row has no e-mail address."
         if record.problem is None and not isinstance(self._tag_cell(record), (str, list)):
@@ -74,7 +74,7 @@ class RowMaker:
         return record.problem
 
     def key_of(self, record: Record) -> str | int:
-        """What records that are about the same contact have in common."""
+        """Return a key that all records about the same contact share."""
         if record.problem is not None:
             return record.line
         if (own := self._own_id(record)) is not None:
@@ -82,11 +82,11 @@ class RowMaker:
         return self.address_of(record) or record.line
 
     def address_of(self, record: Record) -> str:
-        """The folded e-mail address of a record that can be read."""
+        """Return the folded e-mail address of a readable record, which may be empty."""
         return fold(self._email(record))
 
     def row(self, record: Record) -> Row:
-        """The row, checked as far as nothing need be looked up; what is absent leaves what the contact has."""
+        """Convert a record to a row, checked as far as possible without the database. Absent cells leave the contact's values unchanged."""
         fields = _values(record, self.readers)
         if custom := _values(record, self.custom_readers):
             fields["custom_fields"] = custom
@@ -103,25 +103,28 @@ class RowMaker:
         )
 
     def _email(self, record: Record) -> str:
-        return _said(self.written(record.cells[self.plan.email_column])) if self.plan.email_column is not None else ""
+        return _stripped_text(self.written(record.cells[self.plan.email_column])) if self.plan.email_column is not None else ""
 
     def _id(self, record: Record) -> str:
-        return _said(record.cells[self.plan.id_column]) if self.plan.id_column is not None else ""
+        return _stripped_text(record.cells[self.plan.id_column]) if self.plan.id_column is not None else ""
 
     def _own_id(self, record: Record) -> int | None:
-        """The contact that the row names, if it does so in words of this account."""
+        """Return the id of the contact that the row names, if the id is valid in this account."""
         column = self.plan.mark_column
-        if column is None or not self.place.mark or _said(record.cells[column]) != self.place.mark:
+        if column is None or not self.account.mark or _stripped_text(record.cells[column]) != self.account.mark:
             return None
         return number_of(self._id(record), "Contact")
 
     def _aim(self, record: Record, own: int | None) -> Aim:
-        """A contact of another account that has no address is new here, even if nothing is said about it."""
-        comes_from_elsewhere = own is None and bool(self._id(record)) and not self._email(record)
-        return Aim.CREATE if comes_from_elsewhere or self._finds_nobody else Aim.UPSERT
+        """Decide whether a row creates a contact or updates an existing one.
+
+        An exported row of another account without an e-mail address always creates one.
+        """
+        is_foreign = own is None and bool(self._id(record)) and not self._email(record)
+        return Aim.CREATE if is_foreign or self._has_no_key_column else Aim.UPSERT
 
     @property
-    def _finds_nobody(self) -> bool:
+    def _has_no_key_column(self) -> bool:
         return self.plan.email_column is None and not self.plan.is_export
 
     def _tags(self, record: Record) -> tuple[TagRef, ...]:
@@ -131,18 +134,18 @@ class RowMaker:
         return _refs(self.plan.tags, _list(cell))
 
     def _tag_cell(self, record: Record) -> Any:
-        """The names of tags as the row has them; anything else where they are not names."""
+        """Return the cell with the tag names, or None if it contains something else."""
         cell = ABSENT if self.plan.tag_column is None else record.cells[self.plan.tag_column] or ABSENT
         return None if isinstance(cell, list) and not all(isinstance(name, str) for name in cell) else cell
 
 
 def is_id(key: str | int) -> bool:
-    """Whether records that have this key are those that name their contact by its id."""
+    """Whether the key is that of records which name their contact by id."""
     return isinstance(key, str) and key.startswith(_ID)
 
 
 def _values(record: Record, readers: Readers) -> dict[str, Any]:
-    """What a record says, by the keys of the fields."""
+    """Return the values of a record by the keys of their fields."""
     return {
         key: value
         for index, key, read in readers
@@ -156,21 +159,21 @@ def _refs_in(always: tuple[str, ...], cell: str) -> tuple[TagRef, ...]:
 
 
 def _refs(always: Iterable[str], names: Iterable[str]) -> tuple[TagRef, ...]:
-    """Tags that every row has and those of this one, each once."""
+    """Return references to the tags of every row and of this row, each once."""
     distinct = {fold(name): name for name in reversed([*always, *names])}
     return tuple({"name": name} for name in distinct.values())
 
 
-def _reader(field: Field, place: Place, written: Read) -> Read:
-    """How the cells of a field's column are read."""
+def _reader(field: Field, account: TargetAccount, written: Read) -> Read:
+    """Return the function that reads the cells of a field's column."""
     if field.key == OWNER_KEY and not field.is_custom:
-        return partial(_owner, place.user_ids, written)
+        return partial(_owner, account.user_ids, written)
     if field.type is FieldType.LIST:
         return _list
     if field.type is FieldType.CHECKBOX:
         return _checkbox
     if field.type is FieldType.DATE_TIME or (field.key == "last_activity_at" and not field.is_custom):
-        return partial(_instant, place.zone)
+        return partial(_instant, account.zone)
     is_text = field.type in _WRITTEN if field.is_custom else field.key in CONTACT_TEXTS
     return written if is_text else _stripped
 
@@ -183,7 +186,7 @@ def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
-def _said(cell: Any) -> str:
+def _stripped_text(cell: Any) -> str:
     return cell.strip() if isinstance(cell, str) else ""
 
 
@@ -200,17 +203,17 @@ def _checkbox(cell: Any) -> Any:
 
 
 def _instant(zone: ZoneInfo, cell: Any) -> Any:
-    """An instant that is written without an offset is one in the account's time zone."""
+    """Read an instant, which is in the account's time zone if it has no offset."""
     try:
         found = datetime.fromisoformat(cell.strip())
-        # In UTC, since before there were time zones the offsets were of seconds too.
+        # In UTC, because offsets before the invention of time zones have seconds.
         return cell.strip() if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC).isoformat()
     except (AttributeError, ValueError, OverflowError):
         return _stripped(cell)
 
 
 def _owner(user_ids: Mapping[str, int], written: Read, cell: Any) -> str:
-    """The id of the user with this address; where there is none, one that nobody has."""
+    """Return the id of the user with this e-mail address, or an id that no user has."""
     if isinstance(cell, str) and not cell.strip():
         return ABSENT
-    return to_global_id("User", user_ids.get(fold(_said(written(cell))), 0))
+    return to_global_id("User", user_ids.get(fold(_stripped_text(written(cell))), 0))

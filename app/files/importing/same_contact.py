@@ -1,4 +1,4 @@
-"""Which rows of a file are about the same contact: those with one id or one address, and those with an id and its address."""
+"""Finds the rows of a file that are about the same contact: by id, by e-mail address, or by an id and its address."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -10,8 +10,8 @@ from app.files.importing.table import Progress, Record, Table
 Key = Callable[[Record], str | int]
 
 
-def brought_together(table: Table, maker: RowMaker, progress: Progress) -> Iterator[list[Record]]:
-    """The records of the file in lists about one contact each, in the order of their last ones."""
+def records_by_contact(table: Table, maker: RowMaker, progress: Progress) -> Iterator[list[Record]]:
+    """Yield the records of the file in lists about one contact each, in the order of their last records."""
     if maker.plan.email_column is None and not maker.plan.is_export:
         return ([record] for record in table.records(progress))
     ids: set[bool] = set()
@@ -21,7 +21,7 @@ def brought_together(table: Table, maker: RowMaker, progress: Progress) -> Itera
         ids.add(is_id(found))
         return found
 
-    # Nobody watches this reading, which takes a small part of the time.
+    # This pass takes a small part of the time, so it reports no progress.
     repeats = Repeats(map(key if maker.plan.is_export else maker.key_of, table.records(_silent)))
     if ids != {True, False}:
         return Gathering(maker.key_of, repeats.last).together(table.records(progress))
@@ -30,7 +30,10 @@ def brought_together(table: Table, maker: RowMaker, progress: Progress) -> Itera
 
 
 def _joined(table: Table, maker: RowMaker, repeats: Repeats) -> Key:
-    """The key of a record, which is an address also where there is an id, if the address comes without one elsewhere."""
+    """Return a key function for files with ids and addresses.
+
+    A record with an id gets its address as its key if the same address occurs elsewhere without an id.
+    """
     keyed = ((maker.key_of(record), record) for record in table.records(_silent))
     with_ids = ((key, maker.address_of(record)) for key, record in keyed if is_id(key))
     addresses = dict(islice((pair for pair in with_ids if pair[1] and repeats.may_have(pair[1])), MOST_KEYS))
@@ -38,4 +41,4 @@ def _joined(table: Table, maker: RowMaker, repeats: Repeats) -> Key:
 
 
 def _silent(_read: int) -> None:
-    """For readings that take a small part of the time."""
+    """Report no progress, for passes that take a small part of the time."""
