@@ -1,4 +1,4 @@
-"""What clients may ask: the GraphQL schema, in which every field declares its type and delegates in one statement."""
+"""The GraphQL schema: every field declares its type and delegates to a resolver in one statement."""
 
 from collections.abc import Iterable
 
@@ -12,12 +12,12 @@ from schema.graphql_core_adapter import drop_null_default, mark_one_of
 from schema.limits import DocumentLimits
 from schema.mutation import Mutation
 from schema.naming import Naming
+from schema.people import Account
 from schema.query import Query
 from schema.record_types import list_record_types
 from schema.scalars import SCALARS
 from schema.strawberry_adapter import graphql_schema, is_one_of
 from schema.subscription import Subscription
-from schema.types import Account
 
 
 def build_schema(record_types: Iterable[str], limits: DocumentLimits | None = None) -> MusterSchema:

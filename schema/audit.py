@@ -1,4 +1,4 @@
-"""The audit log as those who manage an account read it."""
+"""The types of the audit log."""
 
 from datetime import datetime
 
@@ -9,15 +9,16 @@ import models
 from models.ids import to_global_id
 from resolvers.access import users
 from schema.fields import Info, field
+from schema.nodes import Node
+from schema.people import User
 from schema.scalars import JSON
-from schema.types import Node, User
 
 strawberry.enum(models.AuditAction)
 
 
 @strawberry.input
 class AuditFilter:
-    """Which entries to tell of."""
+    """A filter of audit entries."""
 
     actor_id: ID | None = UNSET
     actions: list[models.AuditAction] | None = UNSET

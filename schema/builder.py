@@ -1,4 +1,4 @@
-"""The types that help whoever writes criteria: the fields there are, values to suggest, a preview, and why a record matches."""
+"""The types for editing criteria: fields, suggested values, a preview, and explanations."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,12 @@ from resolvers.authoring import preview, suggestions
 from resolvers.authoring.frequent_values import Wanted
 from resolvers.authoring.segment_fields import SegmentField as StoredField
 from resolvers.criteria.diagnostics.diagnose import Diagnostic
+from schema.diagnostics import CriteriaDiagnostic
 from schema.fields import Info, field
+from schema.nodes import Record
 from schema.scalars import JSON
-from schema.types import CriteriaDiagnostic, Record
+
+strawberry.enum(models.FieldType)
 
 
 @strawberry.type
@@ -27,7 +30,7 @@ class ValueCount:
 
 @strawberry.type
 class SegmentField:
-    """A field that conditions can be about."""
+    """A field that conditions can use."""
 
     key: str
     label: str
@@ -46,7 +49,7 @@ class SegmentField:
 
 @strawberry.type
 class Preview:
-    """What criteria would select."""
+    """A preview of what criteria select."""
 
     @strawberry.field
     @staticmethod
@@ -71,7 +74,7 @@ class Preview:
 
 @strawberry.type
 class ExplanationNode:
-    """One node of criteria as it stands for one record."""
+    """A node of criteria, evaluated for one record."""
 
     text: str
     matches: bool
@@ -82,7 +85,7 @@ class ExplanationNode:
 
 @strawberry.type
 class Explanation:
-    """Why a record matches or not."""
+    """Whether a record matches criteria, and why."""
 
     matches: bool
     root: ExplanationNode

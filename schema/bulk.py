@@ -1,4 +1,4 @@
-"""Bulk actions: what clients ask for, and what they are told of it."""
+"""The inputs and types of bulk actions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,17 +9,20 @@ from strawberry import ID, UNSET, Parent
 import models
 from resolvers.access import users
 from resolvers.bulk import actions, preview, summary
-from schema.criteria import ContactCriteria, TagRef
+from schema.conditions import TagRef
+from schema.criteria import ContactCriteria
 from schema.fields import Info, field
 from schema.inputs import ContactFields
-from schema.types import Group, Node, User
+from schema.nodes import Node
+from schema.people import User
+from schema.types import Group
 
 strawberry.enum(models.BulkActionState)
 
 
 @strawberry.input(one_of=True)
 class BulkTarget:
-    """The contacts that a bulk action is about."""
+    """The contacts that a bulk action changes."""
 
     group_id: ID | None = UNSET
     contact_ids: list[ID] | None = UNSET
@@ -37,7 +40,7 @@ class TagChange:
 
 @strawberry.input(one_of=True)
 class BulkChange:
-    """What becomes of each contact."""
+    """The change that a bulk action makes to each contact."""
 
     tags: TagChange | None = UNSET
     fields: ContactFields | None = UNSET
@@ -90,7 +93,7 @@ class BulkAction(Node):
 
 @strawberry.type
 class GroupEffect:
-    """What a bulk action would do to a group."""
+    """The effect of a bulk action on a group."""
 
     joins: int
     leaves: int

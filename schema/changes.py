@@ -1,4 +1,4 @@
-"""What watchers are told: the types of the live messages."""
+"""The types of messages that subscriptions send."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,14 +14,15 @@ from models.ids import to_global_id
 from resolvers.grouping import watching
 from resolvers.records import nodes
 from schema.fields import Info, field
-from schema.types import Group, Record
+from schema.nodes import Record
+from schema.types import Group
 from subscriptions import messages
 
 strawberry.enum(models.ChangeCause)
 strawberry.enum(messages.ResetReason)
 
-# Fields that do more than show a value of the row, and yet show the same to all users of an account who are told a message.
-# Any other such field makes answers personal: they are then made for each user.
+# Fields with a resolver whose answer is the same for all users of an account who receive a message.
+# Any other field with a resolver makes the answer personal, so that it is executed for each user.
 SAME_FOR_ALL = frozenset(
     {
         *(f"{name}.id" for name in ("Appointment", "Contact", "Group", "Node", "Record", "Tag", "User")),
@@ -72,7 +73,7 @@ class MembersChanged:
 
 @strawberry.type
 class GroupReset:
-    """The watcher has to read the members anew."""
+    """The subscriber has to read the members again."""
 
     cursor: str
     member_count: int

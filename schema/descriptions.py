@@ -1,8 +1,8 @@
-"""Puts the words of descriptions.toml onto the types of the schema.
+"""Adds the descriptions in descriptions.toml to the schema.
 
-They live in a file of their own so that the types stay readable, and so that one person can read all words in one go.
-A table stands for a type: `_` describes the type, `name` a field, input field or enum value, `"name.argument"` an
-argument. The table `"*"` describes names that mean the same everywhere, by `name` alone.
+They are kept in one file so that the types stay readable, and so that one person can review all texts together. A table
+stands for a type: `_` describes the type, `name` a field, input field or enum value, `"name.argument"` an argument. The
+table `"*"` describes names that mean the same in all types, by `name` alone.
 """
 
 import tomllib
@@ -26,31 +26,31 @@ FILE = Path(__file__).with_name("descriptions.toml")
 EVERYWHERE = "*"
 ITSELF = "_"
 
-Place = tuple[str, str]  # the name of a type, and "_", "name" or "name.argument"
+Coordinate = tuple[str, str]  # the name of a type, and "_", "name" or "name.argument"
 
 
 @dataclass(slots=True)
 class Descriptions:
-    """The words by place, and which of them have been used."""
+    """Descriptions by coordinate, and the coordinates that were used."""
 
-    words: dict[str, dict[str, str]]
-    used: set[Place] = field(default_factory=set)
+    texts: dict[str, dict[str, str]]
+    used: set[Coordinate] = field(default_factory=set)
 
     def find(self, type_name: str, name: str) -> str | None:
-        """The words for a place, or else those for its last name everywhere."""
-        for place in ((type_name, name), (EVERYWHERE, name.rpartition(".")[2])):
-            if words := self.words.get(place[0], {}).get(place[1]):
-                self.used.add(place)
-                return words
+        """Find the description of an element of a type, or else the one for its name in all types."""
+        for table, key in ((type_name, name), (EVERYWHERE, name.rpartition(".")[2])):
+            if text := self.texts.get(table, {}).get(key):
+                self.used.add((table, key))
+                return text
         return None
 
-    def unused(self) -> set[Place]:
-        """The places of words that describe nothing."""
-        return {(table, name) for table, entries in self.words.items() for name in entries} - self.used
+    def unused(self) -> set[Coordinate]:
+        """The coordinates of descriptions that describe nothing."""
+        return {(table, name) for table, entries in self.texts.items() for name in entries} - self.used
 
 
 def describe(schema: GraphQLSchema) -> Descriptions:
-    """Describe everything in the schema for which there are words."""
+    """Describe every element of the schema that has a description."""
     descriptions = Descriptions(tomllib.loads(FILE.read_text(encoding="utf-8")))
     for type_name, name, element in described(schema):
         element.description = descriptions.find(type_name, name)
@@ -58,7 +58,7 @@ def describe(schema: GraphQLSchema) -> Descriptions:
 
 
 def described(schema: GraphQLSchema) -> Iterator[tuple[str, str, Any]]:
-    """Everything in the schema that can carry a description, each with its place."""
+    """Yield every element that can have a description, with its coordinate."""
     for type_ in schema.type_map.values():
         if not (is_introspection_type(type_) or is_specified_scalar_type(type_)):
             yield type_.name, ITSELF, type_

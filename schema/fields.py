@@ -1,4 +1,4 @@
-"""How fields are declared: with a GraphQL type of their own, on functions that return models and are given the operation's context."""
+"""Declares fields whose resolvers return models while clients see GraphQL types."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ Info = strawberry.Info[Context, None]
 
 
 def field(graphql_type: object, *extensions: FieldExtension, subscription: bool = False) -> Callable[[Callable[..., Any]], StrawberryField]:
-    """Declare a field of this GraphQL type whose function returns what stands behind it: a model, a page, a message."""
+    """Declare a field of this GraphQL type. Its function returns the model, page or message that the type shows."""
 
     def declare(resolver: Callable[..., Any]) -> StrawberryField:
         return strawberry.field(resolver, graphql_type=graphql_type, extensions=list(extensions), is_subscription=subscription)

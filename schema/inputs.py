@@ -1,67 +1,15 @@
-"""The inputs of queries and mutations, apart from criteria."""
+"""The inputs of queries and mutations, except for criteria and orders."""
 
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 
 import strawberry
 from strawberry import ID, UNSET
 
 from models import AppointmentStatus, FieldType, Role, TokenScope
-from schema.criteria import CriteriaInput, TagRef
+from schema.conditions import TagRef
+from schema.criteria import CriteriaInput
 from schema.scalars import JSON
-
-
-@strawberry.enum
-class OrderDirection(StrEnum):
-    """Rising or falling."""
-
-    ASC = "ASC"
-    DESC = "DESC"
-
-
-@strawberry.enum
-class ContactOrderField(StrEnum):
-    """What contacts are ordered by."""
-
-    ID = "ID"
-    CREATED_AT = "CREATED_AT"
-    UPDATED_AT = "UPDATED_AT"
-    EMAIL = "EMAIL"
-    LAST_NAME = "LAST_NAME"
-    COMPANY = "COMPANY"
-    COUNTRY = "COUNTRY"
-    SCORE = "SCORE"
-    LAST_ACTIVITY_AT = "LAST_ACTIVITY_AT"
-
-
-@strawberry.enum
-class MemberOrderField(StrEnum):
-    """What members are ordered by."""
-
-    ID = "ID"
-    JOINED_AT = "JOINED_AT"
-
-
-@strawberry.input
-class ContactOrder:
-    """An order of contacts."""
-
-    field: ContactOrderField
-    direction: OrderDirection = OrderDirection.ASC
-
-
-@strawberry.input
-class MemberOrder:
-    """An order of members."""
-
-    field: MemberOrderField
-    direction: OrderDirection = OrderDirection.ASC
-
-
-def order_of(order: ContactOrder | MemberOrder | None) -> tuple[str, str] | None:
-    """An order as resolvers take it: the names of the field and of the direction."""
-    return (order.field.name, order.direction.name) if order else None
 
 
 @strawberry.input(one_of=True)
@@ -74,7 +22,7 @@ class ContactRef:
 
 @strawberry.input
 class ContactFields:
-    """The fields of a contact that clients write."""
+    """The writable fields of a contact."""
 
     email: str | None = UNSET
     first_name: str | None = UNSET
@@ -118,7 +66,7 @@ class UpdateContactInput:
 
 @strawberry.input
 class UpsertContactInput:
-    """A contact that is new or known by its e-mail address."""
+    """A contact to create or update, found by its e-mail address."""
 
     fields: ContactFields
     tags: list[TagRef] | None = UNSET
@@ -177,7 +125,7 @@ class UpdateTagInput:
 
 @strawberry.input
 class TagContactsInput:
-    """Contacts, and tags to give them or take from them."""
+    """Tags to add to contacts, or to remove from them."""
 
     contact_ids: list[ID]
     tags: list[TagRef]
@@ -186,7 +134,7 @@ class TagContactsInput:
 
 @strawberry.input(one_of=True)
 class AudienceInput:
-    """Who belongs to the people that may do something."""
+    """The users who may do something."""
 
     everyone: bool | None = UNSET
     only_owner: bool | None = UNSET

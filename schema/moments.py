@@ -1,4 +1,4 @@
-"""The input types of time in criteria: days and instants, fixed or moving with the present."""
+"""The inputs of time in criteria: days and instants, fixed or relative to now."""
 
 import datetime
 
@@ -32,7 +32,7 @@ class Day:
 
 @strawberry.input
 class DayRange:
-    """Days from one to another."""
+    """A range of days."""
 
     from_: Day = strawberry.field(name="from")
     to: Day

@@ -1,4 +1,4 @@
-"""Writing: every change that a client can make, each answered with a payload."""
+"""The mutations, each of which returns a payload."""
 
 from functools import partial
 from typing import Annotated

@@ -1,15 +1,15 @@
-"""The names that clients see: Strawberry's, each worked out once, because it asks for them anew for every value of every request."""
+"""Caches strawberry's conversion of names, which it repeats for every value of every request."""
 
 from functools import lru_cache
 
 from strawberry.schema.name_converter import NameConverter
 from typing_extensions import override
 
-MOST_NAMES = 4_096  # of fields and arguments, several times as many as the schema has
+MOST_NAMES = 4_096  # names of fields and arguments, several times as many as the schema has
 
 
 class Naming(NameConverter):
-    """From Python's names to GraphQL's."""
+    """Converts Python's names to GraphQL's."""
 
     @override
     def apply_naming_config(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a mutation needs of the access token that it runs on: declared where the mutation is, and refused here."""
+"""Declares the token scope that a mutation needs, and refuses calls without it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,12 +11,12 @@ from schema.fields import Info
 
 
 class Needs(FieldExtension):
-    """Runs a mutation only on a token that has the scope for it."""
+    """Lets a mutation run only with a token that has its scope."""
 
     def __init__(self, scope: TokenScope) -> None:
         self.scope = scope
 
     async def resolve_async(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any) -> Any:
-        """The payload; raises `Forbidden` before anything is looked at."""
+        """Run the mutation. Raises `Forbidden` before reading anything."""
         require_scope(info.context, self.scope)
         return await next_(source, info, **kwargs)

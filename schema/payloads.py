@@ -1,4 +1,4 @@
-"""What mutations answer: the changed thing, or what the caller can mend."""
+"""The payloads of mutations: the changed object, or the problems with the input."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
@@ -19,14 +19,15 @@ from schema.builder import SegmentField
 from schema.bulk import BulkAction, BulkPreview
 from schema.errors import MOST_PROBLEMS
 from schema.fields import Info
-from schema.types import AccessToken, Account, Appointment, Contact, Group, Tag, User
+from schema.people import AccessToken, Account, User
+from schema.types import Appointment, Contact, Group, Tag
 
 strawberry.enum(ProblemCode, name="UserErrorCode")
 
 
 @strawberry.type
 class UserError:
-    """Something that the caller can mend."""
+    """A problem with the input that the caller can correct."""
 
     code: ProblemCode
     message: str
@@ -42,10 +43,10 @@ def _absent(graphql_type: object) -> Any:
 
 
 class UserErrors(FieldExtension):
-    """Answers a refusal with the field's own payload, which then carries nothing but the problems."""
+    """Turns a `Refused` error into a payload that contains only the problems."""
 
     async def resolve_async(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **kwargs: Any) -> Any:
-        """The payload, whether the change was made or refused."""
+        """Run the mutation and return its payload, whether it changed something or was refused."""
         try:
             return await next_(source, info, **kwargs)
         except Refused as refused:
@@ -55,7 +56,7 @@ class UserErrors(FieldExtension):
 
 @strawberry.type
 class ContactPayload:
-    """A contact, or why not."""
+    """The result of writing a contact."""
 
     contact: models.Contact | None = _absent(Contact | None)
     user_errors: Sequence[Problem] = _errors()
@@ -63,7 +64,7 @@ class ContactPayload:
 
 @strawberry.type
 class AppointmentPayload:
-    """An appointment, or why not."""
+    """The result of writing an appointment."""
 
     appointment: models.Appointment | None = _absent(Appointment | None)
     user_errors: Sequence[Problem] = _errors()
@@ -71,7 +72,7 @@ class AppointmentPayload:
 
 @strawberry.type
 class TagPayload:
-    """A tag, or why not."""
+    """The result of writing a tag."""
 
     tag: models.Tag | None = _absent(Tag | None)
     user_errors: Sequence[Problem] = _errors()
@@ -79,7 +80,7 @@ class TagPayload:
 
 @strawberry.type
 class TagContactsPayload:
-    """The tagged contacts, or why not."""
+    """The result of adding or removing tags."""
 
     contacts: Sequence[models.Contact] = strawberry.field(graphql_type=list[Contact], default=())
     changed: int = 0
@@ -87,13 +88,13 @@ class TagContactsPayload:
 
     @classmethod
     def of(cls, result: TagResult) -> Self:
-        """What tagging came to."""
+        """Create the payload from the result of the resolver."""
         return cls(contacts=result.contacts, changed=result.changed)
 
 
 @strawberry.type
 class GroupPayload:
-    """A group, or why not."""
+    """The result of writing a group."""
 
     group: models.Group | None = _absent(Group | None)
     user_errors: Sequence[Problem] = _errors()
@@ -101,20 +102,20 @@ class GroupPayload:
 
 @strawberry.type
 class CustomFieldPayload:
-    """A custom field, or why not."""
+    """The result of writing a custom field."""
 
     field: StoredField | None = _absent(SegmentField | None)
     user_errors: Sequence[Problem] = _errors()
 
     @classmethod
     def of(cls, field: models.CustomField) -> Self:
-        """A custom field as a builder of criteria sees it."""
+        """Create the payload from a custom field."""
         return cls(field=of_custom(field))
 
 
 @strawberry.type
 class ImportPayload:
-    """How much was imported, or why nothing."""
+    """The result of an import."""
 
     created: int = 0
     updated: int = 0
@@ -122,13 +123,13 @@ class ImportPayload:
 
     @classmethod
     def of(cls, result: PutResult) -> Self:
-        """What importing came to."""
+        """Create the payload from the result of the resolver."""
         return cls(created=result.created, updated=result.updated)
 
 
 @strawberry.type
 class DeletePayload:
-    """What is gone, or why not."""
+    """The result of a deletion."""
 
     deleted_id: str | None = _absent(ID | None)
     user_errors: Sequence[Problem] = _errors()
@@ -136,7 +137,7 @@ class DeletePayload:
 
 @strawberry.type
 class BulkActionPayload:
-    """A bulk action or what it would do, or why not."""
+    """The result of starting, stopping or undoing a bulk action."""
 
     bulk_action: models.BulkAction | None = _absent(BulkAction | None)
     preview: FoundPreview | None = _absent(BulkPreview | None)
@@ -144,13 +145,13 @@ class BulkActionPayload:
 
     @classmethod
     def of(cls, started: Started) -> Self:
-        """What a start came to."""
+        """Create the payload of a start or a dry run."""
         return cls(bulk_action=started.action, preview=started.preview)
 
 
 @strawberry.type
 class AccountPayload:
-    """The account, or why not."""
+    """The result of changing the account."""
 
     account: models.Account | None = _absent(Account | None)
     user_errors: Sequence[Problem] = _errors()
@@ -158,7 +159,7 @@ class AccountPayload:
 
 @strawberry.type
 class UserPayload:
-    """A user, or why not."""
+    """The result of writing a user."""
 
     user: models.User | None = _absent(User | None)
     user_errors: Sequence[Problem] = _errors()
@@ -166,7 +167,7 @@ class UserPayload:
 
 @strawberry.type
 class AccessTokenPayload:
-    """An access token with its secret, or why not."""
+    """The result of creating an access token."""
 
     access_token: models.AccessToken | None = _absent(AccessToken | None)
     secret: str | None = None
@@ -174,5 +175,5 @@ class AccessTokenPayload:
 
     @classmethod
     def of(cls, token: models.AccessToken, secret: str) -> Self:
-        """A token on the one occasion when its secret is known."""
+        """Create the payload from a new token and its secret, which is known only now."""
         return cls(access_token=token, secret=secret)

@@ -1,4 +1,4 @@
-"""Reading: the entries into everything that the caller's account holds."""
+"""The queries on the data of the caller's account."""
 
 from collections.abc import Sequence
 
@@ -21,12 +21,16 @@ from schema.arguments import document, plain
 from schema.audit import AuditEntry, AuditFilter
 from schema.builder import Explanation, Preview, SegmentField
 from schema.bulk import BulkAction
+from schema.conditions import TagRef
 from schema.connections import Connection, Paged
-from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput, TagRef
+from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput
 from schema.fields import Info, field
-from schema.inputs import ContactOrder, ContactRef, order_of
+from schema.inputs import ContactRef
+from schema.nodes import Node
+from schema.ordering import ContactOrder, order_of
+from schema.people import AccessToken, RateLimit, User, Viewer
 from schema.record_types import RecordType
-from schema.types import AccessToken, Appointment, Contact, Group, Node, RateLimit, Tag, User, Viewer
+from schema.types import Appointment, Contact, Group, Tag
 
 
 @strawberry.type

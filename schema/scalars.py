@@ -1,4 +1,4 @@
-"""The scalars of the API: how instants, days, decimals and JSON are read and written, strictly and with a clear word on what is wrong."""
+"""Parses and writes the scalars: instants, days, decimals and JSON, strictly and with clear messages."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from models.errors import BadInput
 JSON = NewType("JSON", object)
 Criteria = NewType("Criteria", object)
 
-LONGEST_DECIMAL = 40  # characters; far beyond what a field can store
+LONGEST_DECIMAL = 40  # characters, far more than a field can store
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
@@ -25,7 +25,7 @@ DECIMAL_FORM = f'A Decimal is written like "12.50", in quotes so that no digit i
 
 
 def parse_instant(value: object) -> datetime:
-    """The instant that a client wrote, with its offset."""
+    """Parse an instant with an offset."""
     if not isinstance(value, str) or not INSTANT.fullmatch(value):
         raise BadInput(INSTANT_FORM)
     try:
@@ -37,12 +37,12 @@ def parse_instant(value: object) -> datetime:
 
 
 def write_instant(instant: datetime) -> str:
-    """An instant as clients read it: in UTC, with Z."""
+    """Write an instant in UTC, with Z."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_day(value: object) -> date:
-    """The day that a client wrote."""
+    """Parse a day."""
     if not isinstance(value, str) or not DAY.fullmatch(value):
         raise BadInput(DAY_FORM)
     try:
@@ -52,7 +52,7 @@ def parse_day(value: object) -> date:
 
 
 def parse_decimal(value: object) -> Decimal:
-    """The decimal that a client wrote, exactly; an integer may come without quotes."""
+    """Parse a decimal exactly. An integer may come without quotes."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) > LONGEST_DECIMAL or not DECIMAL.fullmatch(text):
         raise BadInput(DECIMAL_FORM)
@@ -60,7 +60,7 @@ def parse_decimal(value: object) -> Decimal:
 
 
 def write_decimal(value: Decimal) -> str:
-    """A decimal as clients read it: all digits, no exponent."""
+    """Write a decimal with all digits and without an exponent."""
     return f"{value:f}"
 
 

@@ -1,4 +1,4 @@
-"""Watching: what clients are told as it happens."""
+"""The subscriptions."""
 
 from collections.abc import AsyncIterable, AsyncIterator
 

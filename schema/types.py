@@ -1,4 +1,4 @@
-"""The object types, all in one room because they name one another; what stands behind each is a model."""
+"""The types of contacts, appointments, tags and groups, in one module because they refer to each other."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -6,130 +6,32 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from graphql import GraphQLAbstractType, GraphQLResolveInfo
 from strawberry import ID, Parent
 
 import models
-from models.audience import Audience as StoredAudience
-from models.ids import to_global_id
-from models.people import in_order
-from resolvers.access import accounts, tokens, users
-from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode
+from resolvers.access import users
+from resolvers.criteria.diagnostics.diagnose import Diagnostic
 from resolvers.grouping import groups, members, permissions, watching
-from resolvers.operation.context import Caller
-from resolvers.reading.paging import Edge, Page, PageArguments
+from resolvers.reading.paging import Page, PageArguments
 from resolvers.records import appointments, contacts
 from resolvers.tagging import taggings, tags
-from schema.connections import Connection, Listing, Paged
+from schema.connections import Connection, Paged
+from schema.diagnostics import CriteriaDiagnostic
 from schema.fields import Info, field
-from schema.inputs import MemberOrder, order_of
+from schema.members import MemberConnection
+from schema.nodes import Node, Record
+from schema.ordering import MemberOrder, order_of
+from schema.people import User
+from schema.permissions import GroupPermission
 from schema.record_types import RecordType
 from schema.scalars import JSON, Criteria
 
-for enumeration in (models.FieldType, models.GroupState, models.Role, models.TokenScope):
-    strawberry.enum(enumeration)
-strawberry.enum(DiagnosticCode)
-
-
-@strawberry.interface
-class Node:
-    """Anything with a global id; the types are named like the models behind them."""
-
-    @classmethod
-    def is_type_of(cls, row: object, _info: GraphQLResolveInfo[Any]) -> bool:
-        return type(row).__name__ == cls.__name__
-
-    @classmethod
-    def resolve_type(cls, row: object, _info: GraphQLResolveInfo[Any], _type: GraphQLAbstractType) -> str:
-        return type(row).__name__
-
-    @strawberry.field
-    @staticmethod
-    def id(row: Parent[Any]) -> ID:
-        return ID(to_global_id(type(row).__name__, row.id))
-
-
-@strawberry.interface
-class Record(Node):
-    """What groups are made of."""
-
-    created_at: datetime
-    updated_at: datetime
-
-
-@strawberry.type
-class Account(Node):
-    """A tenant."""
-
-    name: str
-    timezone: str
-
-
-@strawberry.type
-class User(Node):
-    """A person in an account."""
-
-    name: str
-    email: str
-    role: models.Role
-    subject: str | None
-
-
-@strawberry.type
-class Viewer:
-    """Who is asking."""
-
-    role: models.Role
-
-    @strawberry.field
-    @staticmethod
-    def scopes(caller: Parent[Caller]) -> list[models.TokenScope]:
-        return in_order(caller.scopes)
-
-    @field(Account)
-    @staticmethod
-    async def account(info: Info) -> models.Account:
-        return await accounts.account(info.context)
-
-    @field(User)
-    @staticmethod
-    async def user(caller: Parent[Caller], info: Info) -> models.User | None:
-        return await users.user(info.context, caller.user_id)
-
-
-@strawberry.type
-class RateLimit:
-    """What the caller may still ask for."""
-
-    limit: int
-    cost: int
-    remaining: int
-    reset_at: datetime
-
-
-@strawberry.type
-class AccessToken(Node):
-    """What a program signs in with."""
-
-    name: str
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime | None
-
-    @strawberry.field
-    @staticmethod
-    def scopes(token: Parent[models.AccessToken]) -> list[models.TokenScope]:
-        return tokens.scopes_of(token)
-
-    @field(User)
-    @staticmethod
-    async def user(token: Parent[models.AccessToken], info: Info) -> models.User | None:
-        return await users.user(info.context, token.user_id)
+strawberry.enum(models.GroupState)
 
 
 @strawberry.type
 class Tag(Node):
-    """A label on contacts."""
+    """A label of contacts."""
 
     name: str
     description: str | None
@@ -155,7 +57,7 @@ class Tag(Node):
 
 @strawberry.type
 class Tagging:
-    """That a contact carries a tag."""
+    """A tag of a contact."""
 
     tagged_at: datetime
 
@@ -242,67 +144,8 @@ class Appointment(Record):
 
 
 @strawberry.type
-class Audience:
-    """Who belongs to the people that may do something."""
-
-    everyone: bool
-    only_owner: bool
-    roles: list[models.Role]
-
-    @field(list[User])
-    @staticmethod
-    async def users(audience: Parent[StoredAudience], info: Info) -> Sequence[models.User]:
-        return await users.users_among(info.context, audience.user_ids)
-
-
-@strawberry.type
-class GroupPermission:
-    """Who may view and edit a group."""
-
-    @field(Audience)
-    @staticmethod
-    def view(group: Parent[models.Group]) -> StoredAudience:
-        return groups.audience_of(group, "view")
-
-    @field(Audience)
-    @staticmethod
-    def edit(group: Parent[models.Group]) -> StoredAudience:
-        return groups.audience_of(group, "edit")
-
-
-@strawberry.type
-class CriteriaDiagnostic:
-    """Something that the author of criteria should know."""
-
-    code: DiagnosticCode
-    path: list[str]
-    message: str
-
-
-@strawberry.type
-class MemberEdge:
-    """A member and its place."""
-
-    cursor: str
-    node: Record
-
-    @field(datetime)
-    @staticmethod
-    def joined_at(edge: Parent[Edge[Any]]) -> Any:
-        return edge.extra["joined_at"]
-
-
-@strawberry.type
-class MemberConnection(Listing):
-    """A page of a group's members."""
-
-    edges: list[MemberEdge]
-    nodes: list[Record]
-
-
-@strawberry.type
 class Group(Node):
-    """A saved search that stays true."""
+    """A saved search that is always up to date."""
 
     name: str
     record_type: RecordType

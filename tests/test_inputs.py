@@ -16,7 +16,8 @@ from strawberry.schema.config import StrawberryConfig
 from models.errors import BadInput
 from models.fields import from_microseconds, to_microseconds
 from schema.arguments import changes, document, plain
-from schema.criteria import ContactCriteria, CriteriaInput, TagRef, TextCondition
+from schema.conditions import TagRef, TextCondition
+from schema.criteria import ContactCriteria, CriteriaInput
 from schema.inputs import ContactFields, CreateGroupInput, UpdateContactInput
 from schema.scalars import JSON, SCALARS, Criteria, parse_day, parse_decimal, parse_instant, write_decimal, write_instant
 from tests.support.graphql import schema
