@@ -1,1 +1,1 @@
-"""The composition root: the only room that knows settings, the web server and the command line."""
+"""The composition root: only this package knows the settings, the web server and the command line."""

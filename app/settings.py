@@ -1,4 +1,4 @@
-"""What an operator may set, each with its unit, default, bounds and meaning; read from MUSTER_ variables (or `.env`) once, at start."""
+"""The settings, each with its unit, default, bounds and meaning. They are read once, at start, from MUSTER_ variables or `.env`."""
 
 import re
 from ipaddress import ip_network
@@ -20,18 +20,21 @@ BUS_OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostn
 
 
 class SettingsError(Unavailable):
-    """A setting has a value that cannot be used; the message names its variable."""
+    """A setting has an unusable value. The message names its variable."""
 
 
 def _database_url(url: str) -> str:
-    """Accept only the forms that the database layer understands; the URL, which may hold a password, is never repeated."""
+    """Accept only URLs that the database layer understands.
+
+    Error messages never contain the URL, which may hold a password.
+    """
     try:
         parts = urlsplit(url)
         known = _is_sqlite(parts) or _is_postgresql(parts)
     except ValueError:
         known = False
     if not known:
-        raise ValueError(f"{DATABASE_FORMS}, with characters that have a meaning in URLs percent-encoded")
+        raise ValueError(f"{DATABASE_FORMS}, with special characters percent-encoded")
     return url
 
 
@@ -46,14 +49,17 @@ def _is_postgresql(parts: SplitResult) -> bool:
 
 
 def _bus_url(url: str | None) -> str | None:
-    """Accept only what the bus understands; the URL, which may hold a password, is never repeated."""
+    """Accept only URLs that the bus understands.
+
+    Error messages never contain the URL, which may hold a password.
+    """
     try:
         parts = urlsplit(url or "")
         known = not url or ((_is_redis(parts) or _is_socket(parts)) and parse_qs(parts.query).keys() <= BUS_OPTIONS)
     except ValueError:
         known = False
     if not known:
-        raise ValueError(f"{BUS_FORMS}, with characters that have a meaning in URLs percent-encoded")
+        raise ValueError(f"{BUS_FORMS}, with special characters percent-encoded")
     return url or None
 
 
@@ -70,7 +76,7 @@ def _split(origins: object) -> object:
 
 
 def _origin(origin: str) -> str:
-    """The origin as browsers write it."""
+    """Normalise an origin to the form that browsers send."""
     if not re.fullmatch(r"https?://[^/\s]+", origin, re.IGNORECASE):
         raise ValueError("write each as https://example.com or http://localhost:3000, separated by commas")
     scheme, _, place = origin.lower().partition("://")
@@ -85,7 +91,7 @@ def _proxy(network: str) -> str:
 
 
 def _keys_url(url: str | None) -> str | None:
-    """Accept only what nobody on the way can exchange."""
+    """Accept only HTTPS URLs, or HTTP on this machine, so that nobody can replace the keys in transit."""
     try:
         parts = urlsplit(url or "")
         safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -93,7 +99,7 @@ def _keys_url(url: str | None) -> str | None:
     except ValueError:
         known = False
     if not known:
-        raise ValueError("write https://host/path; http:// only for this machine")
+        raise ValueError("write https://host/path, or http:// only for this machine")
     return url or None
 
 
@@ -107,7 +113,7 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidat
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; a value given here wins over the environment, and the environment over `.env`."""
+    """All settings. Values given here override the environment, and the environment overrides `.env`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -115,97 +121,111 @@ class Settings(BaseSettings):
         default="sqlite:///muster.db", repr=False, description=f"the database: {DATABASE_FORMS} (?host=/directory for a socket)"
     )
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to listen on")
-    port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
-    workers: int = Field(default=1, ge=1, le=64, description="server processes; more than one needs PostgreSQL")
+    port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on (0: a free one)")
+    workers: int = Field(default=1, ge=1, le=64, description="number of server processes (more than one needs PostgreSQL)")
     bus_url: Annotated[str | None, AfterValidator(_bus_url)] = Field(
-        default=None, repr=False, description="Redis or Valkey for hints between processes, such as redis://host; empty: PostgreSQL does"
+        default=None, repr=False, description="Redis or Valkey as the bus between processes, such as redis://host (empty: PostgreSQL)"
     )
-    log_level: LogLevel = Field(default="info", description="least level that is logged: debug, info, warning or error")
-    log_format: Literal["console", "json"] = Field(default="console", description="console for people, json for machines")
-    access_log: bool = Field(default=False, description="whether each request is logged, when it is done")
-    tracing: bool = Field(default=False, description="whether traces are sent, to where the standard OTEL_ variables say")
-    metrics_host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address at which metrics are served")
+    log_level: LogLevel = Field(default="info", description="lowest level that is logged: debug, info, warning or error")
+    log_format: Literal["console", "json"] = Field(default="console", description="console: readable text, json: one JSON object per line")
+    access_log: bool = Field(default=False, description="whether each finished request is logged")
+    tracing: bool = Field(default=False, description="whether traces are sent to the collector in the standard OTEL_ variables")
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to serve metrics at")
     metrics_port: int | None = Field(
-        default=None, ge=1, le=65_472, description="port of the metrics, the next ones for further processes; empty: no metrics"
+        default=None,
+        ge=1,
+        le=65_472,
+        description="port of the metrics of the first process, further processes use the next ports (empty: no metrics)",
     )
     trusted_proxies: Proxies = Field(
-        default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas"
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For is trusted, separated by commas"
     )
-    allowed_origins: Origins = Field(default=(), description="web origins that may use the API besides its own, separated by commas")
+    allowed_origins: Origins = Field(default=(), description="web origins that may call the API in browsers, separated by commas")
 
-    allow_get_queries: bool = Field(default=False, description="whether queries may also be sent by GET; mutations never are")
-    max_body_bytes: int = Field(default=2**20, ge=2**10, le=2**26, description="largest HTTP request body")
+    allow_get_queries: bool = Field(default=False, description="whether queries are also accepted by GET (mutations never are)")
+    max_body_bytes: int = Field(default=2**20, ge=2**10, le=2**26, description="largest HTTP request body, in bytes")
     websocket_max_message_bytes: int = Field(
-        default=2**20, ge=2**10, le=2**26, description="largest message a client may send over a WebSocket"
+        default=2**20, ge=2**10, le=2**26, description="largest message from a client over a WebSocket, in bytes"
     )
-    websocket_init_timeout_seconds: float = Field(default=5, ge=0.01, le=60, description="time a new WebSocket has to authenticate")
+    websocket_init_timeout_seconds: float = Field(default=5, ge=0.01, le=60, description="time in which a new WebSocket must authenticate")
     websocket_ping_seconds: float = Field(default=20, ge=0.01, le=600, description="time between pings on a WebSocket")
     send_deadline_seconds: float = Field(
-        default=30, ge=0.01, le=600, description="time a client has to take a message, or to send a request, before it is closed"
+        default=30,
+        ge=0.01,
+        le=600,
+        description="time in which a client must receive a message, or send a request, before its connection is closed",
     )
-    max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="WebSockets and event streams open at once in one process")
+    max_sockets: int = Field(default=10_000, ge=1, le=1_000_000, description="most open WebSockets and event streams in one process")
     max_sockets_per_user: int | None = Field(
-        default=None, ge=1, le=1_000_000, description="of these, those of one user; empty: nine tenths"
+        default=None, ge=1, le=1_000_000, description="most of these for one user (empty: nine tenths)"
     )
-    max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="operations running at once on one WebSocket")
+    max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="most operations running at once on one WebSocket")
     max_running_operations: int = Field(
-        default=200, ge=1, le=100_000, description="queries and mutations running at once in one process; more are answered 503"
+        default=200, ge=1, le=100_000, description="most queries and mutations running at once in one process (more are answered 503)"
     )
-    heartbeat_seconds: float = Field(default=25, ge=0.01, le=600, description="quiet time after which a subscription sends a heartbeat")
-    drain_seconds: float = Field(default=0, ge=0, le=600, description="time for which a server that is to stop says so and still answers")
-    shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time that requests and streams have to end at shutdown")
-    ready_clock_lag_seconds: float = Field(default=60, ge=1, le=86_400, description="lag of the logical clock that servers are ready with")
+    heartbeat_seconds: float = Field(
+        default=25, ge=0.01, le=600, description="time without changes after which a subscription sends a heartbeat"
+    )
+    drain_seconds: float = Field(default=0, ge=0, le=600, description="time at shutdown in which the server is not ready but still answers")
+    shutdown_seconds: int = Field(default=10, ge=1, le=600, description="time at shutdown in which running requests and streams must end")
+    ready_clock_lag_seconds: float = Field(
+        default=60, ge=1, le=86_400, description="lag of the logical clock above which a server is not ready"
+    )
 
     sqlite_synchronous: Annotated[Literal["normal", "full"], BeforeValidator(_lower)] = Field(
-        default="normal", description="full: SQLite waits for the disk at each commit; normal: a power failure may undo the last ones"
+        default="normal", description="full: SQLite waits for the disk at each commit, normal: a power failure may undo the last commits"
     )
-    pool_size: int = Field(default=10, ge=2, le=500, description="PostgreSQL connections of one process")
+    pool_size: int = Field(default=10, ge=2, le=500, description="number of PostgreSQL connections of one process")
     clock_interval_seconds: float = Field(default=0.5, ge=0.01, le=60, description="time between two steps of the logical clock")
     build_online_above: int = Field(
-        default=10_000, ge=0, le=1_000_000, description="records of an account above which groups are built while writers go on"
+        default=10_000, ge=0, le=1_000_000, description="number of records in an account above which groups are built in the background"
     )
-    log_retention_events: int = Field(default=10_000, ge=1, le=10_000_000, description="latest events that each group keeps for replay")
-    bulk_undo_days: int = Field(default=30, ge=0, le=3_650, description="time for which bulk actions can be undone after they ended")
-    audit_log_days: int = Field(default=365, ge=1, le=36_500, description="time for which the audit log is kept")
-    log_retention_hours: int = Field(default=168, ge=1, le=87_600, description="time for which events are kept for replay")
+    log_retention_events: int = Field(
+        default=10_000, ge=1, le=10_000_000, description="number of latest events that each group keeps for replay"
+    )
+    bulk_undo_days: int = Field(default=30, ge=0, le=3_650, description="days for which bulk actions can be undone after their end")
+    audit_log_days: int = Field(default=365, ge=1, le=36_500, description="days for which the audit log is kept")
+    log_retention_hours: int = Field(default=168, ge=1, le=87_600, description="hours for which events are kept for replay")
 
-    criteria_max_depth: int = Field(default=8, ge=1, le=64, description="nesting of a group's criteria")
-    criteria_max_leaves: int = Field(default=250, ge=1, le=10_000, description="conditions in a group's criteria")
-    criteria_max_values: int = Field(default=1_000, ge=1, le=100_000, description="values in one condition")
-    criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="size of one value in a condition")
-    page_size_default: int = Field(default=50, ge=1, le=1_000, description="nodes on a page when neither first nor last is given")
+    criteria_max_depth: int = Field(default=8, ge=1, le=64, description="greatest depth of a group's criteria")
+    criteria_max_leaves: int = Field(default=250, ge=1, le=10_000, description="most conditions in a group's criteria")
+    criteria_max_values: int = Field(default=1_000, ge=1, le=100_000, description="most values in one condition")
+    criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="largest value in a condition, in bytes")
+    page_size_default: int = Field(default=50, ge=1, le=1_000, description="number of nodes on a page if neither first nor last is given")
     page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")
-    query_max_characters: int = Field(default=65_536, ge=1_000, le=10_000_000, description="length of a GraphQL document")
-    query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="words and signs of a GraphQL document")
-    query_max_values: int = Field(default=64_000, ge=1_000, le=10_000_000, description="values in the variables of a GraphQL operation")
-    query_max_depth: int = Field(default=15, ge=1, le=100, description="nesting of a GraphQL operation")
-    query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="aliases in a GraphQL operation")
-    query_max_cost: int = Field(default=250_000, ge=1_000, le=100_000_000, description="points that a GraphQL operation may cost")
+    query_max_characters: int = Field(default=65_536, ge=1_000, le=10_000_000, description="most characters of a GraphQL document")
+    query_max_tokens: int = Field(default=5_000, ge=100, le=1_000_000, description="most tokens of a GraphQL document")
+    query_max_values: int = Field(
+        default=64_000, ge=1_000, le=10_000_000, description="most values in the variables of a GraphQL operation"
+    )
+    query_max_depth: int = Field(default=15, ge=1, le=100, description="greatest depth of a GraphQL operation")
+    query_max_aliases: int = Field(default=50, ge=1, le=10_000, description="most aliases in a GraphQL operation")
+    query_max_cost: int = Field(default=250_000, ge=1_000, le=100_000_000, description="most points that a GraphQL operation may cost")
     rate_limit_points: int = Field(
-        default=1_000_000, ge=0, le=1_000_000_000, description="points a minute that the operations of one token may cost; 0: no limit"
+        default=1_000_000, ge=0, le=1_000_000_000, description="points per minute for the operations of one token (0: no limit)"
     )
     rate_limit_requests: int = Field(
-        default=60_000, ge=0, le=1_000_000_000, description="requests a minute that one address may send; 0: no limit"
+        default=60_000, ge=0, le=1_000_000_000, description="requests per minute from one address (0: no limit)"
     )
 
     rate_limit_failures: int = Field(
-        default=60, ge=0, le=1_000_000, description="failed attempts to sign in that one address has a minute; 0: no limit"
+        default=60, ge=0, le=1_000_000, description="failed sign-ins per minute from one address (0: no limit)"
     )
 
     jwt_issuer: str | None = Field(
-        default=None, max_length=2_000, description="identity provider whose JWTs are accepted, as their iss claim says"
+        default=None, max_length=2_000, description="identity provider whose JWTs are accepted, as in their iss claim"
     )
-    jwt_audience: str | None = Field(default=None, max_length=2_000, description="what the aud claim of its JWTs must name")
+    jwt_audience: str | None = Field(default=None, max_length=2_000, description="required aud claim of its JWTs")
     jwt_keys_url: Annotated[str | None, AfterValidator(_keys_url)] = Field(
-        default=None, description="where the identity provider publishes its keys (jwks_uri): https://host/path"
+        default=None, description="URL of the identity provider's keys (its jwks_uri): https://host/path"
     )
     jwt_user_claim: Literal["email", "sub"] = Field(
-        default="email", description="claim that says who has signed in: email, if it is verified, or sub"
+        default="email", description="claim that identifies the user: email, if verified, or sub"
     )
     jwt_account_claim: str | None = Field(
-        default=None, max_length=200, description="claim with the id of the account; empty: users must be in one account only"
+        default=None, max_length=200, description="claim with the id of the account (empty: users must be in one account only)"
     )
-    jwt_leeway_seconds: float = Field(default=30, ge=0, le=300, description="how far the identity provider's clock may be ahead")
+    jwt_leeway_seconds: float = Field(default=30, ge=0, le=300, description="time by which the identity provider's clock may be ahead")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -219,12 +239,12 @@ class Settings(BaseSettings):
 
 
 def described() -> list[tuple[str, str, str]]:
-    """Every setting as (variable, default as it would be written there, meaning), in reading order."""
+    """Return every setting as (variable, default as written there, meaning), in the order of their declaration."""
     return [(PREFIX + name.upper(), _written(field.default), str(field.description)) for name, field in Settings.model_fields.items()]
 
 
 def load_settings() -> Settings:
-    """Read the settings, or say in a sentence for each variable that is wrong what it should be."""
+    """Read the settings. Raises `SettingsError` with one sentence for each invalid variable."""
     try:
         return Settings()
     except ValidationError as error:

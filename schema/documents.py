@@ -99,7 +99,7 @@ class _CheckOperation(SchemaExtension):
         if found > most:
             raise BadInput(TOO_LONG.format(found=found, most=most))
         if allowance := self._allowance:
-            allowance.require()
+            allowance.budget.require()
 
     def _ends_here(self) -> bool:
         """Whether the document is refused as soon as it is read, without being validated."""

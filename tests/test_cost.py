@@ -284,7 +284,7 @@ class Purse:
     async def take(self, cost: int) -> None:
         self.paid.append(cost)
 
-    async def look(self) -> Any:
+    async def standing(self) -> Any:
         raise AssertionError("nobody asked")
 
     def require(self) -> None:
@@ -305,7 +305,7 @@ async def test_an_operation_is_paid_once_before_it_runs_and_a_refused_document_b
     owner: Context, query: str, paid: int | None
 ) -> None:
     purse = Purse()
-    owner.allowance = Allowance(purse.take, purse.look, purse.require)
+    owner.allowance = Allowance(purse)
     await answer(owner, query)
     assert purse.paid == ([] if paid is None else [paid])
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.rates.admission import Admission
-from app.rates.rates import Rates
+from app.rates.limiter import RateLimiter
 from models.errors import RateLimited, Unauthenticated
 from tests.support.http_client import web_client
 from tests.support.processes import DEADLINE, new_token, serving
@@ -38,7 +38,7 @@ async def succeed(admission: Admission, address: str) -> None:
 
 
 def admission(hand: Hand, failures: int = MOST) -> Admission:
-    return Admission(Rates(clock=hand), requests=0, points=0, failures=failures)
+    return Admission(RateLimiter(clock=hand), requests=0, points=0, failures=failures)
 
 
 async def test_an_address_that_failed_too_often_has_to_wait() -> None:

@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON
 from app.rates.addresses import address_of
 from app.rates.admission import payer_of
-from app.rates.rates import LOOK_AGAIN_SECONDS, Rates, open_rates
+from app.rates.limiter import LOOK_AGAIN_SECONDS, RateLimiter, open_limiter
 from app.rates.windows import MOST_WINDOWS, SWEEP_SECONDS, ProcessWindows
 from models import Role
 from models.errors import RateLimited
@@ -41,7 +41,7 @@ class Seconds:
         return self.now
 
 
-async def granted(rates: Rates, cost: int = 1, key: str = "a") -> bool:
+async def granted(rates: RateLimiter, cost: int = 1, key: str = "a") -> bool:
     try:
         await rates.take(TEN, key, cost)
     except RateLimited:
@@ -55,7 +55,7 @@ async def granted(rates: Rates, cost: int = 1, key: str = "a") -> bool:
 @given(st.lists(st.tuples(st.integers(1, 12), st.floats(0, 40)), max_size=30))
 async def test_whatever_is_asked_for_is_granted_as_long_as_anything_remains_of_the_minute(asked: list[tuple[int, float]]) -> None:
     seconds = Seconds()
-    rates, opened, spent = Rates(clock=seconds), seconds.now, 0
+    rates, opened, spent = RateLimiter(clock=seconds), seconds.now, 0
     for cost, pause in asked:
         if seconds.now >= opened + 60:
             spent = 0
@@ -70,7 +70,7 @@ async def test_whatever_is_asked_for_is_granted_as_long_as_anything_remains_of_t
 
 async def test_who_is_refused_is_told_when_to_come_back() -> None:
     seconds = Seconds()
-    rates = Rates(clock=seconds)
+    rates = RateLimiter(clock=seconds)
     assert await granted(rates, 10)
     seconds.now += 20.5
     with pytest.raises(RateLimited) as refused:
@@ -81,7 +81,7 @@ async def test_who_is_refused_is_told_when_to_come_back() -> None:
 
 
 async def test_allowances_of_others_and_of_other_rates_are_untouched() -> None:
-    rates = Rates()
+    rates = RateLimiter()
     assert await granted(rates, 10)
     assert not await granted(rates)
     assert await granted(rates, key="b")
@@ -89,7 +89,7 @@ async def test_allowances_of_others_and_of_other_rates_are_untouched() -> None:
 
 
 async def test_what_is_required_is_not_taken() -> None:
-    rates = Rates()
+    rates = RateLimiter()
     for _ in range(20):
         rates.require(TEN, "a")
     assert await granted(rates, 10)
@@ -115,7 +115,7 @@ async def test_windows_that_have_ended_are_swept_away_and_too_many_are_not_kept(
 
 async def test_processes_that_share_a_server_share_their_counts(valkey: ValkeyServer) -> None:
     url = f"valkey://127.0.0.1:{valkey.port}"
-    async with open_rates(url, "x") as here, open_rates(url, "x") as there, open_rates(url, "y") as elsewhere:
+    async with open_limiter(url, "x") as here, open_limiter(url, "x") as there, open_limiter(url, "y") as elsewhere:
         assert await granted(here, 6)
         assert await granted(there, 6)
         assert [await granted(each) for each in (here, there, elsewhere)] == [False, False, True]
@@ -127,7 +127,7 @@ async def test_processes_that_share_a_server_share_their_counts(valkey: ValkeySe
 async def test_while_the_server_is_away_each_process_counts_alone_and_says_so_once(valkey: ValkeyServer) -> None:
     url = f"redis://127.0.0.1:{valkey.port}"
     seconds = Seconds()
-    async with open_rates(url, "x", clock=seconds) as rates:
+    async with open_limiter(url, "x", clock=seconds) as rates:
         assert await granted(rates, 9)
         valkey.stop()
         with capture_logs() as logs:
@@ -175,13 +175,13 @@ def test_a_token_pays_for_itself_and_who_has_none_for_themselves() -> None:
 async def service() -> AsyncIterator[Service]:
     """A server at which Ada has an allowance of ten points."""
     async with serve() as running:
-        running.probe.allowance = Rates().allowance(TEN, "ada")
+        running.probe.allowance = RateLimiter().allowance(TEN, "ada")
         yield running
 
 
 async def spend_all(service: Service) -> None:
     assert service.probe.allowance is not None
-    await service.probe.allowance.take(10)
+    await service.probe.allowance.budget.take(10)
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL_JSON])
@@ -233,8 +233,8 @@ async def test_a_subscription_that_is_refused_is_paid_for_once_and_told_why(serv
         message = await peer.receive()
     (error,) = orjson.loads(orjson.dumps(message["payload"]))
     assert (message["type"], error["extensions"]["code"]) == ("error", code)
-    assert (await service.probe.allowance.look()).remaining == 0
-    service.probe.allowance = Rates().allowance(TEN, "ada")
+    assert (await service.probe.allowance.budget.standing()).remaining == 0
+    service.probe.allowance = RateLimiter().allowance(TEN, "ada")
     assert f'"code":"{code}"' in (await post(service, body, accept=EVENTS)).text
 
 
@@ -244,7 +244,7 @@ async def test_a_query_that_only_speaks_of_subscriptions_is_paid_for_once(servic
         await peer.sign_in()
         await peer.subscribe("1", "{ hello } # no subscription" + " " * 100)
         assert [(await peer.receive())["type"] for _ in range(2)] == ["next", "complete"]
-    assert (await service.probe.allowance.look()).remaining == 9
+    assert (await service.probe.allowance.budget.standing()).remaining == 9
 
 
 async def test_an_event_stream_is_refused_like_any_request(service: Service) -> None:
@@ -277,7 +277,7 @@ async def test_a_subscription_is_paid_for_once_and_each_time_that_it_begins(serv
         for remaining in (9, 8):
             await peer.subscribe("1", "subscription { count(to: 5) }")
             assert [(await peer.receive())["type"] for _ in range(6)] == ["next"] * 5 + ["complete"]
-            assert (await service.probe.allowance.look()).remaining == remaining
+            assert (await service.probe.allowance.budget.standing()).remaining == remaining
 
 
 # ---------------------------------------------------------------- a real server

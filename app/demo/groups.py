@@ -1,4 +1,4 @@
-"""The demo's groups: the two that everybody wants, and some that show what criteria can say."""
+"""The groups of the demo data, which show what criteria can express."""
 
 from collections.abc import Mapping
 from typing import Any

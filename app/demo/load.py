@@ -1,4 +1,4 @@
-"""Loading the demo: the account first, with its groups, so that they follow the contacts as these come in."""
+"""Loads the demo data: first the account with its groups, so that contacts join groups as they are created."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -31,9 +31,12 @@ Progress = Callable[[int], None]
 
 
 async def load_demo(services: Services, contacts: int, progress: Progress) -> Context:
-    """Make the demo account with so many contacts; returns the context of its owner. Refused where there is one already."""
+    """Create the demo account with this many contacts, and return a context that acts as its owner.
+
+    Raises `Refused` if an account named Demo exists.
+    """
     context = await create_account(services, DEMO)
-    await _furnish(context)
+    await _prepare(context)
     inventor = Inventor(services.wall_clock())
     contact_ids: list[int] = []
     rows = inventor.rows(contacts)
@@ -51,8 +54,8 @@ async def _put(context: Context, rows: Sequence[Row]) -> Iterator[int]:
     return (contact_id for contact_id in result.contact_ids if contact_id is not None)
 
 
-async def _furnish(context: Context) -> None:
-    """Everything that contacts refer to, and the groups that will follow them."""
+async def _prepare(context: Context) -> None:
+    """Create what contacts refer to, and the groups that they will join."""
     for name, email, role in COLLEAGUES:
         await create_user(context, name=name, email=email, role=role)
     for name in TAGS:

@@ -1,11 +1,11 @@
-"""What the demo's people are made of: names, places and firms, none of them real."""
+"""Names, places and companies for the demo data, none of them real."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """A country with its share of the people, its time zone, and how names, places and numbers look there."""
+    """A country with its share of the contacts, its time zone, and its names, places and phone numbers."""
 
     name: str
     share: int
@@ -142,7 +142,7 @@ TAGS = (
     "Do not call",
     "Beta tester",
 )
-"""From the most to the least frequent."""
+"""Ordered by frequency, most frequent first."""
 
 MEETINGS = ("First call", "Product demo", "Quarterly review", "Contract talk", "Onboarding", "Lunch", "Site visit", "Check-in")
 PLACES = ("Video call", "Phone", "Our office", "At the client's", "Café Central")

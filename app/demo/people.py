@@ -1,4 +1,4 @@
-"""Inventing the demo's contacts and appointments: the same ones for the same number, but for the time they are made at."""
+"""Generates the contacts and appointments of the demo data. The same number gives the same data, except for times."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,32 +17,32 @@ PLAN, SEATS, RENEWS_ON = "plan", "seats", "renewsOn"
 SOON = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 3, 5, 8, 13))
 MOST_TAGS = 4
 YOUNGEST = date(2006, 12, 31)
-KNOWN = {"spent": 0.6, "birthday": 0.7, "last_activity_at": 0.8}  # of how large a share
+SHARES = {"spent": 0.6, "birthday": 0.7, "last_activity_at": 0.8}  # the share of contacts that have a value
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """An appointment with one of the contacts, by their position."""
+    """An appointment, and the position of its contact."""
 
     contact: int
     values: dict[str, Any]
 
 
 class Inventor:
-    """Makes up people and meetings around a moment."""
+    """Generates contacts and appointments around a point in time."""
 
     def __init__(self, now: datetime) -> None:
         self._random = Random(SEED)
         self._now = now
 
     def rows(self, count: int) -> Iterator[Row]:
-        """So many contacts, each with an e-mail address of its own."""
+        """Generate this many contacts with distinct e-mail addresses."""
         for number in range(count):
             country = self._random.choices(COUNTRIES, [country.share for country in COUNTRIES])[0]
             yield Row(self._person(number, country), tuple({"name": name} for name in self._tags()), create_missing_tags=True)
 
     def meetings(self, count: int, contacts: int) -> Iterator[Meeting]:
-        """So many appointments: some in the next minutes, the others up to three weeks away, past and future."""
+        """Generate appointments: a few within the next minutes, the others up to three weeks in the past or future."""
         for number in range(count):
             away = SOON[number] if number < len(SOON) else timedelta(minutes=15 * self._random.randint(-2000, 2000))
             starts_at = self._now + away
@@ -80,7 +80,7 @@ class Inventor:
         }
 
     def _history(self) -> dict[str, Any]:
-        """What has come of the contact, with gaps as in every address book."""
+        """Generate values that some contacts lack, as in real data."""
         found: dict[str, Any] = {
             "score": round(100 * self._random.betavariate(2, 3)),
             "spent": Decimal(round(self._random.expovariate(1 / 80_000))).scaleb(-2),
@@ -88,7 +88,7 @@ class Inventor:
             "last_activity_at": self._now - timedelta(minutes=round(self._random.expovariate(1 / 60_000))),
             "custom_fields": self._custom(),
         }
-        return {name: value for name, value in found.items() if self._random.random() < KNOWN.get(name, 1)}
+        return {name: value for name, value in found.items() if self._random.random() < SHARES.get(name, 1)}
 
     def _custom(self) -> dict[str, Any]:
         plan = self._random.choices((None, *PLANS), (3, 4, 2, 1))[0]
@@ -98,7 +98,7 @@ class Inventor:
         return {PLAN: plan, SEATS: self._random.randint(1, 40), RENEWS_ON: renews_on.isoformat()}
 
     def _tags(self) -> set[str]:
-        """Few tags for most and many for some; the n-th tag is 1/n as frequent as the first."""
+        """Choose tags. Most contacts get few, and the n-th tag is 1/n as frequent as the first."""
         weights = [1 / rank for rank in range(1, len(TAGS) + 1)]
         return set(self._random.choices(TAGS, weights, k=self._random.randint(0, MOST_TAGS)))
 
@@ -107,5 +107,5 @@ class Inventor:
 
 
 def _plain(name: str) -> str:
-    """A name as it stands in an e-mail address."""
+    """Convert a name to the form that it has in an e-mail address."""
     return normalize("NFKD", name.lower().replace("ß", "ss")).encode("ascii", "ignore").decode()

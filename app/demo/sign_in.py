@@ -1,4 +1,4 @@
-"""The demo's access token, kept in a file beside the database so that every run shows the same one."""
+"""Keeps the demo's access token in a file beside the database, so that every start shows the same one."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,11 +13,14 @@ from resolvers.operation.context import Services
 
 READABLE_BY_OWNER = 0o600
 SUFFIX = ".demo-token"
-ELSEWHERE = Path("var")  # for databases that are no file
+ELSEWHERE = Path("var")  # for databases that are not files
 
 
 async def demo_token(services: Services, path: Path) -> str | None:
-    """A token of the demo's owner that works: the one in the file or else a new one; None without a demo account."""
+    """Return a valid access token of the demo's owner, from the file or newly created.
+
+    Returns None if there is no demo account.
+    """
     kept = _kept(path)
     if await _works(services, kept):
         return kept
@@ -30,7 +33,7 @@ async def demo_token(services: Services, path: Path) -> str | None:
 
 
 def token_path(database_url: str) -> Path:
-    """Where the token for this database is kept."""
+    """Return the path of the file with the token for this database."""
     if database_url.startswith("sqlite:"):
         path = sqlite_path(database_url)
         return path.with_name(path.name + SUFFIX)

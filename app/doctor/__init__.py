@@ -1,1 +1,1 @@
-"""Looking over a deployment from the command line: what is wrong, and how to mend it."""
+"""Checks a deployment from the command line, and reports problems with their remedies."""

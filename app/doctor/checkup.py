@@ -1,4 +1,4 @@
-"""The whole checkup, in the order in which things depend on each other."""
+"""Runs all checks, in the order in which they depend on each other."""
 
 from app.doctor.deployment import examine_clock, examine_schema, examine_skew
 from app.doctor.finding import Finding, Level, fine, wrong
@@ -14,13 +14,13 @@ CONNECTIONS = 2
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; what cannot be looked at because something else failed is left out."""
+    """Run all checks. A check is left out if something that it needs has failed."""
     well = fine("settings", "Every setting has a usable value.")
     return [well, *await _database(settings), *await examine_provider(settings), await examine_port(settings)]
 
 
 async def _database(settings: Settings) -> list[Finding]:
-    # SQLite would make a file wherever a wrong path leads.
+    # Opening a SQLite database would create the file.
     if settings.database_url.startswith("sqlite:") and not sqlite_path(settings.database_url).exists():
         return [wrong("database", f"There is no file {sqlite_path(settings.database_url)}. Create it with `muster migrate`.")]
     try:

@@ -1,4 +1,4 @@
-"""What the database tells about the deployment: its schema, its clock, and whether somebody works on bulk actions."""
+"""Checks that need the database: schema, clocks, and progress of bulk actions."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ LEADERS = """
 """
 WAITING = "SELECT count(*) AS waiting FROM bulk_actions WHERE state IN ('QUEUED', 'RUNNING') AND worked_at < :since"
 MOST_SKEW = 1.0  # seconds
-MOST_PATIENCE = 60.0  # seconds that a bulk action may wait for its next chunk
+MOST_WAITING = 60.0  # seconds that a bulk action may wait for its next chunk
 
 
 def _now() -> int:
@@ -27,7 +27,7 @@ def _now() -> int:
 
 
 async def examine_schema(database: Database) -> Finding:
-    """Whether the tables are those of this program."""
+    """Check that all migrations of this program are applied."""
     try:
         await require_current_schema(database)
     except (SchemaOutdated, SchemaTooNew) as error:
@@ -36,7 +36,7 @@ async def examine_schema(database: Database) -> Finding:
 
 
 async def examine_skew(database: Database) -> Finding:
-    """Whether this machine and the database agree on the time."""
+    """Check that this machine and the database agree on the time."""
     began = _now()
     there = (await database.row(TIME))["now"]
     skew = (there - (began + _now()) / 2) / 1e6
@@ -46,9 +46,9 @@ async def examine_skew(database: Database) -> Finding:
 
 
 async def examine_clock(database: Database, settings: Settings) -> list[Finding]:
-    """Whether a server lets time pass, and works on what there is to do."""
+    """Check that a server advances the clock and works on bulk actions."""
     if not await _is_led(database, settings):
-        return [doubtful("clock", "No server runs, so time stands still: start one with `muster serve`. It will make up for the pause.")]
+        return [doubtful("clock", "No server runs, so groups do not follow the time: start one with `muster serve`, which will catch up.")]
     return [await _lag(database, settings), await _bulk(database)]
 
 
@@ -66,12 +66,12 @@ async def _lag(database: Database, settings: Settings) -> Finding:
     rows = await database.rows(READ)
     lag = (_now() - rows[0]["settled"]) / 1e6 if rows else 0.0
     if lag > settings.ready_clock_lag_seconds:
-        return wrong("clock", f"A server leads, and its clock is {lag:.0f} seconds behind: see its log for what keeps it.")
-    return fine("clock", f"A server leads, and its clock is {max(lag, 0):.1f} seconds behind.")
+        return wrong("clock", f"A server runs, and its clock is {lag:.0f} seconds behind: see its log for the reason.")
+    return fine("clock", f"A server runs, and its clock is {max(lag, 0):.1f} seconds behind.")
 
 
 async def _bulk(database: Database) -> Finding:
-    waiting = (await database.row(WAITING, since=_now() - round(MOST_PATIENCE * 1e6)))["waiting"]
+    waiting = (await database.row(WAITING, since=_now() - round(MOST_WAITING * 1e6)))["waiting"]
     if waiting:
         return doubtful("bulk actions", f"{waiting} have not moved for a minute: see the servers' logs for `bulk action failed`.")
     return fine("bulk actions", "None is stuck.")

@@ -1,11 +1,11 @@
-"""What the doctor says about one thing."""
+"""The result of one check."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Level(StrEnum):
-    """How serious a finding is: only failures keep Muster from working as it should."""
+    """The severity of a finding. Only failures keep Muster from working as it should."""
 
     OK = "ok"
     WARN = "warn"
@@ -13,7 +13,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; unless it is well, the sentence ends in what to do."""
+    """The result of one check. Unless it is OK, the text ends with the remedy."""
 
     level: Level
     what: str
@@ -21,15 +21,15 @@ class Finding(NamedTuple):
 
 
 def fine(what: str, said: str) -> Finding:
-    """It is as it should be."""
+    """Return a finding that the check passed."""
     return Finding(Level.OK, what, said)
 
 
 def doubtful(what: str, said: str) -> Finding:
-    """It works, and may not be what was meant."""
+    """Return a finding that something works but may be a mistake."""
     return Finding(Level.WARN, what, said)
 
 
 def wrong(what: str, said: str) -> Finding:
-    """It does not work, or will lose something."""
+    """Return a finding that something does not work or may lose data."""
     return Finding(Level.FAIL, what, said)

@@ -1,4 +1,4 @@
-"""How a PostgreSQL server is set up, as far as Muster depends on it."""
+"""Checks the configuration of the PostgreSQL server."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ ABOUT = """
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT LIKE 'muster%') AS others
 """
 OLDEST = 14
-BESIDE_THE_POOL = 2  # connections of each process: one hears hints, one holds the lead
+BESIDE_THE_POOL = 2  # connections of each process: one listens to the bus, one holds the leader lock
 ISOLATION = "read committed"
 
 
 async def examine_postgresql(database: Database, settings: Settings) -> list[Finding]:
-    """Look at what the server says of itself."""
+    """Check version, connections and defaults of the server."""
     about = await database.row(ABOUT)
     return [_version(about), _connections(about, settings), *_defaults(about)]
 

@@ -1,4 +1,4 @@
-"""The file of a SQLite database: whether it can be written, by whom it can be read, and whether it has room to grow."""
+"""Checks the file of a SQLite database: journal, permissions and free disk space."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ LEAST_ROOM = 2**30  # bytes
 
 
 async def examine_sqlite(database: Database, path: Path) -> list[Finding]:
-    """Look at the file, and at how it is kept."""
+    """Check the file and its journal."""
     (mode,) = await database.rows(MODE)
     journal = mode["journal_mode"]
     kept = fine("SQLite", f"Version {sqlite3.sqlite_version}, journal {journal}.")

@@ -1,4 +1,4 @@
-"""What a server needs besides its database: a bus that carries hints, and a port to answer at."""
+"""Checks what a server needs besides its database: the bus and the port."""
 
 import asyncio
 from contextlib import closing
@@ -21,7 +21,7 @@ SENDER = "doctor"
 
 
 async def examine_bus(database: Database, settings: Settings) -> Finding:
-    """Whether a message that is sent on the bus comes back."""
+    """Check that a message sent on the bus is received."""
     if settings.bus_url:
         host = urlsplit(settings.bus_url).hostname or "its socket"
         return await _echoed(redis_bus(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")
@@ -41,7 +41,7 @@ async def _echoed(connect: Connect, carrier: str) -> Finding:
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
-    # Whatever goes wrong, in whichever driver: changes then cross processes with a delay.
+    # Any error of any driver is a finding: changes then reach other processes with a delay.
     except Exception as error:
         reason = str(error) or "no answer in time"
         return wrong("bus", f"{carrier} carries no hints: {reason}. Check {PREFIX}BUS_URL, and that no pooler is in between.")
@@ -49,7 +49,7 @@ async def _echoed(connect: Connect, carrier: str) -> Finding:
 
 
 async def examine_port(settings: Settings) -> Finding:
-    """Whether the port is free, or answered by a server that is ready."""
+    """Check that the port is free, or that a ready server answers there."""
     try:
         claim_port(settings).close()
     except PortTaken:

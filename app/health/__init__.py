@@ -1,1 +1,1 @@
-"""Whether this process and its deployment are well: for probes, for metrics, and for `muster doctor`."""
+"""Health of the process and the deployment, for probes, metrics and `muster doctor`."""

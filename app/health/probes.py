@@ -1,4 +1,4 @@
-"""The addresses that orchestrators and load balancers ask."""
+"""The endpoints for orchestrators and load balancers."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -12,7 +12,7 @@ FRESH = {"Cache-Control": "no-store"}
 
 
 def probes(readiness: Readiness) -> list[BaseRoute]:
-    """`/healthz` says that the process is alive, `/readyz` whether it should be sent requests, and if not, why."""
+    """Return the routes of `/healthz`, which says that the process is alive, and `/readyz`, which says whether to send it requests."""
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("alive\n", headers=FRESH)

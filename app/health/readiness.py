@@ -1,4 +1,4 @@
-"""Whether this process should be sent requests: what a load balancer asks again and again."""
+"""Decides whether this process should receive requests, which load balancers ask repeatedly."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from resolvers.membership.journal.retention import write_and_erase
 from resolvers.operation.context import Services
 
 ANSWER_SECONDS = 2.0  # within which the database must answer
-KEPT_SECONDS = 1.0  # so that many who ask do not become many questions to the database
+KEPT_SECONDS = 1.0  # so that many probes do not cause many queries
 
 STOPPING = "The server is stopping."
 NO_DATABASE = "The database does not answer."
@@ -23,18 +23,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What each check found: None if all is well, or else a sentence."""
+    """The result of each check: None if it passed, or else a sentence."""
 
     checks: dict[str, str | None]
 
     @property
     def is_ready(self) -> bool:
-        """Whether nothing was found."""
+        """Whether all checks passed."""
         return not any(self.checks.values())
 
 
 class Readiness:
-    """Looks at most once a second, however many ask; once the server is stopping, it does not look any more."""
+    """Checks at most once a second, however many clients ask. Once the server is stopping, it is never ready."""
 
     def __init__(self, services: Callable[[], Services], most_lag: float) -> None:
         self._services = services
@@ -44,11 +44,11 @@ class Readiness:
         self._is_stopping = False
 
     def stop(self) -> None:
-        """From now on, send no more requests here."""
+        """Report from now on that no more requests should be sent."""
         self._is_stopping = True
 
     async def verdict(self) -> Verdict:
-        """What was found within the last second."""
+        """Return results that are at most one second old."""
         if self._is_stopping:
             return Verdict({"server": STOPPING})
         loop = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ async def _said(name: str, check: Callable[[], Awaitable[str | None]]) -> str | 
             return await check()
     except Unavailable as error:
         return error.message
-    # Whatever it is, the probe must be answered; what the database said is for the log alone.
+    # The probe must be answered whatever happens. Messages of the database go to the log only.
     except Exception as error:
         log.warning("not ready", check=name, reason=str(error) or type(error).__name__)
         return NO_DATABASE

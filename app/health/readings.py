@@ -1,4 +1,4 @@
-"""What the database says about the deployment as a whole."""
+"""Reads the state of the deployment from the database."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ ACTIVE = ("QUEUED", "RUNNING")
 
 
 class Readings(NamedTuple):
-    """How far time has been let pass, in seconds behind this machine's, and how bulk actions stand."""
+    """The lag of the logical clock in seconds, and the progress of bulk actions."""
 
     clock_lag: float
     bulk_states: Mapping[str, int]
@@ -24,13 +24,13 @@ class Readings(NamedTuple):
 
 
 async def clock_lag(services: Services) -> float:
-    """How many seconds settled membership is behind this machine's time."""
+    """Return how many seconds the logical clock is behind this machine's clock."""
     settled, _ = await read_span(services.database)
     return (to_microseconds(services.wall_clock()) - settled) / 1e6
 
 
 async def read(services: Services) -> Readings:
-    """Ask the database."""
+    """Read the state from the database."""
     rows = await services.database.rows(BULK)
     active = [row for row in rows if row["state"] in ACTIVE]
     done, total = (sum(int(row[name]) for row in active) for name in ("done", "total"))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 
 from limits import RateLimitItemPerMinute
 
-from app.rates.rates import Rates, open_rates
+from app.rates.limiter import RateLimiter, open_limiter
 from app.settings import Settings
 from models.engine.database import Database
 from models.errors import RateLimited, Unauthenticated
@@ -17,8 +17,8 @@ from subscriptions.bus.redis import channel_of
 class Admission:
     """Applies the limits of one deployment. A limit of 0 means no limit."""
 
-    def __init__(self, rates: Rates, *, requests: int, points: int, failures: int = 0) -> None:
-        self.rates = rates
+    def __init__(self, limiter: RateLimiter, *, requests: int, points: int, failures: int = 0) -> None:
+        self._limiter = limiter
         self._requests = RateLimitItemPerMinute(requests, namespace="requests") if requests else None
         self._failures = RateLimitItemPerMinute(failures, namespace="failures") if failures else None
         self._points = RateLimitItemPerMinute(points, namespace="points") if points else None
@@ -26,7 +26,7 @@ class Admission:
     async def enter(self, address: str) -> None:
         """Count a request from this address. Raises `RateLimited` if there were too many."""
         if self._requests:
-            await self.rates.take(self._requests, address)
+            await self._limiter.take(self._requests, address)
 
     @asynccontextmanager
     async def attempt(self, address: str) -> AsyncIterator[None]:
@@ -37,17 +37,17 @@ class Admission:
         if self._failures is None:
             yield
             return
-        self.rates.require(self._failures, address)
+        self._limiter.require(self._failures, address)
         try:
             yield
         except Unauthenticated:
             with suppress(RateLimited):  # the next attempt is refused
-                await self.rates.take(self._failures, address)
+                await self._limiter.take(self._failures, address)
             raise
 
     def allowance(self, caller: Caller) -> Allowance | None:
         """Return the allowance that pays for this caller's operations, or None if there is no limit."""
-        return self.rates.allowance(self._points, payer_of(caller)) if self._points else None
+        return self._limiter.allowance(self._points, payer_of(caller)) if self._points else None
 
 
 def payer_of(caller: Caller) -> str:
@@ -59,6 +59,6 @@ def payer_of(caller: Caller) -> str:
 async def open_admission(settings: Settings, database: Database) -> AsyncIterator[Admission]:
     """Open the limits in the settings, which all processes with the same database and bus server share."""
     name = f"{await channel_of(database)}:rates" if settings.bus_url else ""
-    async with open_rates(settings.bus_url, name) as rates:
+    async with open_limiter(settings.bus_url, name) as limiter:
         limits = {"requests": settings.rate_limit_requests, "points": settings.rate_limit_points}
-        yield Admission(rates, **limits, failures=settings.rate_limit_failures)
+        yield Admission(limiter, **limits, failures=settings.rate_limit_failures)

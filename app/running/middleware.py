@@ -1,4 +1,4 @@
-"""What stands between the server and its routes: answers for pages of other origins, and compression."""
+"""The middleware around the routes: cross-origin requests and compression."""
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -10,13 +10,13 @@ from app.graphql.transport.accept import prefers_gzip
 from app.settings import Settings
 from app.telemetry.requests import REQUEST_ID
 
-REMEMBERED_SECONDS = 7_200  # for which browsers keep what they may send; none keeps it for longer than that or a day
-COMPRESSED_FROM = 4_096  # bytes; less fits into a few packets anyway
-LEVEL = 3  # a fifth larger than the best, in a fraction of its time
+REMEMBERED_SECONDS = 7_200  # for which browsers may cache the answer to a preflight request. Their own limits are two hours or a day
+COMPRESSED_FROM = 4_096  # bytes. Smaller answers fit into a few packets anyway
+LEVEL = 3  # the result is a fifth larger than at the best level, in a fraction of the time
 
 
 def middleware(settings: Settings) -> list[Middleware]:
-    """The layers around the routes, from the outside in."""
+    """Return the middleware from the outside in."""
     compression = Middleware(Compression)
     return [_origins(settings), compression] if settings.allowed_origins else [compression]
 
@@ -33,17 +33,17 @@ def _origins(settings: Settings) -> Middleware:
 
 
 class Compression:
-    """Compresses large answers for clients that like it no less; streams of events are left alone."""
+    """Compresses large answers for clients that accept it, except for event streams."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its answer back."""
+        """Handle one request."""
         layer = self._app if scope["type"] != "http" else self._responder(Headers(scope=scope))
         await layer(scope, receive, send)
 
     def _responder(self, headers: Headers) -> ASGIApp:
         if prefers_gzip(",".join(headers.getlist("Accept-Encoding"))):
             return GZipResponder(self._app, COMPRESSED_FROM, LEVEL)
-        return IdentityResponder(self._app, COMPRESSED_FROM)  # says that others may be given something else
+        return IdentityResponder(self._app, COMPRESSED_FROM)  # adds the Vary header

@@ -1,4 +1,4 @@
-"""The web application: opens the services, mounts GraphQL, runs the workers, and closes everything in reverse."""
+"""The web application: opens the services, mounts GraphQL, runs the workers, and closes everything in reverse order."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ PATH = "/graphql"
 
 
 class Server:
-    """One process that serves GraphQL; `services` are there while the application runs."""
+    """One server process. Its services are available while the application runs."""
 
     def __init__(self, settings: Settings, clock: WallClock = wall_clock) -> None:
         self._settings = settings
@@ -49,19 +49,19 @@ class Server:
         )
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
-        routed.router.redirect_slashes = False  # it would lead to http:// behind a proxy that speaks TLS, and tokens with it
+        routed.router.redirect_slashes = False  # behind a proxy with TLS, it would redirect to http:// and expose tokens
         self.application: ASGIApp = ObservedRequests(routed, telemetry.metrics, telemetry.tracing, access_log=settings.access_log)
 
     @property
     def services(self) -> Services:
-        """What the running application works with."""
+        """The services of the running application."""
         if self._services is None:
             raise RuntimeError("the application is not running")
         return self._services
 
     @property
     def admission(self) -> Admission:
-        """The limits that the running application counts by."""
+        """The rate limits of the running application."""
         if self._admission is None:
             raise RuntimeError("the application is not running")
         return self._admission
@@ -73,7 +73,7 @@ class Server:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Be able to serve, and work on what there is to do, while the context is open."""
+        """Open everything that serving needs, and run the workers, while the context is open."""
         with alone_on(self._settings.database_url):
             async with (
                 open_services(self._settings, self._clock, observe=self._telemetry.work) as services,
@@ -88,11 +88,11 @@ class Server:
         self._telemetry.close()
 
     def drain(self) -> None:
-        """Tell whoever asks to send no more requests; those that come are still answered."""
+        """Report to load balancers that no more requests should be sent. Requests are still answered."""
         self._readiness.stop()
 
     def close(self) -> None:
-        """End the streams, so that the server can stop without waiting for their clients."""
+        """End all streams, so that the server can stop without waiting for their clients."""
         self._readiness.stop()
         self.graphql.close()
 
@@ -117,8 +117,8 @@ def _document_limits(settings: Settings) -> DocumentLimits:
     )
 
 
-def _most_of_one(connections: int) -> int:
-    """How many connections one user may have, so that others find room wherever there is any."""
+def _connections_per_user(connections: int) -> int:
+    """Return how many connections one user may have, so that others can still connect."""
     return max(1, connections * 9 // 10)
 
 
@@ -130,7 +130,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         ping_seconds=settings.websocket_ping_seconds,
         send_seconds=settings.send_deadline_seconds,
         connections=settings.max_sockets,
-        connections_of_one=settings.max_sockets_per_user or _most_of_one(settings.max_sockets),
+        connections_of_one=settings.max_sockets_per_user or _connections_per_user(settings.max_sockets),
         operations=settings.max_operations_per_socket,
         running=settings.max_running_operations,
         origins=settings.allowed_origins,

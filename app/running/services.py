@@ -1,4 +1,4 @@
-"""Opening what all requests of a process share: database, hub, compiled definitions, bounds."""
+"""Opens the services that all requests of a process share: database, hub, compiled definitions and limits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,13 +20,13 @@ from subscriptions.hub import Hub
 
 
 def wall_clock() -> datetime:
-    """The time of this machine."""
+    """Return the current time of this machine."""
     return datetime.now(UTC)
 
 
 @asynccontextmanager
 async def open_services(settings: Settings, clock: WallClock = wall_clock, *, observe: Observe = unobserved) -> AsyncIterator[Services]:
-    """The services of this process on a database with the current schema; raises `Unavailable` with what to do about it."""
+    """Open the services on a database with the current schema. Raises `Unavailable` with the remedy."""
     url, size = settings.database_url, settings.pool_size
     async with open_database(url, pool_size=size, synchronous=settings.sqlite_synchronous, observe=observe) as database:
         await require_current_schema(database)

@@ -1,4 +1,4 @@
-"""Serving with uvicorn, in one process or several: the port, the signals, and streams that end when the server stops."""
+"""Serves with uvicorn in one process or several: the port, the configuration, and the application of each process."""
 
 import errno
 import gc
@@ -24,11 +24,11 @@ from app.telemetry.logs import configure_logging
 from models.errors import Unavailable
 
 APPLICATION = "app.running.serving:application"
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and where such a server is found
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and the addresses at which such a server answers
 BACKLOG = 2048
 LOOK_AGAIN_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
-STUCK_SECONDS = 60  # after which a process that gives no sign is replaced; on a busy machine one takes its time to start
+STUCK_SECONDS = 60  # without a sign of life, after which a process is replaced. On a busy machine, starting takes long
 
 
 class PortTaken(Unavailable):
@@ -36,14 +36,14 @@ class PortTaken(Unavailable):
 
 
 def claim_port(settings: Settings) -> socket.socket:
-    """A socket at the address to serve at; raises `PortTaken` or says why it cannot be had."""
+    """Bind a socket to the configured address. Raises `PortTaken` or `Unavailable`."""
     try:
         family, _, _, _, address = min(socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM))
     except socket.gaierror:
         raise Unavailable(f"There is no host {settings.host}. Check {PREFIX}HOST or --host.") from None
     claimed = socket.socket(family, socket.SOCK_STREAM)
     claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    _give_up_after(claimed, settings.send_deadline_seconds)
+    _limit_unacknowledged_time(claimed, settings.send_deadline_seconds)
     try:
         claimed.bind(address)
     except OSError as error:
@@ -52,8 +52,8 @@ def claim_port(settings: Settings) -> socket.socket:
     return claimed
 
 
-def _give_up_after(claimed: socket.socket, seconds: float) -> None:
-    """Let the system end connections on which nothing sent is acknowledged, so that a dead network keeps no descriptor for long."""
+def _limit_unacknowledged_time(claimed: socket.socket, seconds: float) -> None:
+    """Let the system end connections whose peer acknowledges nothing, so that a dead network does not hold descriptors."""
     if sys.platform == "linux":  # connections inherit it there
         claimed.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
@@ -65,7 +65,7 @@ def _cannot_listen(settings: Settings, error: OSError) -> Unavailable:
 
 
 def url_at(claimed: socket.socket) -> str:
-    """Where GraphQL will be found on this machine."""
+    """Return the URL of GraphQL on this machine."""
     host, port = _reachable(claimed)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
@@ -76,7 +76,7 @@ def _reachable(claimed: socket.socket) -> tuple[str, int]:
 
 
 def serve(settings: Settings, claimed: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve until a signal ends it; `announce` is called once the port answers."""
+    """Serve until a signal arrives. `announce` is called once the port answers."""
     try:
         claimed.listen(BACKLOG)
     except OSError as error:
@@ -95,7 +95,7 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         http=partial(HttpLine, patience=settings.send_deadline_seconds),  # type: ignore[arg-type]  # it is only called
         ws=Line,
         ws_max_size=settings.websocket_max_message_bytes,
-        ws_ping_interval=None,  # app.graphql pings, and notices who does not answer
+        ws_ping_interval=None,  # app.graphql pings, and closes connections that do not answer
         ws_per_message_deflate=False,  # doubles the memory of a connection and halves its speed
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_seconds,
@@ -145,11 +145,11 @@ def _answers(address: tuple[str, int]) -> bool:
 
 
 def application() -> ASGIApp:
-    """The application of one server process, with the settings of its environment."""
+    """Create the application of one server process, with the settings in its environment."""
     settings = load_settings()
     configure_logging(settings)
     server = Server(settings)
-    gc.freeze()  # what is there now stays: to look through it for garbage would hold up everybody for a tenth of a second
+    gc.freeze()  # these objects stay: searching them for garbage would block the process for a tenth of a second
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -1,4 +1,4 @@
-"""The end of a server process: what happens between the signal and the moment at which uvicorn stops listening."""
+"""Stops a server process in two steps, between the signal and the moment at which uvicorn stops listening."""
 
 import asyncio
 import multiprocessing
@@ -13,19 +13,19 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stoppable(Protocol):
-    """What can be stopped in two steps."""
+    """An object that can be stopped in two steps."""
 
     def drain(self) -> None:
-        """Say that it will stop, and still answer."""
+        """Report that it will stop, and keep answering."""
 
     def close(self) -> None:
-        """End what would keep it from stopping."""
+        """End everything that would keep it from stopping."""
 
 
 def stop_in_two_steps(server: Stoppable, drain_seconds: float) -> None:
-    """Let the signals that stop uvicorn drain the server first, and then end its streams.
+    """Install signal handlers that first drain the server and then end its streams.
 
-    uvicorn tells the application only after its clients have gone, and clients of streams do not go by themselves. A second
+    uvicorn notifies the application only after its clients have gone, and clients of streams do not go by themselves. A second
     signal cuts the draining short.
     """
     stop = _Stop(server, drain_seconds)
@@ -37,7 +37,7 @@ def stop_in_two_steps(server: Stoppable, drain_seconds: float) -> None:
 
 
 class _Stop:
-    """The handler of a signal."""
+    """A signal handler that drains first and then closes."""
 
     def __init__(self, server: Stoppable, drain_seconds: float) -> None:
         self._server = server
@@ -66,7 +66,7 @@ class _Stop:
 
 
 def stop_without_supervisor() -> None:
-    """Let no worker process outlive the one that started it, however that one ended."""
+    """End this worker process when its parent process ends, for whatever reason."""
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
         return

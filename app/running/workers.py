@@ -1,4 +1,4 @@
-"""What runs beside the requests: the logical clock, bulk actions, the end of revoked tokens' connections, and pruning."""
+"""Background jobs: the logical clock, group builds, bulk actions, closing revoked connections, and pruning."""
 
 import asyncio
 import contextlib
@@ -25,14 +25,14 @@ from resolvers.operation.context import Services
 ACCESS_SECONDS = 3.0  # a revoked token ends its connections within five seconds
 PRUNE_SECONDS = 600.0
 BUILD_SECONDS = 1.0
-BULK_SECONDS = 1.0  # after which a process looks for bulk actions that others have started, or left when they died
+BULK_SECONDS = 1.0  # after which a process looks for bulk actions that another process has started or abandoned
 
 Job = Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
 async def running_workers(settings: Settings, services: Services, graphql: GraphQLApp) -> AsyncIterator[None]:
-    """Run every worker while the context is open."""
+    """Run all jobs while the context is open."""
     jobs = _Jobs(settings, services, graphql, Leadership(settings.database_url))
     tasks = [asyncio.create_task(_repeat(job, seconds), name=job.__name__) for job, seconds in jobs.by_interval()]
     try:
@@ -46,7 +46,7 @@ async def running_workers(settings: Settings, services: Services, graphql: Graph
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """What there is to do again and again, some of it only in the process that leads."""
+    """The jobs, some of which run only in the leading process."""
 
     settings: Settings
     services: Services
@@ -54,16 +54,16 @@ class _Jobs:
     leadership: Leadership
 
     def by_interval(self) -> list[tuple[Job, float]]:
-        """Every job, and the seconds between two of its turns."""
+        """Return every job with the seconds between two runs."""
         return [
-            (self.pass_time, self.settings.clock_interval_seconds),
+            (self.advance_clock, self.settings.clock_interval_seconds),
             (self.build_groups, BUILD_SECONDS),
             (self.work_in_bulk, 0),
-            (self.end_lapsed, ACCESS_SECONDS),
-            (self.forget_the_past, PRUNE_SECONDS),
+            (self.close_lapsed_connections, ACCESS_SECONDS),
+            (self.prune_old_entries, PRUNE_SECONDS),
         ]
 
-    async def pass_time(self) -> None:
+    async def advance_clock(self) -> None:
         if await self.leadership.held():
             await step(self.services)
 
@@ -78,13 +78,13 @@ class _Jobs:
         self.services.bulk_started.clear()
         await work(self.services)
 
-    async def end_lapsed(self) -> None:
+    async def close_lapsed_connections(self) -> None:
         if callers := self.graphql.callers():
             with self.services.database.impatiently(ANSWER_SECONDS):
                 over = await lapsed(self.services, callers)
             self.graphql.end(over)
 
-    async def forget_the_past(self) -> None:
+    async def prune_old_entries(self) -> None:
         if await self.leadership.held():
             database, now = self.services.database, self.services.wall_clock()
             before = now - timedelta(hours=self.settings.log_retention_hours)
@@ -98,7 +98,7 @@ async def _repeat(job: Job, seconds: float) -> None:
     while True:
         try:
             await job()
-        # Nothing may end a worker: what was missed is made up for by its next turn.
+        # No error may end a job. The next run catches up.
         except UNREACHABLE as error:
             structlog.get_logger().warning("worker cannot reach the database", worker=job.__name__, reason=str(error))
         except DatabaseNotWritable as error:

@@ -1,4 +1,4 @@
-"""What operators see of a running server: a line for each request, metrics, and traces; nothing here changes an answer."""
+"""Observes a running server without changing its answers: request log, metrics and traces."""
 
 from contextlib import AbstractContextManager
 
@@ -9,7 +9,7 @@ from app.telemetry.tracing import Tracing, open_tracing
 
 
 class Telemetry:
-    """The instruments of one process, to be handed to whatever is observed."""
+    """The metrics and traces of one process."""
 
     def __init__(self, tracing: Tracing | None = None) -> None:
         self.metrics = Metrics()
@@ -17,16 +17,16 @@ class Telemetry:
         self.operation = Observer(self.metrics, tracing)
 
     def work(self, name: str) -> AbstractContextManager[object]:
-        """Measure a piece of work, and show it in the trace of the request that it is done for."""
+        """Measure a piece of work, and add a span to the trace of the current request."""
         timer = self.metrics.work(name)
         return timer if self.tracing is None else self.tracing.around(name, timer)
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
+        """Send the remaining spans."""
         if self.tracing:
             self.tracing.close()
 
 
 def open_telemetry(settings: Settings) -> Telemetry:
-    """The instruments that the settings ask for; metrics are always kept, because keeping them costs next to nothing."""
+    """Create the telemetry in the settings. Metrics are always collected, because that costs next to nothing."""
     return Telemetry(open_tracing() if settings.tracing else None)

@@ -1,4 +1,4 @@
-"""Metrics at an address of their own, where Prometheus asks for them and the internet cannot."""
+"""Serves metrics at a port of their own, which Prometheus can reach and the internet cannot."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def exposed(settings: Settings, metrics: Metrics, services: Services, *, probes: list[BaseRoute]) -> AsyncIterator[None]:
-    """Serve metrics while the context is open, if there is a port for them; the probes are there too, for this very process."""
+    """Serve the metrics and probes of this process while the context is open, if a port is configured."""
     metrics.gauges.follow(services.hub)
     if settings.metrics_port is None:
         yield
@@ -44,14 +44,14 @@ async def _readings(services: Services) -> Readings | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return await read(services)
-    # A scrape is never refused: that the database fails is what it should tell.
+    # A scrape always succeeds, because it has to show that the database fails.
     except Exception as error:
         log.warning("metrics without the database", reason=str(error) or type(error).__name__)
         return None
 
 
 def _claimed(settings: Settings) -> socket.socket | None:
-    """A socket at the first free port from the configured one on: each server process takes its own."""
+    """Bind the first free port of the configured range, so that each server process has its own."""
     first = settings.metrics_port or 0
     for port in range(first, first + settings.workers):
         family, _, _, _, address = min(socket.getaddrinfo(settings.metrics_host, port, type=socket.SOCK_STREAM))
@@ -71,7 +71,7 @@ def _claimed(settings: Settings) -> socket.socket | None:
 
 @asynccontextmanager
 async def _serving(application: Starlette, claimed: socket.socket | None) -> AsyncIterator[None]:
-    """Answer at a socket in the loop that runs already, beside the server to which this process belongs."""
+    """Serve an application in the running event loop, beside the main server."""
     if claimed is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What is read when somebody asks: how many are connected, how far things lag behind, and what the database says."""
+"""Gauges that are read at each scrape: connections, lag, and the state of the database."""
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -10,7 +10,7 @@ NOTHING = 0.0
 
 
 class Gauges:
-    """Values of the moment; those of the database are the same in every process of a deployment."""
+    """Current values. Those of the database are the same in every process of a deployment."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, meaning: str, *labels: str) -> Gauge:
@@ -29,18 +29,18 @@ class Gauges:
         self._bulk_contacts = gauge("bulk_contacts", "Contacts of the bulk actions that are not finished, by progress.", "progress")
 
     def follow(self, hub: Hub) -> None:
-        """Ask this hub whenever its watchers or its lag are wanted."""
+        """Read the number of watchers and the lag from this hub."""
         self._watchers.set_function(lambda: hub.groups.watchers)
         self._hub_lag.set_function(hub.groups.lag)
 
     def show_pool(self, pool: Pool) -> None:
-        """How the pool stands."""
+        """Show the state of the connection pool."""
         self._pool.labels("used").set(pool.used)
         self._pool.labels("idle").set(pool.idle)
         self._pool_size.set(pool.most)
 
     def show(self, readings: Readings | None) -> None:
-        """What the database said; None if it said nothing, and then what it said before does not count any longer."""
+        """Show the state of the database, or that it did not answer."""
         self._database_up.set(readings is not None)
         self._clock_lag.set(readings.clock_lag if readings else float("nan"))
         self._bulk.clear()

@@ -1,4 +1,4 @@
-"""Logging: what Muster and the libraries beneath it have to say, as one stream of lines on standard error."""
+"""Configures logging of Muster and its libraries as one stream of lines on standard error."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from structlog.typing import Processor
 
 from app.settings import Settings
 
-QUIET = ("uvicorn", "websockets", "asyncio", "tortoise")  # what they call information is detail here
+QUIET = ("uvicorn", "websockets", "asyncio", "tortoise")  # their INFO messages are details here
 
 SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -20,7 +20,7 @@ SHARED: tuple[Processor, ...] = (
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log from now on as the settings say."""
+    """Configure logging as in the settings."""
     level = logging.getLevelName(settings.log_level.upper())
     output = logging.StreamHandler(sys.stderr)
     output.setFormatter(_formatter(settings.log_format))
@@ -44,7 +44,7 @@ def _formatter(written_for: Literal["console", "json"]) -> logging.Formatter:
 
 def _rendering(written_for: Literal["console", "json"]) -> tuple[Processor, ...]:
     if written_for == "json":
-        # Without the values of local variables, which may be secrets.
+        # Local variables are left out, because they may contain secrets.
         tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
         return tracebacks, structlog.processors.JSONRenderer()
     plain = structlog.dev.plain_traceback

@@ -1,4 +1,4 @@
-"""What is counted and measured, under the names that docs/operations.md explains; every label has a bounded set of values."""
+"""The counters and histograms that docs/operations.md explains. Every label has a bounded set of values."""
 
 from contextlib import AbstractContextManager
 
@@ -13,7 +13,7 @@ OTHER = "other"
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in their own registry."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -38,22 +38,22 @@ class Metrics:
             standard(registry=registry)
 
     def answered(self, status: int) -> None:
-        """An HTTP request was answered."""
+        """Count an answered HTTP request."""
         text = str(status)
         self._requests.labels(text if text in STATUSES else OTHER).inc()
 
     def executed(self, labels: OperationLabels, seconds: float) -> None:
-        """An operation had its first answer after so long."""
+        """Record the time to the first answer of an operation."""
         self._operations.labels(labels.kind, labels.field).observe(seconds)
 
     def failed(self, code: str) -> None:
-        """An answer carried an error."""
+        """Count an error in an answer."""
         self._errors.labels(code).inc()
 
     def work(self, name: str) -> AbstractContextManager[object]:
-        """Measure what is done inside the context."""
+        """Measure the time that the context is open."""
         return self._work.labels(name).time()
 
     def written(self) -> bytes:
-        """Everything in the text format of Prometheus."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)

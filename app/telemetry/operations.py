@@ -1,4 +1,4 @@
-"""Noticing operations: how long each took, what went wrong, and whose it was."""
+"""Observes operations: their time, their errors, and their callers."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -14,18 +14,18 @@ from app.telemetry.tracing import Tracing
 
 NAME = re.compile(r"[_A-Za-z]\w{0,79}", re.ASCII)
 SUBSCRIPTION = "subscription"
-BOUND = ("account", "user", "operation")  # what the lines of a request say, once it is known
+BOUND = ("account", "user", "operation")  # fields that log lines of a request have as soon as they are known
 
 
 class Observer:
-    """Lets answers pass, and notes what can be learnt from them."""
+    """Passes answers through and records them in metrics and traces."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing | None) -> None:
         self._metrics = metrics
         self._tracing = tracing
 
     def __call__(self, request: GraphQLRequest, context: Context, answers: Answers) -> Answers:
-        """The same answers; from now on the lines that are logged for this request say whose it is."""
+        """Return the same answers. From now on, log lines of this request contain its caller."""
         bind_contextvars(account=context.caller.account_id, user=context.caller.user_id)
         if request.operation_name and NAME.fullmatch(request.operation_name):
             bind_contextvars(operation=request.operation_name)

@@ -1,4 +1,4 @@
-"""Around every request: an id that log lines, the answer and the client share, a line when it is done, a count, and a span."""
+"""Observes every request: an id shared by log and client, an access log line, a count, and a span."""
 
 import re
 import secrets
@@ -19,16 +19,16 @@ from app.telemetry.operations import BOUND
 from app.telemetry.tracing import Tracing, describe
 
 REQUEST_ID = "x-request-id"
-SANE = re.compile(r"[\w.:/+=-]{8,128}", re.ASCII)  # what proxies make, and nothing that could forge a line of the log
+SANE = re.compile(r"[\w.:/+=-]{8,128}", re.ASCII)  # covers the ids that proxies create, but no characters that could forge a log line
 LONGEST_PATH = 200  # characters that are logged
-SWITCHED = 101  # the answer to those who open a WebSocket
-ABORTED = 499  # what proxies log for a client that went away before it was answered
+SWITCHED = 101  # the status of a WebSocket handshake
+ABORTED = 499  # the status that proxies log if a client disconnects before the answer
 
 log = structlog.get_logger("muster.access")
 
 
 class ObservedRequests:
-    """An ASGI application that lets requests pass to another one, and notes what became of them."""
+    """ASGI middleware that observes requests."""
 
     def __init__(self, application: ASGIApp, metrics: Metrics, tracing: Tracing | None, *, access_log: bool) -> None:
         self._application = application
@@ -73,7 +73,7 @@ class ObservedRequests:
 
 
 class _Answering:
-    """Sends an answer on with the request's id among its headers, and remembers how it began."""
+    """Adds the request id to an answer, and remembers its status."""
 
     def __init__(self, send: Send, request_id: str, gauges: Gauges) -> None:
         self.send = send
@@ -97,18 +97,18 @@ class _Answering:
             self._streams.inc()
 
     def end(self) -> None:
-        """Nothing more will be sent."""
+        """Record that the answer is complete."""
         if self._is_stream:
             self._streams.dec()
 
 
 def request_id_of(headers: Headers) -> str:
-    """The id that the client or a proxy gave the request, if it is a sane one, or else a new one."""
+    """Return the id that the client or a proxy gave the request, or a new one if it has no valid id."""
     given = headers.get(REQUEST_ID, "")
     return given if SANE.fullmatch(given) else secrets.token_hex(8)
 
 
 def path_of(scope: Scope) -> str:
-    """The path as it was sent, percent-encoded and without the query: neither control characters nor secrets."""
+    """Return the path as sent, percent-encoded and without the query, so that it has no control characters or secrets."""
     sent: bytes = scope.get("raw_path") or b""
     return sent.partition(b"?")[0].decode("ascii", "backslashreplace")[:LONGEST_PATH]

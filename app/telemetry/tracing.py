@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry: a span for each HTTP request, each operation, and each piece of work that is done for one."""
+"""Traces with OpenTelemetry: a span for each HTTP request, each operation, and the work done for them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,27 +18,27 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Tracing:
-    """Makes spans for what happens in this process."""
+    """Creates spans for this process."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
-        # Without the texts of exceptions, in which a database may quote what it was given.
+        # Messages of exceptions are left out, because databases quote values in them.
         self._span = partial(provider.get_tracer(SERVICE).start_as_current_span, record_exception=False, set_status_on_exception=False)
         self._incoming = TraceContextTextMapPropagator()
 
     def request(self, method: str, headers: Headers) -> AbstractContextManager[Span]:
-        """A span around an HTTP request, which continues the trace that the client is in."""
+        """Open a span for an HTTP request that continues the client's trace."""
         parent = self._incoming.extract({name: headers[name] for name in self._incoming.fields if name in headers})
         name = method if method in METHODS else "HTTP"
         return self._span(name, context=parent, kind=SpanKind.SERVER, attributes={"http.request.method": name})
 
     def operation(self) -> AbstractContextManager[Span]:
-        """A span around an operation; it is named when it is known what the operation is."""
+        """Open a span for an operation. It is renamed when the operation is known."""
         return self._span("operation")
 
     @contextmanager
     def around(self, name: str, timer: AbstractContextManager[object]) -> Iterator[None]:
-        """A span around a piece of work, unless it is done for nobody's request: the clock would fill traces with its steps."""
+        """Open a span around a piece of work, but only within a request, because background jobs would fill the traces."""
         with timer:
             if get_current_span().is_recording():
                 with self._span(name):
@@ -47,19 +47,19 @@ class Tracing:
                 yield
 
     def close(self) -> None:
-        """Send the spans that are left, and make no more."""
+        """Send the remaining spans, and create no more."""
         self._provider.shutdown()
 
 
 def describe(span: Span, status: int) -> None:
-    """Say how the request was answered."""
+    """Record the status of the answer."""
     span.set_attribute("http.response.status_code", status)
     if status >= SERVER_ERROR:
         span.set_status(StatusCode.ERROR)
 
 
 def open_tracing() -> Tracing:
-    """Tracing to the collector that the standard OTEL_ variables name."""
+    """Create tracing to the collector in the standard OTEL_ variables."""
     named = Resource.create().merge(Resource({SERVICE_NAME: SERVICE})).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=named)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

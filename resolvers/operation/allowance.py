@@ -1,39 +1,48 @@
-"""What a caller may still spend on operations in the current minute, in points of their cost."""
+"""The points that a caller may spend on operations in the current minute."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Standing(NamedTuple):
-    """Where an allowance stands."""
+    """The state of a budget."""
 
     limit: int
     remaining: int
     reset_at: datetime
 
 
+class Budget(Protocol):
+    """The points that a caller may spend. The composition root implements it."""
+
+    async def take(self, cost: int) -> None:
+        """Charge the cost. Raises `RateLimited` if nothing remained."""
+
+    async def standing(self) -> Standing:
+        """Return what remains, and when it is reset."""
+
+    def require(self) -> None:
+        """Raise `RateLimited` if nothing is known to remain, without charging."""
+
+
 @dataclass(slots=True)
 class Allowance:
-    """The allowance that one operation is paid from."""
+    """The budget that pays for one operation."""
 
-    take: Callable[[int], Awaitable[None]]
-    look: Callable[[], Awaitable[Standing]]
-    require: Callable[[], None]
-    """Raises `RateLimited` if nothing is known to remain, and takes nothing."""
+    budget: Budget
     cost: int = 0
-    """What the operation cost; 0 until it is paid."""
+    """What the operation cost, which is 0 until it is paid."""
 
     async def spend(self, cost: int) -> None:
-        """Pay for the operation; raises `RateLimited` if nothing remains."""
-        await self.take(cost)
+        """Pay for the operation. Raises `RateLimited` if nothing remains."""
+        await self.budget.take(cost)
         self.cost = cost
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A rate limit as its caller sees it from within an operation."""
+    """A rate limit as the caller sees it in an operation."""
 
     limit: int
     cost: int
@@ -42,8 +51,8 @@ class RateLimit:
 
 
 async def rate_limit(allowance: Allowance | None) -> RateLimit | None:
-    """Where the allowance stands once this operation is paid; None if nothing is limited."""
+    """Return the rate limit after this operation is paid, or None if there is no limit."""
     if allowance is None:
         return None
-    standing = await allowance.look()
+    standing = await allowance.budget.standing()
     return RateLimit(standing.limit, allowance.cost, standing.remaining, standing.reset_at)

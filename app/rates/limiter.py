@@ -1,12 +1,12 @@
-"""Taking from allowances, and what happens while the server that keeps their counts cannot be reached."""
+"""Rate limits over fixed windows, counted in Redis or Valkey if there is a server, and in this process while it is down."""
 
 import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -21,7 +21,7 @@ from resolvers.operation.allowance import Allowance, Standing
 from subscriptions.bus.redis import redis_client
 
 LOST = (RedisError, OSError)  # a TimeoutError is an OSError
-PATIENCE_SECONDS = 0.25  # for one answer; every operation waits for one
+PATIENCE_SECONDS = 0.25  # for one answer, which every operation waits for
 LOOK_AGAIN_SECONDS = 5.0
 MOST_SPENT = 10_000
 
@@ -31,29 +31,29 @@ log = structlog.get_logger(__name__)
 
 
 class Counts(FixedWindowRateLimiter):
-    """The library's fixed windows, which tell how much was taken."""
+    """Fixed windows of the `limits` library that also return the count."""
 
     async def add(self, rate: RateLimitItem, key: str, cost: int) -> int:
-        """Take, and return what has been taken since the window opened."""
+        """Add the cost and return the total of the window."""
         return await self.storage.incr(rate.key_for(key), rate.get_expiry(), cost)
 
 
-class Rates:
-    """The allowances of all who are limited, each known by a rate and a key.
+class RateLimiter:
+    """Counts against rates, each by a key.
 
-    Whatever is asked for is granted as long as anything remains. Counts that are shared are kept elsewhere. While they cannot
-    be reached, each process counts by itself, so an outage loosens the limits and refuses nobody.
+    A request is granted as long as anything remains, whatever it costs. While a shared server cannot be reached, each process
+    counts by itself, so an outage loosens the limits and refuses nobody.
     """
 
     def __init__(self, shared: Storage | None = None, *, clock: Clock = time.time) -> None:
         self._clock = clock
         self._here = Counts(ProcessWindows(clock))
         self._shared = Counts(shared) if shared else None
-        self._spent: dict[str, float] = {}  # what nothing remains of, and until when, so that nobody has to be asked again
+        self._spent: dict[str, float] = {}  # keys without anything left, and until when, which saves asking the server
         self._lost_at: float | None = None
 
     async def take(self, rate: RateLimitItem, key: str, cost: int = 1) -> None:
-        """Take from an allowance; raises `RateLimited` if nothing remains of it."""
+        """Charge a key. Raises `RateLimited` if nothing remained."""
         self.require(rate, key)
         taken = await self._ask(lambda counts: counts.add(rate, key, cost))
         if taken >= rate.amount:
@@ -62,20 +62,20 @@ class Rates:
             self.require(rate, key)
 
     def require(self, rate: RateLimitItem, key: str) -> None:
-        """Raise `RateLimited` if nothing remains of an allowance, as far as is known here, and take nothing."""
+        """Raise `RateLimited` if this process knows that nothing remains for a key, without charging it."""
         seconds = self._spent.get(rate.key_for(key), 0) - self._clock()
         if seconds > 0:
             raise RateLimited(math.ceil(seconds))
 
     async def standing(self, rate: RateLimitItem, key: str) -> Standing:
-        """What remains of an allowance, and when it is whole again."""
+        """Return what remains for a key, and when the window ends."""
         reset_at, remaining = await self._ask(lambda counts: counts.get_window_stats(rate, key))
         whole = max(reset_at, self._clock())
         return Standing(rate.amount, remaining, datetime.fromtimestamp(whole, UTC))
 
     def allowance(self, rate: RateLimitItem, key: str) -> Allowance:
-        """One allowance, to be spent by an operation."""
-        return Allowance(partial(self.take, rate, key), partial(self.standing, rate, key), partial(self.require, rate, key))
+        """Return the allowance of a key, which pays for one operation."""
+        return Allowance(_Budget(self, rate, key))
 
     async def _note_spent(self, rate: RateLimitItem, key: str) -> None:
         until = (await self.standing(rate, key)).reset_at.timestamp()
@@ -109,13 +109,31 @@ class Rates:
         self._lost_at = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Budget:
+    """What one key may spend by one rate."""
+
+    limiter: RateLimiter
+    rate: RateLimitItem
+    key: str
+
+    async def take(self, cost: int) -> None:
+        await self.limiter.take(self.rate, self.key, cost)
+
+    async def standing(self) -> Standing:
+        return await self.limiter.standing(self.rate, self.key)
+
+    def require(self) -> None:
+        self.limiter.require(self.rate, self.key)
+
+
 @asynccontextmanager
-async def open_rates(url: str | None, name: str, *, clock: Clock = time.time) -> AsyncIterator[Rates]:
-    """Rates that are shared, under this name, by all who use this Redis or Valkey server; without a URL this process counts alone."""
+async def open_limiter(url: str | None, name: str, *, clock: Clock = time.time) -> AsyncIterator[RateLimiter]:
+    """Open rates that share counts under this name with all users of the server, or count in this process without a URL."""
     if url is None:
-        yield Rates(clock=clock)
+        yield RateLimiter(clock=clock)
         return
     async with redis_client(url) as client:
-        # The client is the bus's kind, which knows the same URLs; the library is given its connections only.
-        pool: str = client.connection_pool  # type: ignore[assignment]  # the library passes options through, whatever they are
-        yield Rates(RedisStorage("async+redis://", implementation="redispy", key_prefix=name, connection_pool=pool), clock=clock)
+        # The bus's client understands the same URLs. The library gets only its connections.
+        pool: str = client.connection_pool  # type: ignore[assignment]  # the library passes options through unchanged
+        yield RateLimiter(RedisStorage("async+redis://", implementation="redispy", key_prefix=name, connection_pool=pool), clock=clock)
