@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from app.graphql.transport.accept import JSON
-from app.graphql.transport.uvicorn_protocols import LONGEST_HEAD, HttpLine
+from app.graphql.transport.uvicorn_protocols import LONGEST_HEAD, HttpProtocol
 from tests.support.transport_server import ADA, DEADLINE, Service, serve
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -58,7 +58,7 @@ async def until_known(service: Service) -> None:
 
 async def until_begun(service: Service) -> None:
     """Wait until the server has read something of a request."""
-    await until(lambda: any(isinstance(each, HttpLine) and each.scope for each in service.server.server_state.connections))
+    await until(lambda: any(isinstance(each, HttpProtocol) and each.scope for each in service.server.server_state.connections))
 
 
 async def until_answered(service: Service) -> None:
@@ -155,6 +155,6 @@ async def test_what_follows_a_body_is_no_header() -> None:
     async with serve() as service, connected(service, head + chunked) as (reader, _), asyncio.timeout(DEADLINE):
         await reader.readuntil(HELLO)
         (line,) = service.server.server_state.connections
-        assert isinstance(line, HttpLine)
+        assert isinstance(line, HttpProtocol)
         assert b"transfer-encoding" in dict(line.scope["headers"])
         assert b"x-forwarded-for" not in dict(line.scope["headers"])

@@ -10,7 +10,7 @@ import pytest
 
 from app.graphql.transport.connections import FORBIDDEN, Connections
 from app.graphql.transport.limits import TransportLimits
-from app.graphql.transport.uvicorn_protocols import Line
+from app.graphql.transport.uvicorn_protocols import WebSocketProtocol
 from models import Role
 from resolvers.access.sign_in import Lapse
 from resolvers.operation.context import Caller
@@ -139,7 +139,7 @@ async def narrow(service: Service) -> tuple[asyncio.StreamReader, asyncio.Stream
 async def test_a_client_that_pings_and_reads_nothing_is_given_up_in_bounded_memory() -> None:
     async with serve(TransportLimits(init_seconds=1.0, send_seconds=0.1)) as service, asyncio.timeout(6 * DEADLINE):
         _, writer = await narrow(service)
-        (line,) = (each for each in service.server.server_state.connections if isinstance(each, Line))
+        (line,) = (each for each in service.server.server_state.connections if isinstance(each, WebSocketProtocol))
         most = 0
         while line in service.server.server_state.connections:
             with suppress(OSError):
@@ -155,7 +155,7 @@ async def test_a_client_that_pings_while_it_does_not_read_is_answered_its_last_p
     async with serve() as service, service.socket() as peer, asyncio.timeout(DEADLINE):
         await peer.sign_in()
         await peer.subscribe("1", "subscription { flood }")
-        (line,) = (each for each in service.server.server_state.connections if isinstance(each, Line))
+        (line,) = (each for each in service.server.server_state.connections if isinstance(each, WebSocketProtocol))
         while line.writable.is_set():  # noqa: ASYNC110  # it has no event for its end
             await asyncio.sleep(0)
         await peer.socket.ping(b"first")

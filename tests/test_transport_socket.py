@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.limits import TransportLimits
-from app.graphql.transport.websocket import check
+from app.graphql.transport.websocket import checked_message
 from models import Role
 from models.errors import BadInput
 from resolvers.operation.context import Caller
@@ -32,7 +32,7 @@ json_values = st.recursive(
 @given(json_values)
 def test_any_json_value_is_either_a_message_of_the_protocol_or_bad_input(value: object) -> None:
     try:
-        message = check(value)
+        message = checked_message(value)
     except BadInput:
         return
     assert message == value

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from app.graphql.transport.uvicorn_protocols import HttpLine, Line
+from app.graphql.transport.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from app.health.probes import ALIVE
 from app.running.server import PATH, Server
 from app.running.stopping import stop_in_two_steps, stop_without_supervisor
@@ -92,8 +92,8 @@ def _configuration(settings: Settings) -> uvicorn.Config:
         interface="asgi3",
         lifespan="on",
         loop="uvloop",
-        http=partial(HttpLine, patience=settings.send_deadline_seconds),  # type: ignore[arg-type]  # it is only called
-        ws=Line,
+        http=partial(HttpProtocol, patience=settings.send_deadline_seconds),  # type: ignore[arg-type]  # it is only called
+        ws=WebSocketProtocol,
         ws_max_size=settings.websocket_max_message_bytes,
         ws_ping_interval=None,  # app.graphql pings, and closes connections that do not answer
         ws_per_message_deflate=False,  # doubles the memory of a connection and halves its speed

@@ -23,7 +23,7 @@ from websockets.typing import Origin, Subprotocol
 from app.graphql import GraphQLApp
 from app.graphql.transport.accept import GRAPHQL_JSON, JSON
 from app.graphql.transport.limits import TransportLimits
-from app.graphql.transport.uvicorn_protocols import HttpLine, Line
+from app.graphql.transport.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from resolvers.access.sign_in import Lapse
@@ -334,8 +334,8 @@ def configuration(application: Starlette, patience: float) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
         port=0,
-        http=partial(HttpLine, patience=patience),  # type: ignore[arg-type]  # it is only called
-        ws=Line,
+        http=partial(HttpProtocol, patience=patience),  # type: ignore[arg-type]  # it is only called
+        ws=WebSocketProtocol,
         lifespan="off",
         log_config=None,
         ws_per_message_deflate=False,

@@ -1,4 +1,4 @@
-"""In which form to answer, by what the client's Accept headers prefer: the media type, and whether compressed."""
+"""Content negotiation: the media type that the client's Accept header prefers, and whether it wants gzip."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ OFFERED = (JSON, GRAPHQL_JSON, EVENTS)  # the first is for clients without a pre
 
 
 class _Range(NamedTuple):
-    """One media range of the header; a higher rank is preferred."""
+    """One media range of the header. A higher rank is preferred."""
 
     name: str
     quality: float
@@ -21,14 +21,14 @@ class _Range(NamedTuple):
 
 
 def preferred(accept: str | None) -> str | None:
-    """The offered media type that the client likes best: by quality, then in the order of its list; None if it takes none."""
+    """The offered media type that the client prefers: by quality, then in the order of its list. None if it accepts none."""
     ranges = [_parse(part, position) for position, part in enumerate((accept or "*/*").split(","))]
     matches = {offered: match for offered in OFFERED if (match := _most_specific(offered, ranges)) and match.quality > 0}
     return max(matches, key=lambda offered: matches[offered].rank, default=None)
 
 
 def prefers_gzip(accept_encoding: str) -> bool:
-    """Whether the client takes gzip, and likes it no less than an answer as it is."""
+    """Whether the client accepts gzip, and with no less quality than an uncompressed answer."""
     qualities = {each.name: each.quality for each in (_parse(part, 0) for part in accept_encoding.split(","))}
     others = qualities.get("*", 0.0)
     gzip = qualities.get("gzip", qualities.get("x-gzip", others))

@@ -1,4 +1,4 @@
-"""The long-lived connections of this process, WebSockets and event streams alike: whose they are, and how to end them."""
+"""The open WebSockets and event streams of this process: who their callers are, and how to end them from elsewhere."""
 
 import asyncio
 from collections import Counter
@@ -17,36 +17,36 @@ class Ending(NamedTuple):
     reason: str
 
 
-# After these codes clients connect again by themselves, as they do not after 4401 or 1008, for example.
+# After these codes clients connect again by themselves. After others, such as 4401 or 1008, they do not.
 TRY_AGAIN_LATER = 1013
 FORBIDDEN = Ending(4403, "Forbidden")
 RESTARTING = Ending(1012, "Service restart")
-CHANGED = Ending(1012, "What your sign-in allows has changed")  # for the client it is a restart: all begins anew, and can
+CHANGED = Ending(1012, "What your sign-in allows has changed")  # as after a restart, the client connects again and subscribes anew
 FULL = Ending(TRY_AGAIN_LATER, "Too many open connections")
 SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
 
 
 class Connection:
-    """One open connection: the callers whose operations run on it, once known, and a way to end it from elsewhere."""
+    """One open connection: the callers whose operations run on it, once authenticated, and a way to end it from elsewhere."""
 
     def __init__(self) -> None:
         self.callers: set[Caller] = set()
-        """One, unless what a sign-in allows has changed between two operations."""
+        """Usually one: more if the role of a user has changed between two operations."""
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        """Done when somebody asks for the end; whoever serves the connection carries it out."""
+        """Done when the connection is to end. The task that serves the connection then closes it."""
 
     def user_ids(self) -> set[int]:
         """The users among the callers."""
         return {caller.user_id for caller in self.callers}
 
     def end(self, ending: Ending) -> None:
-        """Ask for the end; the first reason counts."""
+        """Ask for the end of the connection. The first reason counts."""
         if not self.ended.done():
             self.ended.set_result(ending)
 
 
 class Connections:
-    """All open connections, at most so many, and of one user at most so many of them."""
+    """All open connections, bounded in number for the process and for each user."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._most = most
@@ -56,7 +56,10 @@ class Connections:
         self._closing = False
 
     def open(self) -> Connection:
-        """A new connection; whoever opens it discards it, once."""
+        """Count a new connection, which has to be discarded exactly once.
+
+        Raises `Unavailable` if there are too many.
+        """
         if len(self._open) >= self._most:
             raise Unavailable("The server has as many open connections as it takes: try again later.")
         connection = Connection()
@@ -66,7 +69,10 @@ class Connections:
         return connection
 
     def admit(self, connection: Connection, caller: Caller) -> None:
-        """Let a connection run on behalf of a caller, if that user has not too many; one that is not open any more is left alone."""
+        """Add a caller to a connection that is still open.
+
+        Raises `Unavailable` if that user has too many connections.
+        """
         if connection not in self._open:
             return
         if caller.user_id not in connection.user_ids():
@@ -76,7 +82,7 @@ class Connections:
         connection.callers.add(caller)
 
     def discard(self, connection: Connection) -> None:
-        """Forget a connection that has ended."""
+        """Stop counting a connection that has ended."""
         self._open.remove(connection)
         for user_id in connection.user_ids():
             self._users[user_id] -= 1
@@ -84,11 +90,11 @@ class Connections:
                 del self._users[user_id]
 
     def callers(self) -> set[Caller]:
-        """Those on whose behalf open connections run."""
+        """The callers of all open connections."""
         return {caller for connection in self._open for caller in connection.callers}
 
     def end(self, lapsed: Mapping[Caller, Lapse]) -> None:
-        """End every connection that runs on behalf of one of these callers: for good, unless the sign-in is still one."""
+        """End every connection of these callers, and say whether it is worth while to connect again."""
         for connection in self._open:
             lapses = {lapsed[caller] for caller in connection.callers & lapsed.keys()}
             if lapses:
@@ -102,7 +108,7 @@ class Connections:
 
 
 async def race(*runners: Coroutine[Any, Any, object]) -> None:
-    """Run all at once until the first is done, then stop the others and see them out; an error of the first is raised."""
+    """Run coroutines until the first is done, cancel the others and wait for their end. An error of the first is raised."""
     tasks = [asyncio.create_task(runner) for runner in runners]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -20,13 +20,13 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 COMPLETE = b"event: complete\ndata: \n\n"  # browsers drop an event without a data field
-SIGN_OF_LIFE = b": alive\n\n"
+KEEP_ALIVE = b": alive\n\n"
 
 
 class EventStream:
     """An ASGI response that sends each answer as `next`, then `complete`.
 
-    It ends when the answers do, when the client goes or does not read for too long, and when its connection is ended.
+    It ends after the last answer, when the client disconnects or does not read for too long, and when its connection is ended.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class EventStream:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             try:
-                await race(self._show_life(send), self._answer(send), self._leave(send), gone(receive))
+                await race(self._keep_alive(send), self._answer(send), self._end(send), disconnected(receive))
                 await self._send(send, b"", more=False)
-            except TimeoutError:  # a client that does not read can be told nothing
+            except TimeoutError:  # a client that does not read cannot be sent a reason either
                 await hang_up(scope, receive)
         finally:
             self._connections.discard(self._connection)
@@ -55,14 +55,14 @@ class EventStream:
                 await self._send(send, next_event(answer))
         await self._send(send, COMPLETE)
 
-    async def _show_life(self, send: Send) -> None:
-        """Tell proxies and the client at once that the stream is open, and now and then that it still is."""
+    async def _keep_alive(self, send: Send) -> None:
+        """Send a comment at once and at intervals, so that proxies and the client know that the stream is open."""
         while True:
-            await self._send(send, SIGN_OF_LIFE)
+            await self._send(send, KEEP_ALIVE)
             await asyncio.sleep(self._limits.ping_seconds)
 
-    async def _leave(self, send: Send) -> None:
-        """Say why if the sign-in is no longer good; a stream that just breaks off is resumed by its client."""
+    async def _end(self, send: Send) -> None:
+        """Wait for the end of the connection. If the sign-in has ended, say so: a client resumes a stream that just breaks off."""
         if await self._connection.ended == FORBIDDEN:
             await self._send(send, next_event(failure(Unauthenticated())) + COMPLETE)
 
@@ -77,14 +77,14 @@ def next_event(answer: Answer) -> bytes:
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Break the connection off, where the server knows how to, and see it ended."""
+    """Break the connection off, if the server has a way to, and wait for its end."""
     abort: Callable[[], None] | None = (scope.get("extensions") or {}).get(HANG_UP)
     if abort:
         abort()
-        await gone(receive)
+        await disconnected(receive)
 
 
-async def gone(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
     """Wait until the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""JSON in the text frames of a WebSocket: of bounded length when read, within a deadline when sent."""
+"""Reading and sending JSON messages on a WebSocket: bounded in length when read, within a deadline when sent."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -15,7 +15,7 @@ from app.graphql.transport.strawberry_websockets import (
     NonTextMessageReceived,
     WebSocketDisconnected,
 )
-from app.graphql.transport.uvicorn_protocols import EXTENSION, Line
+from app.graphql.transport.uvicorn_protocols import WEBSOCKET, WebSocketProtocol
 from models.errors import BadInput
 from subscriptions.wakeups.restartable_timer import RestartableTimer
 
@@ -24,22 +24,22 @@ TOO_LONG = 1009
 
 
 class Frames(ASGIWebSocketAdapter):
-    """What strawberry's protocol handler reads from and writes to."""
+    """The messages of one WebSocket, as strawberry's protocol handler reads and sends them."""
 
     def __init__(self, limits: TransportLimits, view: GraphQL, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self._limits = limits
-        self._line: Line | None = (response.scope.get("extensions") or {}).get(EXTENSION)
+        self._protocol: WebSocketProtocol | None = (response.scope.get("extensions") or {}).get(WEBSOCKET)
         self._sending = 0
         self.deadline = RestartableTimer(limits.send_seconds, self._give_up)
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the client made no room for a message in time: then it can be told nothing more."""
+        """Done when the client did not read for too long: then nothing more can be sent to it."""
 
     def _give_up(self) -> None:
         if not self.stalled.done():
             self.stalled.set_result(None)
-        if self._line:
-            self._line.hang_up()
+        if self._protocol:
+            self._protocol.hang_up()
 
     @property
     def _is_open(self) -> bool:
@@ -66,7 +66,7 @@ class Frames(ASGIWebSocketAdapter):
         await self.send_text(encode(message).decode())
 
     async def send_text(self, message: str) -> None:
-        """Send one message; when that takes longer than the send deadline, the connection is given up."""
+        """Send one message. When that takes longer than the send deadline, the connection is given up."""
         if not self._is_open or self.stalled.done():
             raise WebSocketDisconnected
         if not self._sending:
@@ -84,11 +84,11 @@ class Frames(ASGIWebSocketAdapter):
                 self.deadline.unset()
 
     def send_at_once(self, message: str) -> bool:
-        """Send one message if there is room for it and nobody else is sending; otherwise do nothing, and return False."""
-        return self._line is not None and not self._sending and self._is_open and self._line.send_at_once(message)
+        """Send one message if that needs no waiting. Otherwise do nothing, and return False."""
+        return self._protocol is not None and not self._sending and self._is_open and self._protocol.send_at_once(message)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close, unless it is closed or being closed already; a client that makes no room for this either is given up."""
+        """Close, unless it is closed or being closed already. A client that does not read is given up."""
         if not self._is_open:
             return
         try:

@@ -29,7 +29,7 @@ STATUS_BY_CODE = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 40
 
 
 class HttpEndpoint:
-    """Authenticates and answers each request on its own."""
+    """Authenticates and answers each HTTP request."""
 
     def __init__(self, operations: Operations, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
         self._operations = operations
@@ -38,7 +38,7 @@ class HttpEndpoint:
         self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever it is."""
+        """Answer one request."""
         request = Request(scope, receive)
         media = preferred(request.headers.get("accept"))
         try:
@@ -77,20 +77,20 @@ class HttpEndpoint:
 
 
 def status_of(answer: Answer, media: str) -> int:
-    """The status of an answer; JSON without a word on GraphQL may come through anything, and says 200 unless it should be sent again."""
+    """The status of an answer: 400 for an error only in GraphQL's own media type, as its specification wants it."""
     if RateLimited.code in answer.codes and answer.errors:
         return STATUS_BY_CODE[RateLimited.code]
     return 400 if answer.errors and media == GRAPHQL_JSON else 200
 
 
 def retry_headers(errors: Iterable[GraphQLFormattedError]) -> Mapping[str, str]:
-    """When to send a request again, if an error says so."""
+    """The header that says when to send a request again, if an error names a time."""
     seconds = [error["extensions"]["retryAfter"] for error in errors if "retryAfter" in error.get("extensions", {})]
     return {"Retry-After": str(max(seconds))} if seconds else NO_HEADERS
 
 
 def refusal(error: Exception, media: str | None) -> Response:
-    """The response to a request that an error kept from running."""
+    """The response to a request that could not be run because of this error."""
     published = as_graphql(error)
     status, headers = STATUS_BY_CODE.get(str((published.extensions or {})["code"]), 500), retry_headers([published.formatted])
     if isinstance(error, HttpRefusal):

@@ -10,15 +10,15 @@ class TransportLimits:
     body_bytes: int = 2**20
     message_bytes: int = 2**20
     init_seconds: float = 5.0
-    """Time that a new WebSocket has to say who it is."""
+    """Time that the client of a new WebSocket has to authenticate."""
     ping_seconds: float = 20.0
-    """Time between two signs of life; a WebSocket that owes two answers is closed."""
+    """Time between two pings. A WebSocket whose client owes two pongs is closed."""
     send_seconds: float = 30.0
-    """Time that a client has to make room for a message."""
+    """Time that a client has to read so much that the next message can be sent."""
     connections: int = 10_000
     """WebSockets and event streams of this process together."""
     connections_of_one: int = 9_000
-    """Those of one user: fewer than there may be, so that others find room."""
+    """Those of one user: fewer than all, so that other users can always connect."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
     running: int = 200
@@ -26,4 +26,4 @@ class TransportLimits:
     origins: tuple[str, ...] = ()
     """Web origins besides the server's own whose pages may open a WebSocket."""
     queries_by_get: bool = False
-    """Whether queries may also be sent in an address."""
+    """Whether queries may also be sent in the address of a GET request."""

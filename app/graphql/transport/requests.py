@@ -1,4 +1,4 @@
-"""Reading an HTTP request: what it asks, in its body or in its address, or the status with which it is refused."""
+"""Reading a GraphQL request from the body or the address of an HTTP request, or refusing it with a status."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,14 +13,14 @@ from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-LONGEST_QUERY_STRING = 2**13  # bytes, as many as proxies commonly let through; it bounds what is parsed before it is checked
+LONGEST_QUERY_STRING = 2**13  # bytes, as many as proxies commonly let through: it bounds what is parsed before it is checked
 IN_JSON = ("variables", "extensions")  # parameters of an address that hold JSON
 UTF_8 = {"", "utf-8", "utf8"}
 PLAIN = {"", "identity"}
 
 
 class HttpRefusal(BadInput):
-    """A request that HTTP has a status of its own for."""
+    """A request that is refused with a certain HTTP status."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
         super().__init__(message)
@@ -29,12 +29,12 @@ class HttpRefusal(BadInput):
 
 
 def methods(limits: TransportLimits) -> Mapping[str, str]:
-    """The header that lists the methods one may use."""
+    """The header that lists the allowed methods."""
     return {"Allow": "GET, OPTIONS, POST" if limits.queries_by_get else "OPTIONS, POST"}
 
 
 def require_readable(request: Request, media: str | None, limits: TransportLimits) -> None:
-    """Refuse what needs no look at the body or the caller."""
+    """Refuse a request by its method and headers alone, before the body is read or the caller authenticated."""
     if request.method != "POST" and not (request.method == "GET" and limits.queries_by_get):
         raise HttpRefusal(405, "Send GraphQL requests by POST.", methods(limits))
     if media is None:
@@ -55,17 +55,17 @@ def _require_json(request: Request) -> None:
 
 
 async def read(request: Request, limits: TransportLimits) -> GraphQLRequest:
-    """What a readable request asks; by GET, anything but a mutation."""
+    """Read a GraphQL request. Mutations are refused by GET."""
     if request.method == "POST":
         return read_request(decode(await _body(request, limits.body_bytes)))
-    wanted = read_request({name: _parameter(name, value) for name, value in request.query_params.items() if value})
-    if _is_mutation(wanted):
+    found = read_request({name: _parameter(name, value) for name, value in request.query_params.items() if value})
+    if _is_mutation(found):
         raise HttpRefusal(405, "Send mutations by POST.", {"Allow": "OPTIONS, POST"})
-    return wanted
+    return found
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The whole body, refused as soon as it is known to be too long."""
+    """Read the whole body, but refuse it as soon as it is known to be too long."""
     too_long = HttpRefusal(413, f"The request is longer than {most} bytes.")
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > most:
@@ -82,10 +82,10 @@ def _parameter(name: str, value: str) -> object:
     return decode(value.encode()) if name in IN_JSON else value
 
 
-def _is_mutation(wanted: GraphQLRequest) -> bool:
-    """Whether the operation to run is a mutation; what cannot be parsed is refused later, with its reason."""
+def _is_mutation(request: GraphQLRequest) -> bool:
+    """Whether the operation to run is a mutation. A document that cannot be parsed is refused later, with the reason."""
     try:
-        operation = get_operation_ast(parse(wanted.query, no_location=True), wanted.operation_name)
+        operation = get_operation_ast(parse(request.query, no_location=True), request.operation_name)
     except GraphQLError:
         return False
     return operation is not None and operation.operation is Kind.MUTATION

@@ -1,4 +1,7 @@
-"""The server's connections with what ASGI has no words for: bounds, hanging up, and on a WebSocket sending without waiting."""
+"""Uvicorn's protocols with what ASGI does not offer: bounds, hanging up, and sending on a WebSocket without waiting.
+
+They use much of uvicorn that is not documented. `tests/test_adapters.py` fails when an upgrade moves any of it.
+"""
 
 import asyncio
 import struct
@@ -7,22 +10,22 @@ from typing import Any, Literal
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-EXTENSION = "muster.line"
-HANG_UP = "muster.hang_up"
-LAST_SECONDS = 10.0  # time that a client has to take what was sent before the end
-LONGEST_HEAD = 2**16  # bytes of a head, or of what follows a chunked body, beside those that it began with: beyond these no more are read
+WEBSOCKET = "muster.websocket"  # where an application finds the protocol, in the extensions of the scope
+HANG_UP = "muster.hang_up"  # and a function that breaks the connection off
+LAST_SECONDS = 10.0  # time that a client has to read what was sent before the end
+LONGEST_HEAD = 2**16  # bytes of a head or of trailers, apart from the first packet: when there are more, no more are read
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-Turn = tuple[Literal["send", "take", "ask"], RequestResponseCycle | None]
+Due = tuple[Literal["send", "read", "request"], RequestResponseCycle | None]
 
 TEXT = 0x81  # a whole message in one frame
 SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and into two more
 
 
-class HttpLine(HttpToolsProtocol):
-    """To be given to uvicorn as its HTTP implementation; applications find a way to hang up in the scope of each request.
+class HttpProtocol(HttpToolsProtocol):
+    """An HTTP implementation for uvicorn that hangs up on a client that does nothing for too long.
 
-    A client whose turn it is, be it to send a request or to take what was sent, and that lets `patience` seconds pass, is hung up on
+    A client that has to send its request or to read what was sent, and does neither for `patience` seconds, is hung up on
     within twice that time. One that waits for an answer may wait.
     """
 
@@ -30,17 +33,17 @@ class HttpLine(HttpToolsProtocol):
         super().__init__(**uvicorns)
         self._patience = patience
         self._watching: asyncio.TimerHandle | None = None
-        self._seen: Turn | None = None
+        self._seen: Due | None = None
         self._in_head = self._has_head = False
         self._head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to watch the client."""
+        """Begin to watch what the client does."""
         super().connection_made(transport)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Watch it no longer."""
+        """Stop watching the client."""
         self._leave()
         super().connection_lost(exc)
 
@@ -50,12 +53,12 @@ class HttpLine(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def resume_writing(self) -> None:
-        """Go on sending; the client has taken something, and its time begins anew."""
+        """Go on sending. The client has read something, so its time begins anew."""
         super().resume_writing()
         self._seen = None
 
     def _watch(self) -> None:
-        self._seen = self._clients_turn
+        self._seen = self._due_from_client
         self._watching = self.loop.call_later(self._patience, self._look)
 
     def _leave(self) -> None:
@@ -63,27 +66,27 @@ class HttpLine(HttpToolsProtocol):
             self._watching.cancel()
 
     def _look(self) -> None:
-        if self._seen and self._seen == self._clients_turn:
+        if self._seen and self._seen == self._due_from_client:
             self.transport.abort()
         else:
             self._watch()
 
     @property
-    def _clients_turn(self) -> Turn | None:
-        """What the client has to do, and at which request; nothing while it waits for an answer, or for its data to be read."""
+    def _due_from_client(self) -> Due | None:
+        """What the client has to do, and for which request. None while it waits for an answer, or for its data to be read."""
         cycle: RequestResponseCycle | None = self.cycle  # none before the first request
         if self.flow.write_paused:
-            return "take", None  # whatever else it asks for meanwhile
+            return "read", None  # whatever else it sends meanwhile
         if cycle is None:
             return "send", None
         if cycle.response_complete:
-            return "ask", cycle
+            return "request", cycle
         if cycle.more_body and not self.pipeline and not self.flow.read_paused:
             return "send", cycle
         return None
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head of a request is too long to be kept."""
+        """Read on, unless the head of a request is too long."""
         if self._in_head:
             self._head += len(data)
         super().data_received(data)
@@ -102,7 +105,7 @@ class HttpLine(HttpToolsProtocol):
         self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]  # uvicorn knows mappings only
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; after the body, where a client could still claim to have another address, they are dropped."""
+        """Take a header. Those after the body are dropped, because a client could claim to have another address in them."""
         if not self._has_head:
             super().on_header(name, value)
 
@@ -112,7 +115,7 @@ class HttpLine(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
-        """Begin a part of the body, or what follows the last one, which is kept like a head."""
+        """Begin a part of the body, or the trailers, which are bounded like a head."""
         self._begin_head()
 
     def on_body(self, body: bytes) -> None:
@@ -126,13 +129,13 @@ class HttpLine(HttpToolsProtocol):
         super().on_message_complete()
 
 
-class Line(WebSocketsSansIOProtocol):
-    """To be given to uvicorn as its WebSocket implementation; applications find it in the scope."""
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket implementation for uvicorn that can send a message without waiting. Applications find it in the scope."""
 
     _pong: bytes | None = None  # to be sent when there is room
 
     def handle_ping(self) -> None:
-        """Answer, or if the client takes nothing, answer the last of its pings later: that is enough, and all that is kept."""
+        """Answer the client's pings, or the last of them later if the client does not read: more than one pong is never kept."""
         pongs = self.conn.data_to_send()  # those to all pings that came at once
         if self.writable.is_set():
             self.transport.write(b"".join(pongs))
@@ -147,19 +150,19 @@ class Line(WebSocketsSansIOProtocol):
         self._pong = None
 
     async def run_asgi(self) -> None:
-        """Run the application, and let no client that does not read keep the connection open after its end."""
+        """Run the application, and hang up soon after its end on a client that does not read."""
         extensions: dict[str, Any] = self.scope["extensions"] or {}
-        extensions[EXTENSION] = self
+        extensions[WEBSOCKET] = self
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(LAST_SECONDS, self.hang_up)
 
     def hang_up(self) -> None:
-        """Break the connection off, without waiting for the client to take what was sent."""
+        """Break the connection off, without waiting for the client to read what was sent."""
         self.transport.abort()
 
     def send_at_once(self, text: str) -> bool:
-        """Send a text message if the client makes room for it at once; otherwise do nothing, and return False."""
+        """Send a text message if that needs no waiting. Otherwise do nothing, and return False."""
         if not self.writable.is_set() or not self._is_open or self.conn.extensions:
             return False
         self.transport.write(text_frame(text))
@@ -171,7 +174,7 @@ class Line(WebSocketsSansIOProtocol):
 
 
 def text_frame(text: str) -> bytes:
-    """A text message as a server sends it."""
+    """The frame of a text message from a server."""
     payload = text.encode()
     size = len(payload)
     if size <= SHORT:

@@ -1,10 +1,9 @@
-"""GraphQL over WebSockets in the graphql-transport-ws protocol: strawberry's endpoint, put right where it is lax or lacks something."""
+"""GraphQL over WebSockets in the graphql-transport-ws protocol: strawberry's endpoint, made stricter and bounded."""
 
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from functools import partial
 from typing import cast
 
 from starlette.requests import Request
@@ -37,9 +36,9 @@ INITIALISED_TWICE = Ending(4429, "Too many initialisation requests")
 
 
 class SocketEndpoint(GraphQL[str | None, None]):
-    """Accepts WebSockets: the right protocol, from pages of the right origin, and not too many at once.
+    """Accepts WebSockets that speak the right protocol and come from pages of the right origin.
 
-    What strawberry calls the context of a connection is here the Authorization that its operations run on.
+    What strawberry calls the context of a connection is here the value of Authorization that its operations run on.
     """
 
     def __init__(self, operations: Operations, authenticate: Authenticate, limits: TransportLimits, connections: Connections) -> None:
@@ -55,8 +54,11 @@ class SocketEndpoint(GraphQL[str | None, None]):
         self.authenticate = authenticate
         self.limits = limits
         self.connections = connections
-        self.websocket_adapter_class = partial(Frames, limits)  # type: ignore[assignment]  # it is only called
+        self.websocket_adapter_class = self._frames  # type: ignore[assignment]  # it is only called
         self.graphql_transport_ws_handler_class = SocketProtocol
+
+    def _frames(self, view: GraphQL, request: WebSocket, response: WebSocket) -> Frames:
+        return Frames(self.limits, view, request, response)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> str | None:
         """The handshake's Authorization, for clients that can set headers."""
@@ -64,28 +66,28 @@ class SocketEndpoint(GraphQL[str | None, None]):
 
 
 class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
-    """One connection: its operations authenticated one by one, kept alive, and ended from elsewhere when need be."""
+    """One connection: it authenticates each operation, pings its client, and can be ended from elsewhere."""
 
     view: SocketEndpoint
     websocket: Frames
     connection: Connection
-    alive: RestartableTimer
+    ping_timer: RestartableTimer
     pinging: asyncio.Task[None]
     unanswered = 0
 
     async def handle(self) -> None:
-        """Serve the connection until it ends, for whatever reason."""
+        """Serve the connection until it ends."""
         try:
             self.connection = self.view.connections.open()
         except Unavailable:
             await self.websocket.close(*FULL)
             return
-        self.alive = RestartableTimer(self.view.limits.ping_seconds, self._look_after)
-        self.alive.set()
+        self.ping_timer = RestartableTimer(self.view.limits.ping_seconds, self._ping_or_end)
+        self.ping_timer.set()
         try:
             await self._serve()
         finally:
-            self.alive.close()
+            self.ping_timer.close()
             self.websocket.deadline.close()
             self.view.connections.discard(self.connection)
 
@@ -100,14 +102,14 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             with suppress(WebSocketDisconnected, asyncio.CancelledError):
                 await serving
 
-    def _look_after(self) -> None:
-        """Ping; or end the connection, if the client owes too many answers."""
+    def _ping_or_end(self) -> None:
+        """Ping the client, or end the connection if it owes too many pongs."""
         if self.unanswered == MOST_UNANSWERED:
             self.connection.end(SILENT)
             return
         self.unanswered += 1
         self.pinging = asyncio.create_task(self._ping())
-        self.alive.set()
+        self.ping_timer.set()
 
     async def _ping(self) -> None:
         with suppress(WebSocketDisconnected):
@@ -116,14 +118,14 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     async def handle_message(self, message: Message) -> None:
         """Act on a message that the protocol allows, and close the connection upon any other."""
         try:
-            checked = check(message)
+            checked = checked_message(message)
         except BadInput as error:
             await self.handle_invalid_message(error.message)
         else:
             await super().handle_message(checked)
 
     async def handle_pong(self, message: PongMessage) -> None:
-        """The client is alive."""
+        """Note that the client is alive."""
         self.unanswered = 0
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
@@ -139,7 +141,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         try:
             await self._authenticate()
         except Exception as error:
-            await self.websocket.close(*ending(error))
+            await self.websocket.close(*ending_after(error))
             return
         self.connection_acknowledged = True
         await self.send_message({"type": "connection_ack"})
@@ -154,12 +156,12 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         most = self.view.limits.operations
         if len(self.operations) >= most and message["id"] not in self.operations:
             error = BadInput(f"At most {most} operations run at once on one connection: complete one first.")
-            await self.send_message(about(message["id"], "error", failure(error).errors))
+            await self.send_message(operation_message(message["id"], "error", failure(error).errors))
         else:
             await super().handle_subscribe(message)
 
     async def run_operation(self, operation: Operation[str | None, None]) -> None:
-        """Run one operation with a context of its own: what the token may do, and what was read, is as of now."""
+        """Run one operation with a context of its own, so that it sees the rights of the token and the values as of now."""
         try:
             await self._run(operation, await self._authenticate())
         except Unauthenticated:
@@ -167,33 +169,33 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         except WebSocketDisconnected:
             pass
         except Exception as error:
-            await operation.send_operation_message(about(operation.id, "error", failure(error).errors))
+            await operation.send_operation_message(operation_message(operation.id, "error", failure(error).errors))
 
     async def _run(self, operation: Operation[str | None, None], context: Context) -> None:
         request = GraphQLRequest(operation.query, operation.variables, operation.operation_name)
-        beginning = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
+        next_message = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
 
         def push(answer: Answer) -> bool:
-            # Not once the client has completed the operation: its id may be another one's already.
+            # Not once the client has completed the operation: another one may have its id already.
             is_wanted = self.operations.get(operation.id) is operation
-            return is_wanted and self.websocket.send_at_once(f"{beginning}{answer.text}}}")
+            return is_wanted and self.websocket.send_at_once(f"{next_message}{answer.text}}}")
 
         async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push)) as answers:
             async for answer in answers:
                 if answer.errors is None:
-                    await self.websocket.send_text(f"{beginning}{answer.text}}}")
+                    await self.websocket.send_text(f"{next_message}{answer.text}}}")
                 else:
-                    await operation.send_operation_message(about(operation.id, "error", answer.errors))
+                    await operation.send_operation_message(operation_message(operation.id, "error", answer.errors))
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
 
-def about(key: str, kind: str, payload: object) -> Message:
+def operation_message(key: str, kind: str, payload: object) -> Message:
     """A message about one operation."""
     return cast(Message, {"id": key, "type": kind, "payload": payload})
 
 
-def check(message: object) -> Message:
-    """The message, if it has the shape that the protocol gives to its type."""
+def checked_message(message: object) -> Message:
+    """The message if it has the shape that the protocol gives to its type. Raises `BadInput`."""
     match message:
         case {"type": "connection_init" | "ping" | "pong", **rest} if isinstance(rest.get("payload"), dict | None):
             return cast(Message, message)
@@ -206,11 +208,11 @@ def check(message: object) -> Message:
 
 
 def authorization(payload: Mapping[str, object]) -> str | None:
-    """The token in a connection_init message, under a name as free in its case as the header's."""
+    """The token in a connection_init message. The case of its name does not matter."""
     values = [value for name, value in payload.items() if name.lower() == "authorization"]
     return next((value for value in values if isinstance(value, str)), None)
 
 
-def ending(error: Exception) -> Ending:
+def ending_after(error: Exception) -> Ending:
     """How to close a connection whose client could not be authenticated."""
     return FORBIDDEN if isinstance(error, Unauthenticated) else Ending(TRY_AGAIN_LATER, as_graphql(error).message)
