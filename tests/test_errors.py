@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asyncpg.exceptions import AdminShutdownError, ConnectionDoesNotExistError, InterfaceError
+from asyncpg.exceptions import AdminShutdownError, ConnectionDoesNotExistError, InterfaceError, InternalClientError
 from graphql import GraphQLError
 from structlog.testing import capture_logs
 from tortoise.exceptions import DBConnectionError, OperationalError
@@ -103,6 +103,7 @@ def test_the_documented_limits_are_those_of_the_settings() -> None:
         ConnectionRefusedError("dsn=secret"),
         TimeoutError("dsn=secret"),
         InterfaceError("dsn=secret"),  # type: ignore[no-untyped-call]  # asyncpg has no types
+        InternalClientError("dsn=secret"),
         ConnectionDoesNotExistError("dsn=secret"),
         AdminShutdownError("dsn=secret"),
         DBConnectionError("dsn=secret"),

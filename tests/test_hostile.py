@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from contextlib import aclosing
+from functools import cache
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -17,6 +19,7 @@ from graphql import (
     GraphQLObjectType,
     get_named_type,
     is_leaf_type,
+    is_scalar_type,
 )
 
 from models.engine.database import Database
@@ -25,8 +28,10 @@ from resolvers.operation.context import Context
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.effort import examples
-from tests.support.graphql import answer, ask, schema
+from tests.support.furnished_account import furnish
+from tests.support.graphql import answer, ask, formatted, schema
 from tests.support.leaks import traces_in
+from tests.support.schema_walk import Guide, roots
 from tests.support.services import running_services
 from tests.support.transport_server import DEADLINE
 
@@ -42,9 +47,10 @@ HOSTILE: dict[str, tuple[object, ...]] = {
     "DateTime": ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-03-29T02:30:00+23:59", "now", 0),
     "Date": ("0001-01-01", "9999-12-31", "2026-02-30", ""),
     "Decimal": ("9" * 40, "-0.0001", "1e9", 10**30),
-    "JSON": ({"plan": [[[]]]}, {"": ""}, {"x" * 300: None}, [], 1e308, {"tenure": 10**30}, {"plan": "\x00"}),
+    "JSON": ({"plan": [[[]]]}, {"": ""}, {"x" * 300: None}, [], 1e308, {"tenure": 10**30}, {"plan": "\x00"}, {"okapi": "\x00"}),
 }
 ROUNDS = 16
+OUTCOMES = {"BAD_USER_INPUT", "NOT_FOUND", "FORBIDDEN"}
 DEPTH = 5
 
 
@@ -123,6 +129,97 @@ async def test_hostile_values_are_understood_or_refused(caller: Context, name: s
             found = await answer(caller, query, variables)
         text = orjson.dumps(found).decode()
         codes = {error["extensions"]["code"] for error in found.get("errors", ())}
-        assert codes <= {"BAD_USER_INPUT", "NOT_FOUND", "FORBIDDEN"}, (variables, found)
+        assert codes <= OUTCOMES, (variables, found)
         assert traces_in(text) == []
         assert CANARY not in text
+
+
+# ---------------------------------------------------------------- one spoilt value among good ones
+
+
+class Asked(NamedTuple):
+    """An operation around a field with arguments, and that field."""
+
+    kind: str
+    query: str
+    name: str
+    field: GraphQLField
+
+
+ROOT = "{kind} {declared} {{ {asked} }}"
+OF_A_NODE = "{kind} {declared} {{ node(id: $node) {{ ... on {type} {{ {asked} }} }} }}"
+OF_ANOTHER = {"SegmentField": "{kind} {declared} {{ segmentFields {{ {asked} }} }}"}  # where a type is found that is no node
+
+
+def asked(frame: str, kind: str, name: str, field: GraphQLField, *, type_: str = "") -> Asked:
+    """The operation for a field of a type, each of its arguments as a variable."""
+    declared = [f"${argument}: {each.type}" for argument, each in field.args.items()] + ["$node: ID!"] * ("$node" in frame)
+    given = ", ".join(f"{argument}: ${argument}" for argument in field.args)
+    query = frame.format(kind=kind, type=type_, declared=f"({', '.join(declared)})", asked=f"{name}({given}) {selection(field)}")
+    return Asked(kind, query, name, field)
+
+
+@cache
+def fields_with_arguments() -> dict[str, Asked]:
+    """Every field that takes arguments, those of the root first."""
+    graph = schema()._schema
+    root = {name: asked(ROOT, kind, name, field) for kind, name, field in roots(graph) if field.args}
+    below = {
+        f"{type_.name}.{name}": asked(OF_ANOTHER.get(type_.name, OF_A_NODE), "query", name, field, type_=type_.name)
+        for type_ in graph.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_ not in (graph.query_type, graph.mutation_type, graph.subscription_type)
+        for name, field in type_.fields.items()
+        if field.args and not type_.name.startswith("__")
+    }
+    return root | below
+
+
+@cache
+def first_places() -> dict[tuple[str, str], str]:
+    """Every argument and every field of an input, by what declares it and its name, with the first of the fields that lead there."""
+    guide, found = Guide(schema()._schema, {"Contact": ""}), dict[tuple[str, str], str]()
+    for place, each in fields_with_arguments().items():
+        for leaf in guide.leaves(each.name, each.field):
+            found.setdefault((leaf.owner, leaf.name) if leaf.owner != each.name else (place, leaf.name), place)
+    return found
+
+
+async def first_answer(context: Context, asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
+    """The answer, or the first one of a subscription."""
+    if asked.kind != "subscription":
+        return await answer(context, asked.query, given)
+    async with aclosing(await schema().subscribe(asked.query, variable_values=given, context_value=context)) as results:
+        return formatted(await anext(results))
+
+
+def test_every_argument_of_the_schema_is_spoilt_somewhere() -> None:
+    graph = schema()._schema
+    inputs = [type_ for type_ in graph.type_map.values() if isinstance(type_, GraphQLInputObjectType)]
+    scalars = {(type_.name, name) for type_ in inputs for name, each in type_.fields.items() if is_scalar_type(get_named_type(each.type))}
+    arguments = {
+        (place, argument)
+        for place, each in fields_with_arguments().items()
+        for argument, found in each.field.args.items()
+        if is_scalar_type(get_named_type(found.type))
+    }
+    assert first_places().keys() == scalars | arguments
+
+
+@pytest.mark.parametrize("place", fields_with_arguments())
+async def test_one_hostile_value_among_good_ones_is_understood_or_refused(caller: Context, place: str) -> None:
+    own, each = await furnish(caller, "Okapi"), fields_with_arguments()[place]
+    node = own.get(place.partition(".")[0], "")
+    guide, done = Guide(schema()._schema, own), set[tuple[str, str]]()
+    for leaf in guide.leaves(each.name, each.field):
+        key = (leaf.owner, leaf.name) if leaf.owner != each.name else (place, leaf.name)
+        if first_places()[key] != place or key in done:
+            continue
+        done.add(key)
+        for value in HOSTILE[leaf.scalar]:
+            async with asyncio.timeout(DEADLINE):
+                found = await first_answer(caller, each, {"node": node} | leaf.place(value))
+            codes = {error["extensions"]["code"] for error in found.get("errors", ())}
+            assert codes <= OUTCOMES, (key, value, found)
+            text = orjson.dumps(found).decode()
+            assert traces_in(text) == []
+            assert CANARY not in text

@@ -32,6 +32,7 @@ from resolvers.operation.identify import id_or_none, unknown
 from resolvers.reading import paging
 from resolvers.reading.criteria_input import read_stored, readable_tree
 from resolvers.reading.paging import Edge, Page, PageArguments
+from resolvers.reading.search import search_names
 from resolvers.values.validation import Problems, required_text
 from resolvers.write import write
 
@@ -46,9 +47,7 @@ async def group(context: Context, group_id: str) -> Group | None:
 
 async def groups(context: Context, *, search: str | None, record_type: str | None, page: PageArguments) -> Page[Group]:
     """The groups that the caller may view, by name."""
-    found = context.scope.groups
-    if search and fold(search):
-        found = found.filter(name_folded__contains=fold(search))
+    found = search_names(context.scope.groups, search)
     if record_type:
         found = found.filter(record_type=record_type)
     return await _page(context, found, page)
@@ -106,7 +105,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
         return number
 
     group_id = await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)
-    return await context.scope.all_groups.get(id=group_id)
+    return await _current(context, group_id)
 
 
 async def update_group(context: Context, *, group_id: str, changes: Mapping[str, Any]) -> Group:
@@ -134,7 +133,15 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
     await write(context, ChangeCause.GROUP_EDITED, work, redefines=redefines)
     if "view" in values:
         context.services.hub.wake([edited.id])
-    return await context.scope.all_groups.get(id=edited.id)
+    return await _current(context, edited.id)
+
+
+async def _current(context: Context, group_id: int) -> Group:
+    """The group with the members that it has after a write, or `NotFound` if somebody has deleted it since."""
+    found = await context.scope.all_groups.get_or_none(id=group_id)
+    if found is None:
+        raise unknown("group")
+    return found
 
 
 async def _redefinition(context: Context, change: Change, edited: Group, tree: Tree) -> dict[str, Any]:

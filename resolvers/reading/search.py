@@ -1,12 +1,13 @@
-"""Finding contacts by the beginnings of words: which terms lead to a contact, and the query for what somebody typed."""
+"""Searching by typed text: contacts by the beginnings of words, tags and groups by any part of their names."""
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from tortoise.expressions import Q, Subquery
+from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models import Contact, SearchTerm
@@ -16,7 +17,10 @@ from resolvers.operation.context import Context
 from resolvers.operation.scope import Scope
 from resolvers.values.phones import digits_of
 
+M = TypeVar("M", bound=Model)
+
 MOST_WORDS = 10
+LONGEST_PART = 1_000  # characters of a part of a name: SQLite takes no longer pattern than 50,000 bytes
 MOST_REMEMBERED = 4_096  # names that are kept apart, for most of them come again
 NAMES = ("first_name_folded", "last_name_folded", "company_folded")
 SEARCHED = (*NAMES, "email_folded", "phone", "phone_e164")
@@ -55,10 +59,22 @@ def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:
     return found
 
 
-def _words(search: str) -> list[str]:
+def search_names(named: QuerySet[M], search: str | None) -> QuerySet[M]:
+    """The rows whose name contains the search, whatever its case, or all of them if it is blank."""
+    part = _folded(search or "")
+    if len(part) > LONGEST_PART:
+        raise BadInput(f"`search` has {len(part):,} characters. Send at most {LONGEST_PART:,}.")
+    return named.filter(name_folded__contains=part) if part else named
+
+
+def _folded(search: str) -> str:
     if not storable(search):
         raise BadInput("`search` holds a character that no text may hold. Remove it.")
-    words = [word for word in fold(search).split() if not _TELEPHONE.fullmatch(word) or _NO_DIGIT.sub("", word)]
+    return fold(search)
+
+
+def _words(search: str) -> list[str]:
+    words = [word for word in _folded(search).split() if not _TELEPHONE.fullmatch(word) or _NO_DIGIT.sub("", word)]
     if len(words) > MOST_WORDS:
         raise BadInput(f"`search` has {len(words)} words. Send at most {MOST_WORDS}.")
     return words

@@ -85,7 +85,7 @@ async def update_appointment(context: Context, *, appointment_id: str, values: M
     number = id_of(appointment_id, "Appointment", "appointment")
     checked = _checked(values)
 
-    async def work(change: Change) -> None:
+    async def work(change: Change) -> Appointment:
         found = await _locked(context, change, number)
         _refuse_backward({"starts_at": found.starts_at, "ends_at": found.ends_at} | checked)
         changed = {name: value for name, value in checked.items() if value != getattr(found, name)}
@@ -93,9 +93,10 @@ async def update_appointment(context: Context, *, appointment_id: str, values: M
             changed["updated_at"] = change.at
             await context.scope.appointments.filter(id=number).update(**changed)
             change.touch(found.contact_id, *(Mention(APPOINTMENT.noun, column) for column in changed))
+        # Read before the commit, after which somebody else may delete the appointment.
+        return await context.scope.appointments.get(id=number)
 
-    await write(context, ChangeCause.RECORD_CHANGED, work)
-    return await context.scope.appointments.get(id=number)
+    return await write(context, ChangeCause.RECORD_CHANGED, work)
 
 
 async def delete_appointment(context: Context, appointment_id: str) -> str:

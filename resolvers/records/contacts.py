@@ -1,7 +1,6 @@
 """Contacts: finding, creating, updating and deleting them."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from models import ChangeCause, Contact
@@ -61,13 +60,13 @@ async def create_contact(
     context: Context, *, fields: Mapping[str, Any], tags: Sequence[TagRef] = (), create_missing_tags: bool = False
 ) -> Contact:
     """A new contact; its e-mail address must be new too."""
-    return await _put(context, ChangeCause.RECORD_CREATED, Row(fields, tags, create_missing_tags, Aim.CREATE))
+    return await _save(context, ChangeCause.RECORD_CREATED, Row(fields, tags, create_missing_tags, Aim.CREATE))
 
 
 async def update_contact(context: Context, *, contact_id: str, fields: Mapping[str, Any]) -> Contact:
     """The contact with these fields changed: what is absent stays as it is, what is None is cleared."""
     row = Row(fields, aim=Aim.UPDATE, contact_id=id_of(contact_id, "Contact", "contact"))
-    return await _put(context, ChangeCause.RECORD_CHANGED, row)
+    return await _save(context, ChangeCause.RECORD_CHANGED, row)
 
 
 async def upsert_contact(
@@ -76,37 +75,37 @@ async def upsert_contact(
     """The contact with this e-mail address with these fields changed and tags added, created where there is none."""
     if not (fields.get("email") or "").strip():
         raise refuse(ProblemCode.BLANK, "An upsert finds the contact by its e-mail address. Give one.", "input", "fields", "email")
-    return await _put(context, ChangeCause.RECORD_CHANGED, Row(fields, tags, create_missing_tags, Aim.UPSERT))
+    return await _save(context, ChangeCause.RECORD_CHANGED, Row(fields, tags, create_missing_tags, Aim.UPSERT))
 
 
-async def _put(context: Context, cause: ChangeCause, row: Row) -> Contact:
+async def _save(context: Context, cause: ChangeCause, row: Row) -> Contact:
     require_editor(context)
-    contact_id = await write(context, cause, partial(_put_one, context, row))
-    return await context.scope.contacts.get(id=contact_id)
 
+    async def work(change: Change) -> Contact:
+        result = await put_contacts(context, change, [row])
+        result.raise_any()
+        # Read before the commit, after which somebody else may delete the contact.
+        return await context.scope.contacts.get(id=result.contact_ids[0])
 
-async def _put_one(context: Context, row: Row, change: Change) -> int | None:
-    result = await put_contacts(context, change, [row])
-    result.raise_any()
-    return result.contact_ids[0]
+    return await write(context, cause, work)
 
 
 async def delete_contact(context: Context, contact_id: str) -> str:
     """Delete a contact with its taggings, its memberships and the records that it owns."""
     require_editor(context)
     number = id_of(contact_id, "Contact", "contact")
-    await write(context, ChangeCause.RECORD_DELETED, partial(_delete, context, number))
+
+    async def work(change: Change) -> None:
+        if not await change.lock_contacts([number]):
+            raise unknown("contact")
+        for record_type in context.services.record_types.owned:
+            for record in await context.scope.records(record_type).filter(contact_id=number).values("id"):
+                change.note_deleted(record_type, record["id"])
+        change.note_deleted(CONTACT, number)
+        await delete_contacts(change, [number])
+
+    await write(context, ChangeCause.RECORD_DELETED, work)
     return to_global_id("Contact", number)
-
-
-async def _delete(context: Context, contact_id: int, change: Change) -> None:
-    if not await change.lock_contacts([contact_id]):
-        raise unknown("contact")
-    for record_type in context.services.record_types.owned:
-        for record in await context.scope.records(record_type).filter(contact_id=contact_id).values("id"):
-            change.note_deleted(record_type, record["id"])
-    change.note_deleted(CONTACT, contact_id)
-    await delete_contacts(change, [contact_id])
 
 
 async def custom_fields_of(context: Context, contact: Contact) -> dict[str, Any]:

@@ -64,7 +64,7 @@ async def update_custom_field(context: Context, *, key: str, changes: Mapping[st
     """The field with another label or other choices; a choice that is gone stays on the contacts that have it."""
     require_admin(context)
 
-    async def work(change: Change) -> None:
+    async def work(change: Change) -> CustomField:
         field = await _existing(context, key, "input", "key")
         values = _checked(changes, field.type)
         assigned = {name: value for name, value in values.items() if value != getattr(field, name)}
@@ -72,9 +72,10 @@ async def update_custom_field(context: Context, *, key: str, changes: Mapping[st
             await context.scope.custom_fields.filter(id=field.id).update(**assigned, updated_at=change.at)
             told = _told(field)
             await record(context, change, _audited(AuditAction.CUSTOM_FIELD_UPDATED, field, before=told, after=told | assigned))
+        # Read before the commit, after which somebody else may delete the field.
+        return await _existing(context, key, "input", "key")
 
-    await write(context, ChangeCause.RECORD_CHANGED, work)
-    return await _existing(context, key, "input", "key")
+    return await write(context, ChangeCause.RECORD_CHANGED, work)
 
 
 async def delete_custom_field(context: Context, *, key: str, force: bool = False) -> str:

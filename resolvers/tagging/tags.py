@@ -8,7 +8,7 @@ from typing import Any
 from tortoise.expressions import Subquery
 
 from models import ChangeCause, Contact, Group, Tag
-from models.errors import BadInput, ProblemCode, refuse
+from models.errors import ProblemCode, refuse
 from models.ids import to_global_id
 from models.orm.keyset import Order
 from models.text import fold, storable
@@ -20,6 +20,7 @@ from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
 from resolvers.reading import paging
 from resolvers.reading.paging import Page, PageArguments
+from resolvers.reading.search import search_names
 from resolvers.tagging.merging import merge
 from resolvers.tagging.references import TagRef, tag_name
 from resolvers.values.validation import Check, Problems, invalid, text
@@ -41,12 +42,7 @@ async def tag_by(context: Context, by: TagRef) -> Tag | None:
 
 async def tags(context: Context, *, search: str | None, page: PageArguments) -> Page[Tag]:
     """The tags by name, those whose name contains the search."""
-    found = context.scope.tags
-    if search and not storable(search):
-        raise BadInput("`search` holds a character that no text may hold. Remove it.")
-    if search and fold(search):
-        found = found.filter(name_folded__contains=fold(search))
-    return await paging.page(found, page, order=BY_NAME, limits=context.services.pages)
+    return await paging.page(search_names(context.scope.tags, search), page, order=BY_NAME, limits=context.services.pages)
 
 
 async def contacts_of(context: Context, tag: Tag, page: PageArguments) -> Page[Contact]:
@@ -91,15 +87,16 @@ async def update_tag(context: Context, *, tag_id: str, changes: Mapping[str, Any
     number = id_of(tag_id, "Tag", "tag")
     values = _checked(changes)
 
-    async def work(change: Change) -> None:
+    async def work(change: Change) -> Tag:
         tag = await _existing(context, number)
         assigned = {name: value for name, value in values.items() if value != getattr(tag, name)}
         if assigned:
             await _refuse_taken(context, values, but=number)
             await context.scope.tags.filter(id=number).update(**assigned, updated_at=change.at)
+        # Read before the commit, after which somebody else may delete the tag.
+        return await _existing(context, number)
 
-    await write(context, ChangeCause.TAGS_CHANGED, work)
-    return await _existing(context, number)
+    return await write(context, ChangeCause.TAGS_CHANGED, work)
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,13 +133,13 @@ async def merge_tags(context: Context, *, source_id: str, target_id: str) -> Tag
     if source == target:
         raise refuse(ProblemCode.INVALID, "A tag cannot be merged into itself. Name two different tags.", "into")
 
-    async def work(change: Change) -> None:
-        found = [await _existing(context, number) for number in (source, target)]
+    async def work(change: Change) -> Tag:
+        merged, kept = [await _existing(context, number) for number in (source, target)]
         await merge(context, change, source, target)
-        await found[0].delete()
+        await merged.delete()
+        return kept
 
-    await write(context, ChangeCause.TAGS_CHANGED, work, redefines=True)
-    return await _existing(context, target)
+    return await write(context, ChangeCause.TAGS_CHANGED, work, redefines=True)
 
 
 async def delete_tag(context: Context, *, tag_id: str, force: bool = False) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     GraphQLEnumType,
@@ -20,7 +20,8 @@ from graphql import (
     is_required_argument,
 )
 
-Place = Callable[[str], Any]  # an argument's value with the given id or text in one place
+Place = Callable[[Any], Any]  # an argument's value with the given one in one place
+CURSORS = ("after", "before")  # are checked where lists are
 
 SAMPLES = {
     "Boolean": True,
@@ -36,6 +37,15 @@ SAMPLES = {
 ALTERNATIVES = {"explain": ("groupId", "criteria")}  # arguments of which a field needs exactly one, which no type says
 
 
+class Leaf(NamedTuple):
+    """A place where a scalar stands: the field or input type that declares it, its name there, and how to put a value in it."""
+
+    owner: str
+    name: str
+    scalar: str
+    place: Place
+
+
 @dataclass
 class Guide:
     """Knows the schema, and the ids by kind to put wherever a way does not lead."""
@@ -46,28 +56,33 @@ class Guide:
 
     # ------------------------------------------------------------ arguments
 
-    def places(self, type_: Any, scalar: str, seen: frozenset[str] = frozenset()) -> Iterator[Place]:
-        """Every place inside an input type where a value of this scalar can stand."""
+    def leaves(self, name: str, root: GraphQLField) -> Iterator[Leaf]:
+        """Every place in the arguments of a field where a scalar stands; what else the field needs is the caller's own."""
+        for argument, found in root.args.items():
+            rest = self.own_arguments(name, root, but=argument)
+            for leaf in self._leaves(found.type, Leaf(name, argument, "", _itself)):
+                yield leaf._replace(place=partial(_beside, rest, argument, leaf.place))
+
+    def _leaves(self, type_: Any, leaf: Leaf, seen: frozenset[str] = frozenset()) -> Iterator[Leaf]:
         match type_:
             case GraphQLNonNull():
-                yield from self.places(type_.of_type, scalar, seen)
+                yield from self._leaves(type_.of_type, leaf, seen)
             case GraphQLList():
-                yield from (partial(_listed, place) for place in self.places(type_.of_type, scalar, seen))
-            case GraphQLScalarType() if type_.name == scalar:
-                yield lambda value: value
+                for each in self._leaves(type_.of_type, leaf, seen):
+                    yield each._replace(place=partial(_listed, each.place))
+            case GraphQLScalarType():
+                yield leaf._replace(scalar=type_.name)
             case GraphQLInputObjectType() if type_.name not in seen:
+                rest = {} if _is_one_of(type_) else self._required(type_.fields, type_.name)
                 for name, found in type_.fields.items():
-                    rest = {} if _is_one_of(type_) else self._required(type_.fields, type_.name)
-                    for place in self.places(found.type, scalar, seen | {type_.name}):
-                        yield partial(_beside, rest, name, place)
+                    for each in self._leaves(found.type, Leaf(type_.name, name, "", _itself), seen | {type_.name}):
+                        yield each._replace(place=partial(_beside, rest, name, each.place))
 
     def arguments(self, name: str, root: GraphQLField, scalar: str) -> Iterator[Place]:
         """Every place in the arguments of a root field where a value of this scalar can stand."""
-        for argument, found in root.args.items():
-            if argument not in ("after", "before"):  # cursors are checked where lists are
-                rest = self.own_arguments(name, root, but=argument)
-                for place in self.places(found.type, scalar):
-                    yield partial(_beside, rest, argument, place)
+        for leaf in self.leaves(name, root):
+            if leaf.scalar == scalar and not (leaf.owner == name and leaf.name in CURSORS):
+                yield leaf.place
 
     def own_arguments(self, name: str, root: GraphQLField, *, but: str = "") -> dict[str, Any]:
         """Arguments that name nothing but what is the caller's own, and go together with one that is given."""
@@ -136,11 +151,15 @@ class Guide:
         return f"{kind} {head} {{ {name} {f'({given})' if given else ''} {selected} }}"
 
 
-def _listed(place: Place, value: str) -> list[Any]:
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _listed(place: Place, value: Any) -> list[Any]:
     return [place(value)]
 
 
-def _beside(rest: dict[str, Any], name: str, place: Place, value: str) -> dict[str, Any]:
+def _beside(rest: dict[str, Any], name: str, place: Place, value: Any) -> dict[str, Any]:
     return {**rest, name: place(value)}
 
 
