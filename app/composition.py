@@ -1,6 +1,31 @@
-"""What the product is composed of: its table of record types."""
+"""What a program is composed of: its table of record types, the tables it stores them in, and its GraphQL schema."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from models.engine.database import TABLES, TableSet
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.records.appointments import APPOINTMENT
+from schema import build_schema
+from schema.errors import MusterSchema
+from schema.limits import DocumentLimits
 
-RECORD_TYPES = RecordTypes([APPOINTMENT])
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The parts of a program that are passed down from here.
+
+    A further record type comes with its row, the set of tables that stores it, and the GraphQL classes with which clients
+    reach it: `added_fields` are classes whose fields are added to a class of the product.
+    """
+
+    record_types: RecordTypes
+    table_sets: Sequence[TableSet] = (TABLES,)
+    added_fields: Mapping[type, type] = field(default_factory=dict)
+
+    def schema(self, limits: DocumentLimits | None = None) -> MusterSchema:
+        """The GraphQL schema, which accepts documents within these limits."""
+        return build_schema([each.name for each in self.record_types.all], self.added_fields, limits)
+
+
+PRODUCT = Composition(RecordTypes([APPOINTMENT]))

@@ -15,7 +15,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from bench.dataset import ACCOUNT, OTHER_EVERY, batches
 from bench.loading import load
 from bench.servers import new_database, temporary_server
@@ -42,6 +42,10 @@ TARGET_MS = 200.0
 GERMANS: dict[str, Any] = {"contacts": {"country": {"equals": ["Germany"]}}}
 CANADIANS: dict[str, Any] = {"contacts": {"country": {"equals": ["Canada"]}}}
 EVERYBODY_ELSE: dict[str, Any] = {"contacts": {"country": {"notEquals": ["Canada"]}}}
+
+
+def _definitions() -> DefinitionsCache:
+    return DefinitionsCache(CriteriaLimits(), PRODUCT.record_types)
 
 
 class Phase(NamedTuple):
@@ -123,7 +127,8 @@ async def measure(engine: Engine, contacts: int) -> Sequence[Phase]:
                 hub = Hub(database, LocalBus())
                 async with hub.running():
                     return await phases(
-                        Services(database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), lambda: datetime.now(UTC)), contacts
+                        Services(database, hub, _definitions(), lambda: datetime.now(UTC)),
+                        contacts,
                     )
 
 

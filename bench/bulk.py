@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # its types are a package of their own
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from app.running.services import wall_clock
 from bench.bulk_world import ACCOUNT, AT, OTHER_ACCOUNT, SCORES, USER, Scene, batches, new_scene, statuses
 from bench.loading import load
@@ -55,6 +55,10 @@ WRITERS = 4
 QUIET_SECONDS = 10.0
 SAMPLE_SECONDS = 0.05
 INTERACTIVE = {"tags": [{"name": "Interactive"}], "create_missing": True}
+
+
+def _definitions() -> DefinitionsCache:
+    return DefinitionsCache(CriteriaLimits(), PRODUCT.record_types)
 
 
 def bounds(groups: int) -> list[int]:
@@ -138,7 +142,7 @@ async def stage(engine: Engine, contacts: int) -> AsyncIterator[Stage]:
                 await start(database, wall_clock())
                 hub = Hub(database, LocalBus())
                 async with hub.running():
-                    yield Stage(Services(database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), wall_clock), writer, contacts)
+                    yield Stage(Services(database, hub, _definitions(), wall_clock), writer, contacts)
 
 
 def _load_apart(url: str, contacts: int) -> None:

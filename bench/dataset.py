@@ -11,7 +11,7 @@ from itertools import accumulate, product
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from models import FieldType
 from models.fields import to_day_number, to_microseconds
 from models.text import fold
@@ -70,7 +70,7 @@ def vocabulary() -> Vocabulary:
     tags = {number: f"Tag {number}" for number in range(1, TAGS + 1)} | {NEWSLETTER: "Newsletter", BOARD: "Board", CLIENT: "Client"}
     return Vocabulary(
         account_id=ACCOUNT,
-        record_types=RECORD_TYPES,
+        record_types=PRODUCT.record_types,
         zone=ZONE,
         tags=tags,
         tags_by_name={fold(name): number for number, name in tags.items()},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from app.provisioning.accounts import NewAccount, create_account
 from bench.dataset import COMPANIES, COUNTRIES, HOSTS, LAST_NAMES, SEED, STATUSES
 from models.engine.database import open_database
@@ -75,7 +75,7 @@ async def account_with_groups(url: str) -> AsyncIterator[Context]:
         await start(database, now)
         hub = Hub(database, LocalBus())
         async with hub.running():
-            services = Services(database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), lambda: datetime.now(UTC))
+            services = Services(database, hub, DefinitionsCache(CriteriaLimits(), PRODUCT.record_types), lambda: datetime.now(UTC))
             context = await create_account(services, NewAccount("Bench", "bench@example.com"))
             for name in TAGS:
                 await create_tag(context, name=name)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from bench.dataset import ACCOUNT, COMPANIES, COUNTRIES, DAY_US, FIELDS, NOW_US, POINTS, SEED, STATUSES, WORDS, ZONE
 from models.ids import to_global_id
 from models.text import fold
@@ -52,7 +52,7 @@ class ManyGroups:
         """The names that the criteria use."""
         return Vocabulary(
             account_id=ACCOUNT,
-            record_types=RECORD_TYPES,
+            record_types=PRODUCT.record_types,
             zone=ZONE,
             tags={number: f"Tag {number}" for number in range(1, self.tags + 1)},
             tags_by_name={},

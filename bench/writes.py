@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from app.running.services import wall_clock
 from bench.http_clients import Job, Timed
 from bench.loading import load
@@ -120,7 +120,7 @@ async def measure_engine(engine: Engine, arguments: argparse.Namespace) -> None:
 async def _compare_inside(url: str, by_hand: Any, lanes: Sequence[Lane], engine: Engine) -> None:
     async with open_database(url) as database:
         await start(database, wall_clock())
-        services = Services(database, Hub(database, LocalBus()), DefinitionsCache(CriteriaLimits(), RECORD_TYPES), wall_clock)
+        services = Services(database, Hub(database, LocalBus()), DefinitionsCache(CriteriaLimits(), PRODUCT.record_types), wall_clock)
         floor, *rivals = [Watched(by_hand), *(Watched(partial(lane.by_muster, services)) for lane in lanes)]
         await interleaved([floor, *rivals], seconds=SECONDS)
     for lane, rival in zip(lanes, rivals, strict=True):

@@ -1,6 +1,6 @@
 """The GraphQL schema: every field declares its type and delegates to a resolver in one statement."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from graphql import GraphQLArgument, GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
@@ -20,8 +20,11 @@ from schema.strawberry_adapter import graphql_schema, is_one_of
 from schema.subscription import Subscription
 
 
-def build_schema(record_types: Iterable[str], limits: DocumentLimits | None = None) -> MusterSchema:
-    """The schema, described in full, for records of these types, that accepts documents within these limits."""
+def build_schema(record_types: Iterable[str], added_fields: Mapping[type, type], limits: DocumentLimits | None = None) -> MusterSchema:
+    """The schema, described in full, for records of these types, that accepts documents within these limits.
+
+    `added_fields` are classes whose fields are added to a class of this schema.
+    """
     schema = MusterSchema(
         query=Query,
         mutation=Mutation,
@@ -29,6 +32,7 @@ def build_schema(record_types: Iterable[str], limits: DocumentLimits | None = No
         types=[Account],  # reached through interfaces only
         config=StrawberryConfig(scalar_map=SCALARS, name_converter=Naming()),
         extensions=[DocumentCheck(limits or DocumentLimits(), tells_cost=True)],
+        added_fields=added_fields,
     )
     built = graphql_schema(schema)
     list_record_types(built, record_types)

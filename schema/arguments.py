@@ -47,8 +47,9 @@ def document(value: Any) -> Any:
         case list():
             return [document(item) for item in value]
         case _ if definition := get_object_definition(value):
-            given = _given(value, definition)
-            return {_key(declared): document(found) for declared, found in given if found is not None and found != declared.default}
+            given = {_key(declared): found for declared, found in _given(value, definition) if found != declared.default}
+            added: dict[str, Any] = getattr(value, "added", {})
+            return {key: document(found) for key, found in (given | added).items() if found is not None}
         case _:
             return value
 

@@ -1,5 +1,8 @@
 """The inputs of criteria, which have the same form as the Criteria scalar."""
 
+from dataclasses import field
+from typing import Any
+
 import strawberry
 from strawberry import UNSET
 
@@ -15,6 +18,7 @@ from schema.conditions import (
     TaggedAtCondition,
     TextCondition,
 )
+from schema.strawberry_adapter import open_to_added_fields
 
 
 @strawberry.input
@@ -34,9 +38,12 @@ class AppointmentRelation:
     at_least: AppointmentCount | None = UNSET
 
 
+@open_to_added_fields
 @strawberry.input(one_of=True)
 class ContactCriteria:
     """A condition on a contact, or a combination of conditions."""
+
+    added: strawberry.Private[dict[str, Any]] = field(default_factory=dict)
 
     all: "list[ContactCriteria] | None" = UNSET
     any: "list[ContactCriteria] | None" = UNSET
@@ -87,9 +94,12 @@ class AppointmentCriteria:
     contact: ContactCriteria | None = UNSET
 
 
+@open_to_added_fields
 @strawberry.input(one_of=True)
 class CriteriaInput:
     """The criteria of a group."""
+
+    added: strawberry.Private[dict[str, Any]] = field(default_factory=dict)
 
     contacts: ContactCriteria | None = UNSET
     appointments: AppointmentCriteria | None = UNSET

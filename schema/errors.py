@@ -1,6 +1,9 @@
 """How errors reach clients: the tree of models/errors.py by its codes, GraphQL's own errors as bad input, and everything else masked."""
 
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import strawberry
 import structlog
@@ -10,7 +13,13 @@ from strawberry.types import ExecutionContext
 from models.engine.database import UNREACHABLE
 from models.errors import BadInput, MusterError, Refused, Unavailable
 from schema.graphql_core_adapter import is_about_a_variable, is_about_an_argument, without_cause, without_suggestion
-from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError
+from schema.strawberry_adapter import (
+    CannotGetOperationTypeError,
+    InvalidOperationTypeError,
+    StrawberryField,
+    StrawberryObjectDefinition,
+    fields_of,
+)
 
 MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
 MOST_PROBLEMS = 1_000  # of an input that the caller can mend: one for each row of a file
@@ -26,11 +35,25 @@ NEEDS_A_STREAM = "A subscription needs a stream: send `Accept: text/event-stream
 DEFECT = "Something went wrong on our side. Quote error id {error_id} when you report it."
 OUTAGE = "The database cannot be reached. Try again in a moment; if that does not help, quote error id {error_id} when you report it."
 
+NO_FIELDS: Mapping[type, type] = MappingProxyType({})
+
 log = structlog.get_logger(__name__)
 
 
 class MusterSchema(strawberry.Schema):
-    """A strawberry schema whose answers carry published errors only, whatever runs the operation."""
+    """A strawberry schema whose answers carry published errors only, whatever runs the operation.
+
+    `added_fields` are classes whose fields are added to a class of the schema.
+    """
+
+    def __init__(self, *parts: Any, added_fields: Mapping[type, type] = NO_FIELDS, **options: Any) -> None:
+        self._added_fields = added_fields
+        super().__init__(*parts, **options)
+
+    def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
+        """The fields of a class, and those that are added to it."""
+        added = self._added_fields.get(type_definition.origin)
+        return [*type_definition.fields, *(fields_of(added) if added else ())]
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Publish the errors of one answer, in place: the list itself is what will be sent."""

@@ -3,9 +3,9 @@
 The rest of the code imports these names from here. `tests/test_adapters.py` fails when an upgrade of strawberry moves one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import DocumentNode, GraphQLEnumValue, GraphQLError, GraphQLField, GraphQLInputObjectType, GraphQLSchema
 from strawberry import Schema
@@ -14,23 +14,28 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types import ExecutionContext
-from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.arguments import InputContext, StrawberryArgument
 from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.graphql import OperationType
 from strawberry.utils.str_converters import to_camel_case
 
+T = TypeVar("T")
+
 __all__ = [
     "CannotGetOperationTypeError",
     "InvalidOperationTypeError",
     "MaybeNullValidationRule",
+    "StrawberryField",
     "StrawberryObjectDefinition",
     "add_arguments",
+    "fields_of",
     "get_object_definition",
     "graphql_schema",
     "is_one_of",
     "is_plain_attribute",
     "name_in_request",
+    "open_to_added_fields",
     "prepare",
     "set_enum_values",
     "to_camel_case",
@@ -41,6 +46,33 @@ def graphql_schema(schema: Schema) -> GraphQLSchema:
     """The schema of graphql-core that strawberry has built."""
     built: GraphQLSchema = schema._schema
     return built
+
+
+def fields_of(declared: type) -> list[StrawberryField]:
+    """The fields of a class that was declared to strawberry."""
+    return get_object_definition(declared, strict=True).fields
+
+
+def open_to_added_fields(declared: type[T]) -> type[T]:
+    """Let a schema add fields to an input. Their values stand in its attribute `added`, by the names that clients use."""
+    get_object_definition(declared, strict=True).from_input = _with_added_fields
+    return declared
+
+
+def _with_added_fields(declared: Any, value: Mapping[str, Any], context: InputContext) -> Any:
+    definition = get_object_definition(declared, strict=True)
+    schema = context.info.schema if context.info else None
+    own, added = definition.fields, schema.get_fields(definition)[len(definition.fields) :] if schema else []
+
+    def converted(fields: Iterable[StrawberryField]) -> Iterator[tuple[StrawberryField, str, object]]:
+        for field in fields:
+            name = context.config.name_converter.from_field(field)
+            if name in value:
+                yield field, name, context.convert(value[name], field.resolve_type(type_definition=definition), name)
+
+    made = declared(**{field.python_name: found for field, _, found in converted(own)})
+    made.added = {name: found for _, name, found in converted(added)}
+    return made
 
 
 def set_enum_values(schema: GraphQLSchema, name: str, values: Iterable[str]) -> None:

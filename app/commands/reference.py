@@ -4,14 +4,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.commands.terminal import output, say
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from app.settings import described
-from schema import build_schema
 
 
 def schema() -> None:
     """Print the GraphQL schema."""
-    say(build_schema([each.name for each in RECORD_TYPES.all]).as_str())
+    say(PRODUCT.schema().as_str())
 
 
 def settings() -> None:

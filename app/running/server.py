@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT, Composition
 from app.graphql import GraphQLApp
 from app.graphql.transport.limits import TransportLimits
 from app.health.probes import probes
@@ -23,7 +23,6 @@ from app.telemetry.exposition import exposed
 from app.telemetry.requests import ObservedRequests
 from models.engine.locks import alone_on
 from resolvers.operation.context import Context, Services, WallClock
-from schema import build_schema
 from schema.limits import DocumentLimits
 
 PATH = "/graphql"
@@ -32,8 +31,9 @@ PATH = "/graphql"
 class Server:
     """One server process. Its services are available while the application runs."""
 
-    def __init__(self, settings: Settings, clock: WallClock = wall_clock) -> None:
+    def __init__(self, settings: Settings, clock: WallClock = wall_clock, composition: Composition = PRODUCT) -> None:
         self._settings = settings
+        self._composition = composition
         self._clock = clock
         self._services: Services | None = None
         self._admission: Admission | None = None
@@ -42,7 +42,7 @@ class Server:
         self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds)
         self._probes = probes(self._readiness)
         self.graphql = GraphQLApp(
-            build_schema([each.name for each in RECORD_TYPES.all], _document_limits(settings)),
+            composition.schema(_document_limits(settings)),
             self._authenticate,
             _transport_limits(settings),
             observe=telemetry.operation,
@@ -76,7 +76,7 @@ class Server:
         """Open everything that serving needs, and run the workers, while the context is open."""
         with alone_on(self._settings.database_url):
             async with (
-                open_services(self._settings, self._clock, observe=self._telemetry.work) as services,
+                open_services(self._settings, self._clock, observe=self._telemetry.work, composition=self._composition) as services,
                 open_admission(self._settings, services.database) as admission,
                 open_provider(self._settings, self._clock) as self._provider,
             ):

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT, Composition
 from app.settings import Settings
 from models.engine.database import Database, Observe, open_database, unobserved
 from models.engine.migrate import require_current_schema
 from resolvers.criteria.language.limits import CriteriaLimits
+from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.clock import start
 from resolvers.operation.context import PageLimits, Services, WallClock
@@ -25,18 +26,25 @@ def wall_clock() -> datetime:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, clock: WallClock = wall_clock, *, observe: Observe = unobserved) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, clock: WallClock = wall_clock, *, observe: Observe = unobserved, composition: Composition = PRODUCT
+) -> AsyncIterator[Services]:
     """Open the services on a database with the current schema. Raises `Unavailable` with the remedy."""
-    url, size = settings.database_url, settings.pool_size
-    async with open_database(url, pool_size=size, synchronous=settings.sqlite_synchronous, observe=observe) as database:
+    async with open_database(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        synchronous=settings.sqlite_synchronous,
+        observe=observe,
+        table_sets=composition.table_sets,
+    ) as database:
         await require_current_schema(database)
         await start(database, clock())
         hub = Hub(database, await _bus(settings, database))
         async with hub.running():
-            yield _services(settings, database, hub, clock)
+            yield _services(settings, database, hub, clock=clock, record_types=composition.record_types)
 
 
-def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock) -> Services:
+def _services(settings: Settings, database: Database, hub: Hub, *, clock: WallClock, record_types: RecordTypes) -> Services:
     criteria = CriteriaLimits(
         depth=settings.criteria_max_depth,
         leaves=settings.criteria_max_leaves,
@@ -46,7 +54,7 @@ def _services(settings: Settings, database: Database, hub: Hub, clock: WallClock
     return Services(
         database=database,
         hub=hub,
-        definitions=DefinitionsCache(criteria, RECORD_TYPES),
+        definitions=DefinitionsCache(criteria, record_types),
         wall_clock=clock,
         pages=PageLimits(settings.page_size_default, settings.page_size_max),
         criteria=criteria,

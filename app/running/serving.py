@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app.composition import PRODUCT, Composition
 from app.graphql.transport.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from app.health.probes import ALIVE
 from app.running.server import PATH, Server
@@ -75,19 +76,19 @@ def _reachable(claimed: socket.socket) -> tuple[str, int]:
     return EVERYWHERE.get(host, host), port
 
 
-def serve(settings: Settings, claimed: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve until a signal arrives. `announce` is called once the port answers."""
+def serve(settings: Settings, claimed: socket.socket, announce: Callable[[], None], application: str = APPLICATION) -> None:
+    """Serve until a signal arrives. `announce` is called once the port answers, and each process calls the named `application`."""
     try:
         claimed.listen(BACKLOG)
     except OSError as error:
         raise _cannot_listen(settings, error) from None
     threading.Thread(target=_announce, args=(_reachable(claimed), announce), daemon=True).start()
-    (_serve_in_several if settings.workers > 1 else _serve_in_one)(_configuration(settings), claimed)
+    (_serve_in_several if settings.workers > 1 else _serve_in_one)(_configuration(settings, application), claimed)
 
 
-def _configuration(settings: Settings) -> uvicorn.Config:
+def _configuration(settings: Settings, application: str) -> uvicorn.Config:
     return uvicorn.Config(
-        APPLICATION,
+        application,
         factory=True,
         interface="asgi3",
         lifespan="on",
@@ -146,9 +147,14 @@ def _answers(address: tuple[str, int]) -> bool:
 
 def application() -> ASGIApp:
     """Create the application of one server process, with the settings in its environment."""
+    return application_of(PRODUCT)
+
+
+def application_of(composition: Composition) -> ASGIApp:
+    """The same for another composition than the product."""
     settings = load_settings()
     configure_logging(settings)
-    server = Server(settings)
+    server = Server(settings, composition=composition)
     gc.freeze()  # these objects stay: searching them for garbage would block the process for a tenth of a second
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
 """The open database: connecting, transactions, and statements that run unchanged on SQLite and PostgreSQL."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,17 @@ def unobserved(_work: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+class TableSet(NamedTuple):
+    """Models with the migrations that create their tables, which the database records under the name of the set."""
+
+    name: str
+    modules: Sequence[str]
+    migrations: str
+
+
+TABLES = TableSet(APP, MODULES, "models.migrations")
+
+
 class Pool(NamedTuple):
     """The connections of a pool: in use, open and idle, and how many there may be."""
 
@@ -62,6 +73,7 @@ class Database:
     path: Path | None
     context: TortoiseContext
     observe: Observe = field(default=unobserved, kw_only=True)
+    table_sets: Sequence[TableSet] = field(default=(TABLES,), kw_only=True)
 
     @property
     def connection(self) -> BaseDBAsyncClient:
@@ -205,7 +217,9 @@ def sqlite_path(url: str) -> Path:
     return Path(unquote(url.removeprefix("sqlite:///")))
 
 
-def configuration(url: str, pool_size: int = 10, synchronous: str = SQLITE_SYNCHRONOUS) -> dict[str, Any]:
+def configuration(
+    url: str, pool_size: int = 10, synchronous: str = SQLITE_SYNCHRONOUS, table_sets: Sequence[TableSet] = (TABLES,)
+) -> dict[str, Any]:
     """What Tortoise needs to know for this URL."""
     if url.startswith("sqlite:///"):
         connection = {"engine": "models.engine.sqlite_client", "credentials": _sqlite_credentials(url, synchronous)}
@@ -213,20 +227,25 @@ def configuration(url: str, pool_size: int = 10, synchronous: str = SQLITE_SYNCH
         connection = {"engine": "models.engine.asyncpg_client", "credentials": _postgresql_credentials(url, pool_size)}
     else:
         raise Unavailable("The database URL must begin with sqlite:/// or postgresql://.")
-    app = {"models": MODULES, "default_connection": CONNECTION, "migrations": "models.migrations"}
-    return {"connections": {CONNECTION: connection}, "apps": {APP: app}}
+    apps = {each.name: {"models": [*each.modules], "default_connection": CONNECTION, "migrations": each.migrations} for each in table_sets}
+    return {"connections": {CONNECTION: connection}, "apps": apps}
 
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, pool_size: int = 10, synchronous: str = SQLITE_SYNCHRONOUS, observe: Observe = unobserved
+    url: str,
+    *,
+    pool_size: int = 10,
+    synchronous: str = SQLITE_SYNCHRONOUS,
+    observe: Observe = unobserved,
+    table_sets: Sequence[TableSet] = (TABLES,),
 ) -> AsyncIterator[Database]:
     """Connect, and close everything at the end; raises `DatabaseUnreachable` with what to check."""
     context = TortoiseContext()
     path = sqlite_path(url) if url.startswith("sqlite:") else None
     async with context:
-        await context.init(config=configuration(url, pool_size, synchronous), _enable_global_fallback=True)
-        database = Database("sqlite" if path else "postgresql", path, context, observe=observe)
+        await context.init(config=configuration(url, pool_size, synchronous, table_sets), _enable_global_fallback=True)
+        database = Database("sqlite" if path else "postgresql", path, context, observe=observe, table_sets=table_sets)
         try:
             if path:
                 _open_once(path)

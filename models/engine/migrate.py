@@ -3,60 +3,62 @@
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 from tortoise.migrations.executor import MigrationExecutor
 
-from models import migrations
-from models.engine.database import APP, CONNECTION, Database
+from models.engine.database import CONNECTION, TABLES, Database, TableSet
 from models.engine.locks import in_turn
 from models.errors import SchemaOutdated, SchemaTooNew
 
 MIGRATION_LOCK = 7_267_001
+APPLIED = "SELECT name FROM tortoise_migrations WHERE app = :app ORDER BY name"
 LEDGER_EXISTS = {
     "sqlite": "SELECT 1 AS found FROM sqlite_master WHERE name = 'tortoise_migrations'",
     "postgresql": "SELECT 1 AS found WHERE to_regclass('tortoise_migrations') IS NOT NULL",
 }
 
 
-def known_migrations() -> list[str]:
-    """The names of this program's migrations, oldest first."""
-    return sorted(module.name for module in pkgutil.iter_modules(migrations.__path__))
+def known_migrations(table_set: TableSet = TABLES) -> list[str]:
+    """The names of this program's migrations of a set of tables, oldest first."""
+    return sorted(module.name for module in pkgutil.iter_modules(import_module(table_set.migrations).__path__))
 
 
-async def applied_migrations(database: Database) -> list[str]:
-    """The names of the migrations that the database has seen, oldest first."""
+async def applied_migrations(database: Database, table_set: TableSet = TABLES) -> list[str]:
+    """The names of the migrations of a set of tables that the database has seen, oldest first."""
     if not await database.rows(LEDGER_EXISTS[database.engine]):
         return []
-    return [row["name"] for row in await database.rows("SELECT name FROM tortoise_migrations ORDER BY name")]
+    return [row["name"] for row in await database.rows(APPLIED, app=table_set.name)]
 
 
 async def migrate(database: Database) -> list[str]:
     """Apply what is missing and return its names; safe to run from several machines at once."""
     async with _alone(database):
-        applied = await applied_migrations(database)
-        _refuse_newer(applied)
-        executor = MigrationExecutor(
-            database.context.connections.get(CONNECTION), {APP: {"default_connection": CONNECTION, "migrations": migrations.__name__}}
-        )
+        missing = await _missing(database)
+        apps = {each.name: {"default_connection": CONNECTION, "migrations": each.migrations} for each in database.table_sets}
+        executor = MigrationExecutor(database.context.connections.get(CONNECTION), apps)
         # The executor reads the ledger before it makes one, which would break off a transaction on PostgreSQL.
         await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
         await executor.migrate(direction="forward")
-    return [name for name in known_migrations() if name not in applied]
+    return missing
 
 
 async def require_current_schema(database: Database) -> None:
     """Raise `SchemaOutdated` or `SchemaTooNew` unless the database has exactly this program's schema."""
-    applied = await applied_migrations(database)
-    _refuse_newer(applied)
-    missing = [name for name in known_migrations() if name not in applied]
+    missing = await _missing(database)
     if missing:
         raise SchemaOutdated(f"The database lacks {len(missing)} migration(s), first {missing[0]}. Run `muster migrate`.")
 
 
-def _refuse_newer(applied: list[str]) -> None:
-    unknown = [name for name in applied if name not in known_migrations()]
-    if unknown:
-        raise SchemaTooNew(f"The database was migrated by a newer Muster ({unknown[-1]}). Run that version or a later one.")
+async def _missing(database: Database) -> list[str]:
+    """The migrations that the database lacks; raises `SchemaTooNew` if it has seen one that this program does not know."""
+    missing: list[str] = []
+    for table_set in database.table_sets:
+        known, applied = known_migrations(table_set), await applied_migrations(database, table_set)
+        if unknown := [name for name in applied if name not in known]:
+            raise SchemaTooNew(f"The database was migrated by a newer Muster ({unknown[-1]}). Run that version or a later one.")
+        missing += [name for name in known if name not in applied]
+    return missing
 
 
 @asynccontextmanager

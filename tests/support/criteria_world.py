@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from app.composition import RECORD_TYPES
 from models import Account, Appointment, Contact, CustomField, CustomValue, FieldType, Group, GroupMember, Tag, Tagging, User
 from models.engine.database import Database
 from models.fields import to_day_number, to_microseconds, to_units
@@ -20,6 +19,7 @@ from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
 from resolvers.criteria.language.record_types import CONTACT
 from resolvers.records.appointments import APPOINTMENT
+from tests.support.composition import RECORD_TYPES
 
 Record = dict[str, Any]
 Document = dict[str, Any]

@@ -5,9 +5,8 @@ from typing import Any
 
 from strawberry.types import ExecutionResult
 
-from app.composition import RECORD_TYPES
+from app.composition import PRODUCT
 from resolvers.operation.context import Context
-from schema import build_schema
 from schema.errors import MusterSchema
 from schema.limits import DocumentLimits
 
@@ -19,7 +18,7 @@ ROOMY = DocumentLimits(
 @cache
 def schema() -> MusterSchema:
     """The schema, built once, for documents of any size."""
-    return build_schema([each.name for each in RECORD_TYPES.all], ROOMY)
+    return PRODUCT.schema(ROOMY)
 
 
 async def answer(context: Context, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -17,6 +17,7 @@ from gql.client import AsyncClientSession
 from gql.transport.websockets import WebsocketsTransport
 
 from app.commands.verify import verify_accounts
+from app.composition import PRODUCT, Composition
 from app.provisioning.accounts import NewAccount, create_account
 from app.provisioning.tokens import create_token
 from app.running.services import open_services
@@ -53,9 +54,9 @@ async def new_token(url: str, name: str) -> str:
         return await create_token(await create_account(services, NewAccount(name, f"{name.lower()}@example.com")), "Tests")
 
 
-async def verify(url: str) -> None:
+async def verify(url: str, composition: Composition = PRODUCT) -> None:
     """Look whether members, log and criteria of every group agree; in this process, like `new_token`."""
-    async with open_services(Settings(database_url=url)) as services:
+    async with open_services(Settings(database_url=url), composition=composition) as services:
         assert not (await verify_accounts(services, None, heal=False)).found
 
 
@@ -112,10 +113,13 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, **settings: str) -> AsyncIterator[Server]:
+async def serving(
+    url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: Sequence[str] = (*MUSTER, "serve"), **settings: str
+) -> AsyncIterator[Server]:
     """A server process on this database, ready to answer; `variables` are added to its environment as they stand."""
+    given = {"port": str(port), **settings}
     process = await asyncio.create_subprocess_exec(
-        *MUSTER, "serve", "--port", str(port), env=environment(url, **settings) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
+        *program, env=environment(url, **given) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
     )
     server = Server(port, process, url)
     try:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.composition import RECORD_TYPES
 from models.engine.database import Database
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
@@ -12,6 +11,7 @@ from resolvers.operation.context import Services
 from subscriptions.bus import Bus, LocalBus
 from subscriptions.hub import Hub
 from tests.support.clock import DrivenClock
+from tests.support.composition import RECORD_TYPES
 
 
 @asynccontextmanager

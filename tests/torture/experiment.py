@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.composition import RECORD_TYPES
 from models import Account, Group, GroupState
 from models.engine.database import Database, open_database
 from models.fields import to_microseconds
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.rebuilding.verify import verify
+from tests.support.composition import RECORD_TYPES
 from tests.support.processes import DEADLINE, muster
 from tests.torture.casts import Cast, Client
 from tests.torture.fleet import PATIENCE, Fleet
