@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from app.settings import LOOPBACK
+from app.settings.forms import LOOPBACK
 
 STEP_SECONDS = 5.0  # for each of: connecting, sending, receiving the next bytes
 TOTAL_SECONDS = 10.0

@@ -1,115 +1,24 @@
 """The settings, each with its unit, default, bounds and meaning. They are read once, at start, from MUSTER_ variables or `.env`."""
 
-import re
-from ipaddress import ip_network
 from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.settings import forms
 from models.errors import Unavailable
 
 PREFIX = "MUSTER_"
-DATABASE_FORMS = "write sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/name"
-BUS_FORMS = "write redis://host:port, rediss://host:port or unix:///path, with user:password@ after the slashes if it needs them"
-BUS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-BUS_OPTIONS = {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 
 
 class SettingsError(Unavailable):
     """A setting has an unusable value. The message names its variable."""
 
 
-def _database_url(url: str) -> str:
-    """Accept only URLs that the database layer understands.
-
-    Error messages never contain the URL, which may hold a password.
-    """
-    try:
-        parts = urlsplit(url)
-        known = _is_sqlite(parts) or _is_postgresql(parts)
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"{DATABASE_FORMS}, with special characters percent-encoded")
-    return url
-
-
-def _is_sqlite(parts: SplitResult) -> bool:
-    only_a_path = not (parts.netloc or parts.query or parts.fragment)
-    return parts.scheme == "sqlite" and only_a_path and re.fullmatch("/.*[^/]", parts.path) is not None
-
-
-def _is_postgresql(parts: SplitResult) -> bool:
-    host = parts.hostname or parse_qs(parts.query).get("host")
-    return parts.scheme == "postgresql" and bool(host) and parts.port != 0 and re.fullmatch("/[^/]+", parts.path) is not None
-
-
-def _bus_url(url: str | None) -> str | None:
-    """Accept only URLs that the bus understands.
-
-    Error messages never contain the URL, which may hold a password.
-    """
-    try:
-        parts = urlsplit(url or "")
-        known = not url or ((_is_redis(parts) or _is_socket(parts)) and parse_qs(parts.query).keys() <= BUS_OPTIONS)
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"{BUS_FORMS}, with special characters percent-encoded")
-    return url or None
-
-
-def _is_redis(parts: SplitResult) -> bool:
-    return parts.scheme in BUS_SCHEMES and bool(parts.hostname) and parts.port != 0 and re.fullmatch(r"/?\d*", parts.path) is not None
-
-
-def _is_socket(parts: SplitResult) -> bool:
-    return parts.scheme == "unix" and not parts.hostname and re.fullmatch("/.*[^/]", parts.path) is not None
-
-
-def _split(origins: object) -> object:
-    return tuple(part.strip() for part in origins.split(",") if part.strip()) if isinstance(origins, str) else origins
-
-
-def _origin(origin: str) -> str:
-    """Normalise an origin to the form that browsers send."""
-    if not re.fullmatch(r"https?://[^/\s]+", origin, re.IGNORECASE):
-        raise ValueError("write each as https://example.com or http://localhost:3000, separated by commas")
-    scheme, _, place = origin.lower().partition("://")
-    return f"{scheme}://{place.removesuffix(DEFAULT_PORTS[scheme])}"
-
-
-def _proxy(network: str) -> str:
-    try:
-        return str(ip_network(network))
-    except ValueError:
-        raise ValueError("write each as 10.0.0.1 or 10.0.0.0/8, separated by commas") from None
-
-
-def _keys_url(url: str | None) -> str | None:
-    """Accept only HTTPS URLs, or HTTP on this machine, so that nobody can replace the keys in transit."""
-    try:
-        parts = urlsplit(url or "")
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        known = not url or (safe and bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError("write https://host/path, or http:// only for this machine")
-    return url or None
-
-
-def _lower(name: object) -> object:
-    return name.lower() if isinstance(name, str) else name
-
-
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split), Field(max_length=100)]
-Proxies = Annotated[tuple[Annotated[str, AfterValidator(_proxy)], ...], NoDecode, BeforeValidator(_split), Field(max_length=100)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+AtCommas = BeforeValidator(forms.split_at_commas)
+Origins = Annotated[tuple[Annotated[str, AfterValidator(forms.origin)], ...], NoDecode, AtCommas, Field(max_length=100)]
+Proxies = Annotated[tuple[Annotated[str, AfterValidator(forms.network)], ...], NoDecode, AtCommas, Field(max_length=100)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(forms.lower_case)]
 
 
 class Settings(BaseSettings):
@@ -117,13 +26,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
-        default="sqlite:///muster.db", repr=False, description=f"the database: {DATABASE_FORMS} (?host=/directory for a socket)"
+    database_url: Annotated[str, AfterValidator(forms.database_url)] = Field(
+        default="sqlite:///muster.db", repr=False, description=f"the database: {forms.DATABASE_URLS} (?host=/directory for a socket)"
     )
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on (0: a free one)")
     workers: int = Field(default=1, ge=1, le=64, description="number of server processes (more than one needs PostgreSQL)")
-    bus_url: Annotated[str | None, AfterValidator(_bus_url)] = Field(
+    bus_url: Annotated[str | None, AfterValidator(forms.bus_url)] = Field(
         default=None, repr=False, description="Redis or Valkey as the bus between processes, such as redis://host (empty: PostgreSQL)"
     )
     log_level: LogLevel = Field(default="info", description="lowest level that is logged: debug, info, warning or error")
@@ -172,7 +81,7 @@ class Settings(BaseSettings):
         default=60, ge=1, le=86_400, description="lag of the logical clock above which a server is not ready"
     )
 
-    sqlite_synchronous: Annotated[Literal["normal", "full"], BeforeValidator(_lower)] = Field(
+    sqlite_synchronous: Annotated[Literal["normal", "full"], BeforeValidator(forms.lower_case)] = Field(
         default="normal", description="full: SQLite waits for the disk at each commit, normal: a power failure may undo the last commits"
     )
     pool_size: int = Field(default=10, ge=2, le=500, description="number of PostgreSQL connections of one process")
@@ -216,7 +125,7 @@ class Settings(BaseSettings):
         default=None, max_length=2_000, description="identity provider whose JWTs are accepted, as in their iss claim"
     )
     jwt_audience: str | None = Field(default=None, max_length=2_000, description="required aud claim of its JWTs")
-    jwt_keys_url: Annotated[str | None, AfterValidator(_keys_url)] = Field(
+    jwt_keys_url: Annotated[str | None, AfterValidator(forms.keys_url)] = Field(
         default=None, description="URL of the identity provider's keys (its jwks_uri): https://host/path"
     )
     jwt_user_claim: Literal["email", "sub"] = Field(
