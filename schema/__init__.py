@@ -31,7 +31,7 @@ def build_schema(record_types: Iterable[str], added_fields: Mapping[type, type],
         subscription=Subscription,
         types=[Account],  # reached through interfaces only
         config=StrawberryConfig(scalar_map=SCALARS, name_converter=Naming()),
-        extensions=[DocumentCheck(limits or DocumentLimits(), tells_cost=True)],
+        extensions=[DocumentCheck(limits or DocumentLimits(), shows_cost=True)],
         added_fields=added_fields,
     )
     built = graphql_schema(schema)
@@ -43,14 +43,14 @@ def build_schema(record_types: Iterable[str], added_fields: Mapping[type, type],
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:
-    # Python needs a default for what may be left out; to clients `= null` would say nothing.
+    # Python needs a default for what may be left out, but `= null` says nothing to clients.
     for _, _, element in described(schema):
         if isinstance(element, GraphQLArgument):
             drop_null_default(element)
 
 
 def _mark_one_of(schema: GraphQLSchema) -> None:
-    # Strawberry checks these inputs after GraphQL does, and cannot say where in a variable one is that has two keys. GraphQL can.
+    # Strawberry checks these inputs itself, but cannot say where in a variable the wrong one is. graphql-core can.
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLInputObjectType) and is_one_of(type_):
             mark_one_of(type_)

@@ -1,4 +1,4 @@
-"""Inputs as resolvers take them: plain dicts, and criteria as JSON documents."""
+"""Turning inputs into what resolvers take: plain dicts, and criteria as JSON documents."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from schema.strawberry_adapter import StrawberryObjectDefinition, get_object_def
 
 
 def plain(value: Any) -> Any:
-    """An input as dicts, lists and values, with the keys of the Python side and without what the client left out."""
+    """An input as dicts, lists and values, under Python names and without what the client left out."""
     match value:
         case CriteriaInput() | ContactCriteria() | AppointmentCriteria():
             return document(value)
@@ -29,12 +29,12 @@ def plain(value: Any) -> Any:
 
 
 def changes(value: object) -> dict[str, Any]:
-    """The values that an input carries, without what names the row that they go to."""
+    """The values of an input, without those that identify the row to change."""
     return {name: found for name, found in plain(value).items() if name not in ("id", "key", "contact_id")}
 
 
 def document(value: Any) -> Any:
-    """Criteria as a JSON document in the shape of CriteriaInput, as they are stored and read back; nulls and defaults are left out."""
+    """Criteria as a JSON document in the shape of CriteriaInput, as they are stored. Nulls and defaults are left out."""
     match value:
         case Enum():
             return value.name

@@ -1,4 +1,4 @@
-"""Connections as Relay describes them, over the pages that resolvers return."""
+"""Connections as Relay specifies them, over the pages that resolvers return."""
 
 from typing import Any, Generic, TypeVar
 
@@ -33,7 +33,7 @@ class Edge(Generic[T]):
 
 @strawberry.type
 class Listing:
-    """What every connection tells of its list."""
+    """The fields of every connection."""
 
     @strawberry.field
     @staticmethod
@@ -60,7 +60,7 @@ class Connection(Listing, Generic[T]):
 
 
 class Paged(FieldExtension):
-    """Gives a connection its page arguments; its function takes them as the one parameter `page`."""
+    """Gives a connection its page arguments, which its function takes as the one parameter `page`."""
 
     def __init__(self, *, backward: bool = True) -> None:
         self._annotations: dict[str, object] = {"first": int | None, "after": str | None}
@@ -68,10 +68,10 @@ class Paged(FieldExtension):
             self._annotations |= {"last": int | None, "before": str | None}
 
     def apply(self, field: StrawberryField) -> None:
-        """Declare the arguments; each schema that is built from the field asks anew."""
+        """Declare the arguments, for each schema that is built from the field."""
         add_arguments(field, self._annotations, instead_of="page")
 
     def map_arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments with those of the page folded into one."""
+        """The arguments, with those of the page joined into one."""
         others = {name: value for name, value in kwargs.items() if name not in self._annotations}
         return {**others, "page": PageArguments(**{name: kwargs.get(name) for name in self._annotations})}

@@ -1,4 +1,4 @@
-"""What an operation costs: how many values its answer may hold, known before it runs from its document and the sizes of its pages."""
+"""What an operation costs: how many values its answer may hold, computed from the document and the page sizes before it runs."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -29,13 +29,13 @@ from graphql import (
 
 from schema.limits import DocumentLimits
 
-MOST = 10**9  # points; it fits an Int, and nothing is allowed to cost nearly as much
-LIST = 10  # elements that a list without a page size is taken to have
+MOST = 10**9  # points: it fits an Int, and no operation is allowed to cost nearly as much
+LIST = 10  # elements that a list without a page size is assumed to have
 WRITE = 10  # for each field of a mutation
-POINTS = {"totalCount": 10, "Query.preview": 100, "Query.explain": 10}  # for fields behind which there is a query of their own
+POINTS = {"totalCount": 10, "Query.preview": 100, "Query.explain": 10}  # for fields that need a database query of their own
 SIZES = ("first", "last", "sample", "ids")  # arguments that say how much a field returns
 PAGE_LISTS = {"edges", "nodes"}  # of a connection
-PAGE_PARTS = {"Preview.sample"}  # what else is as long as the field above it says
+PAGE_PARTS = {"Preview.sample"}  # other lists whose length an argument of the field above sets
 MOST_REMEMBERED = 64  # combinations of sizes
 
 Variables = Mapping[str, object]
@@ -43,14 +43,14 @@ Sizes = tuple[int | None, ...]
 
 
 class Cost(NamedTuple):
-    """Points of a selection: those that fall due once, and those for each element of the page that it is part of."""
+    """Points of a selection: those that are due once, and those for each element of the page that it is part of."""
 
     once: int = 0
     each: int = 0
 
 
-class Tariff:
-    """The cost of one operation of a valid document, worked out once for each combination of sizes."""
+class OperationCost:
+    """The cost of one operation of a valid document, computed once for each combination of page sizes."""
 
     def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, document: DocumentNode, operation_name: str | None) -> None:
         self._schema = schema
@@ -61,13 +61,13 @@ class Tariff:
         self._sized_by: tuple[str, ...] | None = None
         self._known: LRUCache[Sizes, int] = LRUCache(MOST_REMEMBERED)
 
-    def cost(self, variables: Variables) -> int:
+    def points(self, variables: Variables) -> int:
         """The points that the operation costs with these variables, at least one."""
         given = {**self._defaults, **variables}
         known = None if self._sized_by is None else self._known.get(_sizes(self._sized_by, given))
-        return self._reckon(given) if known is None else known
+        return self._compute(given) if known is None else known
 
-    def _reckon(self, given: Variables) -> int:
+    def _compute(self, given: Variables) -> int:
         pricing = Pricing(self._schema, self._limits, self._fragments, given)
         cost = max(1, pricing.price_operation(self._operation) if self._operation else 0)
         self._sized_by = tuple(sorted(pricing.sized_by))
@@ -102,7 +102,7 @@ class Pricing:
         self._known: dict[str, Cost] = {}
 
     def price_operation(self, operation: OperationDefinitionNode) -> int:
-        """The points of an operation; introspection is free."""
+        """The points of an operation. Introspection is free."""
         return self.price(operation.selection_set, self._schema.get_root_type(operation.operation)).once
 
     def price(self, selections: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Cost:
@@ -150,8 +150,8 @@ class Pricing:
         sizing = {name: argument for name, argument in field.args.items() if name in SIZES}
         given = [self._count(argument.value) for argument in node.arguments or () if argument.name.value in sizing]
         defaults = [count_of(argument.default_value) for argument in sizing.values()]
-        asked = next((count for count in (*given, *defaults) if count is not None), self._limits.page)
-        return min(asked, self._limits.largest_page) if sizing else LIST
+        size = next((count for count in (*given, *defaults) if count is not None), self._limits.page)
+        return min(size, self._limits.largest_page) if sizing else LIST
 
     def _count(self, value: ValueNode) -> int | None:
         if isinstance(value, VariableNode):
@@ -170,7 +170,7 @@ def is_list(field: GraphQLField) -> bool:
 
 
 def count_of(value: object) -> int | None:
-    """The number that a sizing argument stands for: itself, or the length of a list; None for anything else."""
+    """The number of elements that the value of a sizing argument stands for. None if it is neither a number nor a list."""
     match value:
         case bool():
             return None

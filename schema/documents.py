@@ -1,4 +1,4 @@
-"""The check that every document passes before it runs: bounded, valid, clear about what to run, and paid for."""
+"""The check of every document before it runs: its size, its validity, the operation to run, and its cost."""
 
 from collections.abc import AsyncIterator, Collection
 
@@ -9,7 +9,7 @@ from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
 from resolvers.operation.allowance import Allowance
-from schema.cost import Tariff
+from schema.cost import OperationCost
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded
 from schema.graphql_core_adapter import was_aborted, without_cause
 from schema.limits import DocumentLimits
@@ -26,18 +26,18 @@ CHARACTERS = 10  # of a refused document that cost a point
 
 
 class DocumentCheck:
-    """Makes the schema extension that checks each document; give the instance to the schema's `extensions`.
+    """Makes the schema extension that checks each document. An instance is given to the schema's `extensions`.
 
-    Documents found valid are remembered, so that a repeated one is neither parsed, validated nor priced again. If it
-    `tells_cost`, every answer says what it cost.
+    Documents found valid are remembered, so that a repeated one is neither parsed, validated nor priced again. With
+    `shows_cost`, every answer says what it cost.
     """
 
-    def __init__(self, limits: DocumentLimits, *, tells_cost: bool = False) -> None:
+    def __init__(self, limits: DocumentLimits, *, shows_cost: bool = False) -> None:
         self.limits = limits
-        self.tells_cost = tells_cost
+        self.shows_cost = shows_cost
         self.weight_rule = weight_rule(limits)
         self._valid: LRUCache[str, DocumentNode] = LRUCache(MOST_REMEMBERED)
-        self._tariffs: LRUCache[tuple[str, str | None], Tariff] = LRUCache(MOST_REMEMBERED)
+        self._costs: LRUCache[tuple[str, str | None], OperationCost] = LRUCache(MOST_REMEMBERED)
 
     def __call__(self) -> SchemaExtension:
         """A fresh extension for one operation."""
@@ -52,19 +52,19 @@ class DocumentCheck:
         if len(query) <= LONGEST_REMEMBERED:
             self._valid[query] = document
 
-    def tariff(self, schema: GraphQLSchema, document: DocumentNode, query: str, operation_name: str | None) -> Tariff:
+    def cost(self, schema: GraphQLSchema, document: DocumentNode, query: str, operation_name: str | None) -> OperationCost:
         """What one operation of a valid document costs."""
         key = query, operation_name
-        known = self._tariffs.get(key)
+        known = self._costs.get(key)
         if known is None:
-            known = Tariff(schema, self.limits, document, operation_name)
+            known = OperationCost(schema, self.limits, document, operation_name)
             if len(query) <= LONGEST_REMEMBERED:
-                self._tariffs[key] = known
+                self._costs[key] = known
         return known
 
 
 def holds_more(value: object, most: int) -> bool:
-    """Whether a JSON value consists of more than so many values; found out in a fraction of the time that it takes to understand them."""
+    """Whether a JSON value consists of more than so many values. It counts no further, so that a large value costs little."""
     unread, found = [value], 0
     while unread and found <= most:
         part = unread.pop()
@@ -75,7 +75,7 @@ def holds_more(value: object, most: int) -> bool:
 
 
 class _CheckOperation(SchemaExtension):
-    """Checks the document of one operation: its length, its weight, its validity, that it says which operation to run, and its cost."""
+    """Checks the document of one operation."""
 
     def __init__(self, check: DocumentCheck) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class _CheckOperation(SchemaExtension):
             await self._spend(self._length())
 
     def _require_readable(self) -> None:
-        """Do not begin to read what is too long, or what its sender can no longer pay for."""
+        """Refuse to parse a document that is too long, or whose sender has no points left."""
         found, most = len(self.execution_context.query or ""), self._check.limits.characters
         if found > most:
             raise BadInput(TOO_LONG.format(found=found, most=most))
@@ -102,13 +102,13 @@ class _CheckOperation(SchemaExtension):
             allowance.budget.require()
 
     def _ends_here(self) -> bool:
-        """Whether the document is refused as soon as it is read, without being validated."""
+        """Whether the document is refused after it was parsed, without being validated."""
         operation = self.execution_context
         try:
             kind = operation.operation_type
-        except RuntimeError:  # it cannot be read, or has no such operation
+        except RuntimeError:  # it could not be parsed, or has no such operation
             return True
-        # Where a query or mutation is not allowed, only a subscription was looked for: it is run afterwards, and paid for then.
+        # Where only subscriptions are allowed, this was the search for one: a query or mutation is run and paid for afterwards.
         return kind is OperationType.SUBSCRIPTION and kind not in operation.allowed_operations
 
     async def on_validate(self) -> AsyncIterator[None]:
@@ -120,7 +120,7 @@ class _CheckOperation(SchemaExtension):
         yield
 
     async def _paid(self, document: DocumentNode, errors: list[GraphQLError]) -> list[GraphQLError]:
-        """The errors, to which a lack of points is added; reading what is then refused was work too, and is paid by its length."""
+        """The errors, or a lack of points. A refused document is paid for by its length, because parsing it was work."""
         try:
             await self._spend(self._length() if errors else self._cost(document))
         except MusterError as error:
@@ -137,20 +137,20 @@ class _CheckOperation(SchemaExtension):
         return allowance
 
     def _length(self) -> int:
-        """What a document costs that is refused."""
+        """The points that a refused document costs."""
         return len(self.execution_context.query or "") // CHARACTERS
 
     def _cost(self, document: DocumentNode) -> int:
         operation = self.execution_context
         schema = graphql_schema(operation.schema)
-        tariff = self._check.tariff(schema, document, operation.query or "", name_in_request(operation))
+        priced = self._check.cost(schema, document, operation.query or "", name_in_request(operation))
         try:
-            cost, limit = tariff.cost(operation.variables or {}), self._check.limits.cost
+            cost, limit = priced.points(operation.variables or {}), self._check.limits.cost
         except RecursionError:
             raise BadInput(TOO_COMPLEX) from None
         if cost > limit:
             raise TooCostly(cost, limit)
-        if self._check.tells_cost:
+        if self._check.shows_cost:
             operation.extensions_results["cost"] = {"requested": cost, "limit": limit}
         return cost
 
@@ -179,7 +179,7 @@ class _CheckOperation(SchemaExtension):
 
 
 def _invalid(error: GraphQLError) -> GraphQLError:
-    """A validation error with its code, and with a scalar's own words only if they were written for clients."""
+    """A validation error with its code, and with the text of what a scalar raised only if it was written for clients."""
     cause = error.original_error
     if cause is None or isinstance(cause, MusterError | GraphQLError):
         return coded(error, VALIDATION_FAILED)

@@ -1,4 +1,4 @@
-"""How errors reach clients: the tree of models/errors.py by its codes, GraphQL's own errors as bad input, and everything else masked."""
+"""How errors reach clients: those of models/errors.py with their codes, GraphQL's own as bad input, all others masked."""
 
 import secrets
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ from schema.strawberry_adapter import (
     fields_of,
 )
 
-MOST_ERRORS = 20  # an answer names so many; a longer list helps nobody mend a request, and costs bandwidth
-MOST_PROBLEMS = 1_000  # of an input that the caller can mend: one for each row of a file
-LONGEST_MESSAGE = 1_000  # characters; messages repeat values that clients sent, which may be as long as a request
+MOST_ERRORS = 20  # of one answer: a longer list does not help to correct a request
+MOST_PROBLEMS = 1_000  # of one input: enough for one in each row of a file
+LONGEST_MESSAGE = 1_000  # characters: messages repeat values that clients sent, which may be as long as a request
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
@@ -66,16 +66,16 @@ def as_graphql(error: Exception) -> GraphQLError:
 
 
 def publish(error: GraphQLError) -> GraphQLError:
-    """The error as its client may read it, with a code; publishing twice changes nothing."""
+    """The error as clients may read it, with a code. Publishing twice changes nothing."""
     if "code" in (error.extensions or {}):
         return error
     match _cause(error):
         case BadInput(__cause__=Refused() as refused) as cause:
             return _with_problems(coded(error, cause.code, cause.message), refused)
         case MusterError() as cause:
-            told = coded(error, cause.code, cause.message if error.path else None)
-            told.extensions = {"code": cause.code, **cause.details()}
-            return told
+            published = coded(error, cause.code, cause.message if error.path else None)
+            published.extensions = {"code": cause.code, **cause.details()}
+            return published
         case Exception() as cause if isinstance(cause, UNREACHABLE):
             return _hide(error, cause, UNAVAILABLE, OUTAGE)
         case InvalidOperationTypeError():
@@ -107,7 +107,7 @@ def _shortened(message: str) -> str:
 
 
 def _with_problems(error: GraphQLError, refused: Refused) -> GraphQLError:
-    """The error of a query, which has no `userErrors`, with what the caller can mend."""
+    """The error of a query with all problems of its input, because a query has no `userErrors`."""
     problems = [
         {"code": problem.code.value, "message": problem.message, "path": [*problem.path]} for problem in refused.problems[:MOST_PROBLEMS]
     ]
@@ -116,7 +116,7 @@ def _with_problems(error: GraphQLError, refused: Refused) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """What was raised in the first place; None if GraphQL itself had something to say."""
+    """The exception behind an error. None if GraphQL itself reported it."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -124,7 +124,7 @@ def _cause(error: GraphQLError) -> Exception | None:
 
 
 def _hide(error: GraphQLError, cause: Exception, code: str, message: str) -> GraphQLError:
-    """Log what happened under an id, and tell the client nothing but that id."""
+    """Log what happened under an id, and show the client only that id."""
     error_id = secrets.token_hex(8)
     log.error("unexpected error", error_id=error_id, path=error.path, exc_info=cause)
     hidden = coded(error, code, message.format(error_id=error_id))

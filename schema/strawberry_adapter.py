@@ -114,7 +114,7 @@ def add_arguments(field: StrawberryField, annotations: Mapping[str, object], *, 
 async def prepare(
     schema: Schema, query: str, *, kinds: Collection[OperationType], variables: dict[str, Any] | None, context: object, name: str | None
 ) -> DocumentNode | list[GraphQLError]:
-    """Parse and validate a document as for its execution; the document, or why it is refused.
+    """Parse and validate a document as for its execution, and return the document, or why it is refused.
 
     Raises `InvalidOperationTypeError` if the operation is of another kind, `CannotGetOperationTypeError` if there is none.
     """

@@ -1,4 +1,4 @@
-"""What a document weighs, found out before it is validated because to validate is costly itself: depth, aliases, fields, repetitions."""
+"""The size of a document: depth, aliases, fields and repetitions. Checked before validation, which is costly itself."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -26,14 +26,14 @@ REPETITIVE = "The document repeats the same names too often: split it into sever
 
 
 class Weight(NamedTuple):
-    """What a selection asks for, with all fragments expanded."""
+    """The size of a selection with all fragments expanded."""
 
     depth: int = 0
     aliases: int = 0
     fields: int = 0
 
 
-class Scales:
+class WeightCounter:
     """Weighs selections in one pass over the document: a fragment is weighed once, however often it is spread."""
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
@@ -72,19 +72,19 @@ def weight_rule(limits: DocumentLimits) -> type[ASTValidationRule]:
     """A validation rule that reports every operation above the limits."""
 
     class OperationWeight(ASTValidationRule):
-        """Weighs each operation as a whole and walks into none."""
+        """Weighs each operation as a whole, so the visitor does not enter it."""
 
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)
             definitions = context.document.definitions
-            self._scales = Scales({d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)})
+            self._counter = WeightCounter({d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)})
 
         def enter_document(self, node: DocumentNode, *_: object) -> None:
             if comparisons(node) > limits.comparisons:
                 self.report_error(GraphQLError(REPETITIVE))
 
         def enter_operation_definition(self, node: OperationDefinitionNode, *_: object) -> VisitorAction:
-            for problem in excesses(self._scales.weigh(node.selection_set), limits):
+            for problem in excesses(self._counter.weigh(node.selection_set), limits):
                 self.report_error(GraphQLError(problem, node))
             return SKIP
 
@@ -95,7 +95,7 @@ def weight_rule(limits: DocumentLimits) -> type[ASTValidationRule]:
 
 
 def comparisons(document: DocumentNode) -> int:
-    """How many pairs of selections the standard rule on overlapping fields may have to compare: it is quadratic in what repeats."""
+    """How many pairs of selections the standard rule on overlapping fields may have to compare: quadratic in repeated names."""
     names: Counter[str] = Counter()
     unread = [definition.selection_set for definition in document.definitions if isinstance(definition, ExecutableDefinitionNode)]
     while unread:
@@ -107,7 +107,7 @@ def comparisons(document: DocumentNode) -> int:
 
 
 def excesses(weight: Weight, limits: DocumentLimits) -> list[str]:
-    """What to say of an operation that is above one or more limits."""
+    """The messages about the limits that an operation exceeds."""
     measured = [
         ("is nested", weight.depth, limits.depth, "levels deep"),
         ("has", weight.aliases, limits.aliases, "aliases"),

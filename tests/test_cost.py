@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from resolvers.operation.allowance import Allowance
 from resolvers.operation.context import Context
 from resolvers.records.imports import MOST_ROWS
-from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, Pricing, Tariff
+from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, OperationCost, Pricing
 from schema.documents import CHARACTERS, holds_more
 from schema.limits import DocumentLimits
 from tests.support.graphql import answer, ask, schema
@@ -101,7 +101,7 @@ def earlier_only(tree: Tree, most: int) -> Tree:
 
 
 def cost_of(document: str, variables: dict[str, object] | None = None, made: GraphQLSchema | None = None) -> int:
-    return Tariff(made or world(), LIMITS, parse(document), None).cost(variables or {})
+    return OperationCost(made or world(), LIMITS, parse(document), None).points(variables or {})
 
 
 def values_in(data: object) -> int:
@@ -161,18 +161,18 @@ def test_a_page_costs_as_many_nodes_as_it_may_hold(size: str, variables: dict[st
 
 
 def test_a_repeated_operation_is_priced_once_for_each_size() -> None:
-    class Counted(Tariff):
+    class Counted(OperationCost):
         reckoned = 0
 
-        def _reckon(self, given: Any) -> int:
+        def _compute(self, given: Any) -> int:
             self.reckoned += 1
-            return super()._reckon(given)
+            return super()._compute(given)
 
     tariff = Counted(world(), LIMITS, parse("query ($n: Int, $s: String) { page(first: $n) { nodes { name } } }"), None)
-    assert [tariff.cost({"n": n, "s": s}) for n in (1, 5) for s in "abc"] == [3, 3, 3, 7, 7, 7]
+    assert [tariff.points({"n": n, "s": s}) for n in (1, 5) for s in "abc"] == [3, 3, 3, 7, 7, 7]
     assert tariff.reckoned == 2
     for n in range(3 * MOST_REMEMBERED):
-        tariff.cost({"n": [n] * n})
+        tariff.points({"n": [n] * n})
     assert len(tariff._known) == MOST_REMEMBERED
 
 
@@ -247,13 +247,13 @@ query ($first: Int) {
     ],
 )
 def test_the_cost_of_typical_operations(query: str, cost: int) -> None:
-    assert Tariff(schema()._schema, DocumentLimits(), parse(query), None).cost({"ids": ["a", "b"]}) == cost
+    assert OperationCost(schema()._schema, DocumentLimits(), parse(query), None).points({"ids": ["a", "b"]}) == cost
 
 
 async def test_the_largest_page_of_contacts_with_tags_and_groups_is_allowed(owner: Context) -> None:
     found = await answer(owner, PAGE, {"first": 250})
     assert "errors" not in found
-    assert Tariff(schema()._schema, DocumentLimits(), parse(PAGE), None).cost({"first": 250}) <= DocumentLimits().cost / 3
+    assert OperationCost(schema()._schema, DocumentLimits(), parse(PAGE), None).points({"first": 250}) <= DocumentLimits().cost / 3
 
 
 def test_a_full_import_with_every_field_five_custom_values_and_five_tags_in_each_row_is_allowed() -> None:

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from schema.documents import MOST_REMEMBERED, DocumentCheck
 from schema.errors import LONGEST_MESSAGE
 from schema.limits import DocumentLimits
-from schema.weight import Scales, Weight
+from schema.weight import Weight, WeightCounter
 from tests.support.transport_server import DEADLINE, Context, Probe, small_schema
 
 Tree = list["Tree | int"]
@@ -38,7 +38,7 @@ def earlier_only(tree: Tree, most: int) -> Tree:
 def weight(document: str) -> Weight:
     definitions = parse(document).definitions
     (operation,) = (d for d in definitions if isinstance(d, OperationDefinitionNode))
-    return Scales({d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}).weigh(operation.selection_set)
+    return WeightCounter({d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}).weigh(operation.selection_set)
 
 
 @settings(deadline=None)
