@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import structlog
+from cachetools import TLRUCache
 from limits import RateLimitItem
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -49,7 +50,8 @@ class RateLimiter:
         self._clock = clock
         self._here = Counts(ProcessWindows(clock))
         self._shared = Counts(shared) if shared else None
-        self._spent: dict[str, float] = {}  # keys without anything left, and until when, which saves asking the server
+        # Keys without anything left, and until when. Each entry expires at that moment, and saves asking the server until then.
+        self._spent = TLRUCache[str, float](MOST_SPENT, ttu=lambda _key, until, _now: until, timer=clock)
         self._lost_at: float | None = None
 
     async def take(self, rate: RateLimitItem, key: str, cost: int = 1) -> None:
@@ -63,9 +65,9 @@ class RateLimiter:
 
     def require(self, rate: RateLimitItem, key: str) -> None:
         """Raise `RateLimited` if this process knows that nothing remains for a key, without charging it."""
-        seconds = self._spent.get(rate.key_for(key), 0) - self._clock()
-        if seconds > 0:
-            raise RateLimited(math.ceil(seconds))
+        until = self._spent.get(rate.key_for(key))
+        if until is not None:
+            raise RateLimited(max(1, math.ceil(until - self._clock())))
 
     async def standing(self, rate: RateLimitItem, key: str) -> Standing:
         """Return what remains for a key, and when the window ends."""
@@ -78,10 +80,7 @@ class RateLimiter:
         return Allowance(_Budget(self, rate, key))
 
     async def _note_spent(self, rate: RateLimitItem, key: str) -> None:
-        until = (await self.standing(rate, key)).reset_at.timestamp()
-        if len(self._spent) >= MOST_SPENT:
-            self._spent.clear()
-        self._spent[rate.key_for(key)] = until
+        self._spent[rate.key_for(key)] = (await self.standing(rate, key)).reset_at.timestamp()
 
     async def _ask(self, question: Callable[[Counts], Awaitable[T]]) -> T:
         if self._shared and not self._is_lost():
