@@ -18,5 +18,5 @@ class RecordType(StrEnum):
 
 
 def list_record_types(schema: GraphQLSchema, names: Iterable[str]) -> None:
-    """Give the enum of this schema a value for each record type; resolvers take and return their names."""
+    """Give the enum of this schema a value for each record type. Resolvers take and return the names of the types."""
     set_enum_values(schema, RecordType.__name__, names)
