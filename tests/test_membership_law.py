@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.composition import Composition
 from models import ChangeCause, Contact
 from models.engine.database import Database
 from models.errors import Conflict
@@ -15,11 +16,17 @@ from resolvers.grouping.groups import create_group
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.write import write
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.effort import examples
-from tests.support.membership_world import OPERATIONS, World
+from tests.support.membership_world import OPERATIONS, OWNED, World
 from tests.support.services import running_services
+
+
+@pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -60,3 +67,7 @@ async def test_a_write_that_fails_changes_nothing_and_tells_nobody(database: Dat
             await write(context, ChangeCause.RECORD_CREATED, work)
         assert await context.scope.contacts.count() == 0
         assert await context.scope.group_members.count() == 0
+
+
+def test_the_law_is_about_every_record_type_that_contacts_own(composition: Composition) -> None:
+    assert OWNED.keys() == {*composition.record_types.owned}

@@ -11,7 +11,7 @@ from resolvers.operation.context import Services
 from subscriptions.bus import Bus, LocalBus
 from subscriptions.hub import Hub
 from tests.support.clock import DrivenClock
-from tests.support.composition import RECORD_TYPES
+from tests.support.composition import composition_of
 
 
 @asynccontextmanager
@@ -21,7 +21,6 @@ async def running_services(
     """The services of one process, which looks for lost hints every few milliseconds."""
     await start(database, clock())
     hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
+    definitions = DefinitionsCache(CriteriaLimits(), composition_of(database).record_types)
     async with hub.running():
-        yield Services(
-            database, hub, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once
-        )
+        yield Services(database, hub, definitions, clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)
