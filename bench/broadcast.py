@@ -1,8 +1,8 @@
-"""The bare broadcast that streams are compared with: the same server library, and nothing done for each message but sending it.
+"""The bare broadcast that streams are compared with: the same server library, which only sends each message.
 
     python -m bench.broadcast PORT
 
-Every WebSocket is greeted once; a POST sends its body to all of them, and is answered when that is done.
+Every WebSocket is greeted once. A POST sends its body to all of them, and is answered when that is done.
 """
 
 import sys

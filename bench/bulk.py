@@ -1,11 +1,10 @@
-"""What a bulk action costs: one tag for many of an account's contacts, beside the same rows stored by hand in one transaction.
+"""The cost of a bulk action: one tag for many contacts, beside the same rows stored by hand in one transaction.
 
     python -m bench.bulk [--engine sqlite] [--contacts 1000000] [--sizes 1000 10000] [--groups 0 1 10 200] [--rounds 5]
     python -m bench.bulk --beside [--engine postgresql] [--contacts 1000000]
 
-Each run takes a new tag with new groups; Muster and the floor take turns. The time ends when a watcher has been told of
-every contact that joined the largest group. Sizes of 100,000 and more are measured once. With `--beside` every contact
-is tagged while others write.
+Both take turns, each run with a new tag and new groups. The time ends when a subscriber has received all joins of the largest
+group. Sizes from 100,000 are measured once. With `--beside`, every contact is tagged while others write.
 """
 
 import argparse
@@ -52,8 +51,7 @@ ONCE = 100_000  # contacts from which on one round says enough, and takes long e
 # Otherwise one of two would always pay for what both have left to be written to the files.
 CHECKPOINT: dict[Engine, str] = {"sqlite": "PRAGMA wal_checkpoint(TRUNCATE)", "postgresql": "CHECKPOINT"}
 WRITERS = 4
-QUIET_SECONDS = 10.0
-SAMPLE_SECONDS = 0.05
+QUIET_SECONDS, SAMPLE_SECONDS = 10.0, 0.05
 INTERACTIVE = {"tags": [{"name": "Interactive"}], "create_missing": True}
 
 
@@ -91,11 +89,10 @@ class Stage(NamedTuple):
         scene = await self._scene(ACCOUNT, groups)
         await self.services.definitions.current(self.services.database, ACCOUNT)
         chosen = statuses(size, self.contacts)
-        watcher = await self._watching(scene, chosen) if scene.groups else None
+        watchers = [await self._watching(scene, chosen)] if scene.groups else []
         began = perf_counter()
         await self.tag(scene, chosen)
-        if watcher:
-            await watcher
+        await asyncio.gather(*watchers)
         return (perf_counter() - began) * 1000
 
     async def _scene(self, account_id: int, groups: int) -> Scene:
@@ -119,10 +116,10 @@ class Stage(NamedTuple):
     async def _watching(self, scene: Scene, chosen: Sequence[str]) -> Awaitable[None]:
         """Something that ends when all who join the largest group have been told."""
         group_id, bound = max(scene.groups.items(), key=lambda each: each[1])
-        found = await self.services.database.row(JOINED, account=ACCOUNT, statuses=list(chosen), bound=bound)
+        joined = await self.services.database.row(JOINED, account=ACCOUNT, statuses=list(chosen), bound=bound)
         messages = aiter(group_changes(self.context(), to_global_id("Group", group_id), None))
         await anext(messages)  # a heartbeat: from here on nothing is missed
-        return asyncio.create_task(_told(messages, found["n"]))
+        return asyncio.create_task(_told(messages, joined["n"]))
 
 
 async def _told(messages: AsyncIterator[Any], contacts: int) -> None:

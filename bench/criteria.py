@@ -2,7 +2,7 @@
 
     python -m bench.criteria [--sizes 10000 100000 1000000] [--engines sqlite postgresql] [--only WORD]
 
-Each engine has a process of its own, because the ORM serves only one in a process; all results end in one table.
+Each engine has a process of its own, because the ORM serves only one engine per process. All results are in one table.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from bench.criteria_report import NAMES, Result, report
 from bench.dataset import ACCOUNT, NOW_US, ZONE, batches, vocabulary
 from bench.loading import load
 from bench.questions import QUESTIONS, Question
 from bench.servers import new_database, single_connection, temporary_server
-from bench.table import table
 from bench.timing import interleaved
 from models import Appointment, Contact
 from models.engine.database import Database
@@ -47,14 +47,12 @@ PATIENCE = 30.0  # seconds for a statement, after which its time is only known t
 HOPELESS = 10  # a way to write it that takes so many times as long as another is not tried again
 VOCABULARY = vocabulary()
 LIMITS = CriteriaLimits()
-NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 NOW = Now(NOW_US, ZONE)
 EVERYTHING = Way()
 
 Rows = list[dict[str, Any]]
 Ask = Callable[[], Awaitable[Rows | None]]
-Column = tuple[str, int, str]  # engine, size, measure
 
 
 class Sql(NamedTuple):
@@ -62,21 +60,6 @@ class Sql(NamedTuple):
 
     text: str
     parameters: list[Any]
-
-
-class Result(NamedTuple):
-    """One measure of one question: milliseconds, and how many times as long as the best by hand, in the median.
-
-    `at_least` says that patience ran out and that the ratio may be larger.
-    """
-
-    engine: str
-    size: int
-    question: str
-    measure: str
-    compiled: float
-    ratio: float
-    at_least: bool = False
 
 
 class Attempt(NamedTuple):
@@ -176,7 +159,7 @@ def compile_time(database: Database, question: Question) -> Result:
 
 
 async def measure_engine(engine: Engine, sizes: Sequence[int], questions: Sequence[Question]) -> None:
-    """Measure everything on one engine; results go to standard output, a line of JSON each."""
+    """Measure everything on one engine, and print each result as a line of JSON."""
     with temporary_server(engine) as server:
         for size in sizes:
             async with new_database(server) as url:
@@ -204,40 +187,6 @@ def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result
             yield Result(*json.loads(line))
     if process.returncode:
         raise SystemExit(process.returncode)
-
-
-def report(results: Sequence[Result], questions: Sequence[Question]) -> str:
-    """One table, a row for each question, and what it comes to."""
-    columns = list(dict.fromkeys((result.engine, result.size, result.measure) for result in results if result.size))
-    heads = ["Question", "compile", *(f"{NAMES[engine]} {_short(size)} {measure}" for engine, size, measure in columns)]
-    rows = [[question.name, *_cells(question, columns, results)] for question in questions]
-    return "\n".join([table(heads, rows), "", *_summary(columns, results)])
-
-
-def _cells(question: Question, columns: Sequence[Column], results: Sequence[Result]) -> Iterator[str]:
-    mine = [result for result in results if result.question == question.name]
-    yield f"{max(result.compiled for result in mine if result.measure == 'compile'):.2f} ms"
-    for column in columns:
-        (result,) = [result for result in mine if (result.engine, result.size, result.measure) == column]
-        yield f"{result.compiled:.2f} ms x {_ratio(result)}"
-
-
-def _summary(columns: Sequence[Column], results: Sequence[Result]) -> Iterator[str]:
-    for column in columns:
-        found = [result for result in results if (result.engine, result.size, result.measure) == column]
-        engine, size, measure = column
-        usual, worst = median(result.ratio for result in found), max(found, key=lambda result: result.ratio)
-        yield f"{NAMES[engine]} {_short(size)} {measure}: {usual:.2f} in the median, {_ratio(worst)} at most ({worst.question})"
-    compilations = [result.compiled for result in results if result.measure == "compile"]
-    yield f"compile: {median(compilations):.2f} ms in the median, {max(compilations):.2f} ms at most"
-
-
-def _ratio(result: Result) -> str:
-    return f"{'> ' if result.at_least else ''}{result.ratio:.2f}"
-
-
-def _short(size: int) -> str:
-    return f"{size // 1000}k" if size < 1_000_000 else f"{size / 1_000_000:g}M"
 
 
 def _tell(progress: str) -> None:

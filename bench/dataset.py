@@ -81,7 +81,7 @@ def vocabulary() -> Vocabulary:
 
 
 def batches(contacts: int) -> Iterator[Batch]:
-    """All rows, tables that others refer to first; `contacts` is the number of the larger account's."""
+    """All rows, ordered so that references exist. `contacts` is the number of the larger account's contacts."""
     chance = random.Random(SEED)
     yield from _settings()
     last = contacts + contacts // (OTHER_EVERY - 1)
@@ -237,5 +237,5 @@ class _Chunk:
 
 
 def _twice(name: str, values: Sequence[str | None]) -> dict[str, Sequence[str | None]]:
-    """A text column and its folded twin; made texts are plain enough that lower case is their folded form."""
+    """A text column and its folded form, which is the lower case of these simple texts."""
     return {name: values, f"{name}_folded": [value and value.lower() for value in values]}

@@ -1,4 +1,4 @@
-"""Cheap HTTP clients in a process of their own, so that it is the server that is measured: each keeps one connection and asks in turn.
+"""Cheap HTTP clients in a process of their own, so that the server is what is measured. Each uses one connection.
 
     python -m bench.http_clients
 
@@ -61,7 +61,7 @@ class Client(asyncio.Protocol):
         self._transport.close()
 
     async def ask(self, request: bytes) -> float:
-        """Send a request and wait for its whole answer; returns the milliseconds."""
+        """Send a request, wait for its whole answer, and return the milliseconds."""
         self._answer = asyncio.get_running_loop().create_future()
         start = perf_counter()
         self._transport.write(request)

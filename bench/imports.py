@@ -3,7 +3,7 @@
     python -m bench.imports [--contacts 20000] [--rounds 3]
 
 SQLite, 20 groups. In each round the floor stores what the import stored, table by table, from tuples that lie ready, with the
-same indexes and as many transactions; nothing is read, checked, searched for or judged.
+same indexes and as many transactions. Nothing is read, checked, searched for or evaluated.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Very many groups of one account, with criteria as people write them, and contacts to match; the same at every run.
+"""Very many groups of one account, with realistic criteria, and contacts to match. They are the same at every run.
 
 Tags follow Zipf's law. There are more of them the more groups there are, so that a tag is named by as many groups on
 average in a large account as in a small one, and a contact carries as many.

@@ -1,4 +1,4 @@
-"""What it takes to find and judge the groups that a change can flip, beside judging every group; in memory, without a database.
+"""The cost of finding and evaluating the groups that a change can affect, beside evaluating every group, in memory.
 
     python -m bench.matching [--sizes 1000 10000 100000]
 
@@ -39,7 +39,7 @@ PATIENCE = 3_000.0  # milliseconds of matching, after which the fewest rounds wi
 FLOORS = 5  # rounds in which every group is judged too
 WEIGHED = 1_000  # groups whose own size is taken
 ADDED = 200
-ALIKE = range(8, 13)  # groups that name a tag which is like others at every size
+SIMILAR = range(8, 13)  # the number of groups that use a tag, chosen so that it is the same at every size
 EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
 UPDATED_AT = Mention("contact", "updated_at")
 
@@ -76,12 +76,12 @@ class Changes:
         self._made = made
         self._chance = random.Random(1)
         tags = range(1, made.tags + 1)
-        self._alike = [tag for tag in tags if len(known.mentioning(Mention("tag", tag))) in ALIKE]
+        self._similar = [tag for tag in tags if len(known.mentioning(Mention("tag", tag))) in SIMILAR]
 
     def kinds(self) -> dict[str, Make]:
         """Each kind by its name."""
         return {
-            f"a tag that {ALIKE.start} to {ALIKE.stop - 1} groups name": lambda: self._flip(self._chance.choice(self._alike)),
+            f"a tag that {SIMILAR.start} to {SIMILAR.stop - 1} groups name": lambda: self._flip(self._chance.choice(self._similar)),
             "a tag, as often as it is carried": lambda: self._flip(self._made.tag()),
             "the commonest tag": lambda: self._flip(1),
             "the country": lambda: self._set("country_folded", fold(self._made.country())),

@@ -1,4 +1,4 @@
-"""Requests at a constant rate, whatever becomes of the earlier ones: a client of its own, as the world is one.
+"""Requests at a constant rate, whether or not earlier ones have been answered, as from many independent clients.
 
     python -m bench.open_loop
 
@@ -22,7 +22,7 @@ FAILURES = (b'"errors":', b'"userErrors":[{')
 
 
 class Load(NamedTuple):
-    """What to send, where to, and how often; each kind of request has a share of the rate, and bodies that it draws from."""
+    """What to send, where to, and how often. Each kind of request has a share of the rate and a set of bodies."""
 
     port: int
     path: str

@@ -1,7 +1,6 @@
-"""The reference criteria, from simple to nasty, each beside the SQL that people who know this schema would write for it.
+"""The reference criteria, from simple to nasty, each beside hand-written SQL.
 
-There may be several ways to write it by hand, of which the fastest counts. They begin at FROM, in the dialect of
-`models.engine.statement`.
+Hand-written SQL begins at FROM, in the dialect of `models.engine.statement`. The fastest of several ways counts.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ TAGGED_EACH = "EXISTS (SELECT 1 FROM taggings WHERE contact_id = contacts.id AND
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One reference tree; `values` are the parameters of the SQL, in which `account` is always known."""
+    """Reference criteria. `values` are the parameters of the SQL besides `account`."""
 
     name: str
     document: Mapping[str, Any]

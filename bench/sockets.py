@@ -1,9 +1,9 @@
-"""Thousands of WebSockets in one cheap process, so that it is the server that gets measured and not its clients.
+"""Thousands of WebSockets in one cheap process, so that the server is what is measured.
 
     python -m bench.sockets
 
-Reads commands from standard input, a line of JSON each, and answers each with a line: `open` some sockets, which greet the
-server with the given texts and are ready after so many of its messages; `await` one more message on each; `close` them all.
+Reads commands from standard input, a line of JSON each, and answers each with a line. `open` opens sockets, which send the
+given texts and are ready after a number of messages. `await` waits for one more message on each. `close` closes them all.
 """
 
 import asyncio

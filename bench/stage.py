@@ -144,7 +144,7 @@ class World(NamedTuple):
     contacts: list[str]
 
     def move(self, tag: str, contacts: Sequence[str], *, inside: bool) -> float:
-        """Let contacts join or leave; returns when the mutation was sent."""
+        """Let contacts join or leave, and return the time at which the mutation was sent."""
         sent = perf_counter()
         self.muster.ask(TAG if inside else UNTAG, contacts=contacts, tag=tag)
         return sent

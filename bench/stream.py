@@ -40,7 +40,7 @@ class Round(NamedTuple):
 
 
 def open_sockets(stage: Stage, count: int) -> tuple[float, float]:
-    """Let so many watch and so many listen; returns the kilobytes that each takes on either server."""
+    """Connect this many subscribers and listeners, and return the kilobytes that each takes on its server."""
     before, bare_before = stage.server.kilobytes(), stage.bare.kilobytes()
     open_watchers(stage, count)
     stage.listeners.ask(open=count, port=stage.bare.port, path="/", texts=[], greeting=1)
@@ -153,7 +153,7 @@ def _cells(found: Sequence[Round]) -> Iterator[str]:
 
 
 def churn(stage: Stage, count: int) -> list[str]:
-    """Connect and break off so many watchers, a thousand at a time; what is left of them."""
+    """Connect and abort this many subscribers, a thousand at a time, and return what remains of them."""
     memory = [0.0]
     for _ in range(0, count, CHURN // 10):
         open_watchers(stage, CHURN // 10)

@@ -12,7 +12,7 @@ Run = Callable[[], Awaitable[object]]
 async def interleaved(rivals: Sequence[Run], *, seconds: float) -> list[list[float]]:
     """The milliseconds of each rival, round by round, in as many rounds as fit into about so many seconds.
 
-    Each round runs every rival once and begins with another one; a first round warms up and does not count.
+    Each round runs every rival once and begins with another one. A first round warms up and does not count.
     """
     for rival in rivals:
         await rival()

@@ -16,7 +16,7 @@ class Waited(NamedTuple):
 
 
 class Watched:
-    """Runs work that has the event loop to itself, and notes how long it waits; the first run warms up and does not count."""
+    """Runs work alone on the event loop, and measures how long it waits. The first run warms up and does not count."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -33,7 +33,7 @@ class Watched:
 
 
 class _Watch:
-    """Awaits something else; what it yields to the event loop is a wait."""
+    """Awaits something else, and measures each time that it yields to the event loop."""
 
     def __init__(self, work: Awaitable[object]) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""Accounts to write to: alike but for the number of groups that a write has nothing to do with, all in one database.
+"""Accounts to write to: which differ only in the number of groups that a write does not affect, all in one database.
 
 Side by side in one database, they can be measured in turns on one server.
 """

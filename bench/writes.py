@@ -29,9 +29,9 @@ from bench.loading import load
 from bench.raw_writes import RawWriter, raw_writer, write_by_hand
 from bench.servers import new_database, temporary_server
 from bench.serving import serving
-from bench.table import table
 from bench.timing import interleaved
 from bench.waiting import Watched
+from bench.write_report import CLIENTS, NAMES, Result, report
 from bench.write_world import UNRELATED, World, batches, worlds
 from models.engine.database import open_database
 from models.engine.statement import Engine
@@ -46,22 +46,10 @@ from subscriptions.bus import LocalBus
 from subscriptions.hub import Hub
 
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
-NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-CLIENTS = (1, 8, 32)
 WRITES = {1: 60, 8: 160, 32: 320}  # of one round, by clients
 SECONDS = 15.0  # for all rounds of the comparison inside one process
 QUERY = "mutation Tag($input: TagContactsInput!) { addTags(input: $input) { changed contacts { id } userErrors { message } } }"
 CLIENT = (sys.executable, "-m", "bench.http_clients")
-
-
-class Result(NamedTuple):
-    """One measure of one account: its name and value, and the ratio to the same by hand; "in all" is beside the first account."""
-
-    engine: str
-    account: str
-    measure: str
-    value: float
-    ratio: float
 
 
 class Lane:
@@ -102,7 +90,7 @@ class Lane:
 
 
 async def measure_engine(engine: Engine, arguments: argparse.Namespace) -> None:
-    """Measure everything on one engine; results go to standard output, a line of JSON each."""
+    """Measure everything on one engine, and print each result as a line of JSON."""
     with temporary_server(engine) as server:
         async with new_database(server) as url:
             found = worlds(arguments.sizes)
@@ -222,32 +210,6 @@ def results_of(engine: Engine, arguments: argparse.Namespace) -> Iterator[Result
             yield Result(*json.loads(line))
     if process.returncode:
         raise SystemExit(process.returncode)
-
-
-def report(results: Sequence[Result]) -> str:
-    """One table, a row for each account on each engine."""
-    heads = [
-        "Account",
-        "waits",
-        "database time",
-        "in all, beside the first",
-        "HTTP, 1 client",
-        *(f"HTTP, {clients} clients" for clients in CLIENTS[1:]),
-    ]
-    rows = []
-    for engine, account in dict.fromkeys((result.engine, result.account) for result in results):
-        mine = {result.measure: result for result in results if (result.engine, result.account) == (engine, account)}
-        rows.append([f"{NAMES[engine]}, {account}", *_cells(mine)])
-    return table(heads, rows)
-
-
-def _cells(mine: dict[str, Result]) -> Iterator[str]:
-    yield f"{mine['waits'].value:.0f} to {mine['waits'].ratio:.0f}"
-    yield f"{mine['database'].value:.2f} ms x {mine['database'].ratio:.2f}"
-    yield f"{mine['in all'].value:.2f} ms x {mine['in all'].ratio:.2f}"
-    yield f"{mine['latency 1'].value:.2f} ms x {mine['latency 1'].ratio:.2f}"
-    for clients in CLIENTS[1:]:
-        yield f"{mine[f'rate {clients}'].value:.0f}/s x {mine[f'rate {clients}'].ratio:.2f}"
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,7 +14,6 @@ CODE = ("app", "schema", "resolvers", "subscriptions", "models", "bench")
 PENDING: tuple[str, ...] = (
     "resolvers/",
     "models/",
-    "bench/",
     "tests/",
     "docs/",
 )
