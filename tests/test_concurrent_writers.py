@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.engine.database import Database
-from models.errors import MusterError
+from models.errors import Conflict
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group, update_group
 from resolvers.maintenance.clock import step
@@ -25,6 +25,7 @@ from tests.support.services import running_services
 
 WRITERS = 8
 WRITES = 25
+MOST_LOST = WRITERS * WRITES // 10  # races, each of them four times in a row
 DEADLINE = 120.0
 
 CRITERIA: tuple[dict[str, Any], ...] = (
@@ -36,13 +37,14 @@ CRITERIA: tuple[dict[str, Any], ...] = (
 
 
 class Writer:
-    """Does one random thing after another; what loses to another writer is not done."""
+    """Does one random thing after another. Only a lost race may refuse it: no contact that others write to is ever deleted."""
 
     def __init__(self, context: Context, seed: int, contacts: list[str], clock: DrivenClock) -> None:
         self._context = context
         self._random = random.Random(seed)
         self._contacts = contacts
         self._clock = clock
+        self.lost = 0
 
     async def run(self) -> None:
         for _ in range(WRITES):
@@ -51,8 +53,8 @@ class Writer:
             )
             try:
                 await action()
-            except MusterError:
-                continue  # a contact that somebody else deleted, for example
+            except Conflict:
+                self.lost += 1
 
     def _some(self, count: int) -> list[str]:
         return self._random.sample(self._contacts, count)
@@ -116,5 +118,6 @@ async def test_concurrent_writers_edits_and_time_leave_every_group_true(database
             tasks.create_task(edit_groups(callers[1], to_global_id("Group", edited.id), done))
             await asyncio.gather(*(writer.run() for writer in writers))
             done.set()
+        assert sum(writer.lost for writer in writers) <= MOST_LOST
         await step(here)
         assert await verify(database, here.definitions, owner.caller.account_id) == []

@@ -10,7 +10,7 @@ from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.authoring.preview import preview, sample
-from resolvers.criteria.querying.lists import SMALL_FILE, choice, ways
+from resolvers.criteria.querying.lists import AT_FIRST, SMALL_FILE, Short, choice, ways
 from resolvers.criteria.querying.query import NONE, Lists
 from resolvers.operation.context import Context
 from resolvers.reading.criteria_input import now, read_new
@@ -106,12 +106,12 @@ class Crowd:
         if path := self.context.services.database.path:
             os.truncate(path, SMALL_FILE)
 
-    async def ways(self, words: str) -> list[tuple[Lists, int | None, bool]]:
+    async def ways(self, words: str, short: Short = AT_FIRST) -> list[tuple[Lists, int | None, bool]]:
         """All ways to the first contacts that the words select: as a `Way`, and whether it says where to start."""
         read = await read_new(self.context, {"contacts": self.criteria(words)})
         database = self.context.services.database
         found = choice(database, read.tree, await now(self.context, read.vocabulary))
-        return [(way.long, way.ids, way.start is not None) async for way in ways(database, found)]
+        return [(way.long, way.ids, way.start is not None) async for way in ways(database, found, short)]
 
 
 @pytest.fixture
@@ -149,17 +149,24 @@ async def test_a_sample_begins_with_the_first_records(crowd: Crowd) -> None:
 
 
 async def test_only_long_lists_are_gone_around_and_no_further_than_they_are_long(crowd: Crowd) -> None:
+    """By limits of the test's own: the lists are of 100 entries, of half the people, and of all people but 100."""
+    people, short = len(crowd.ids), Short(entries=200, column_entries=250)
     on_sqlite = {
         "last": [PLAIN],
-        "even": [({0}, 8_000, False), PLAIN],
-        "early and late": [({0, 1}, 8_000, False), PLAIN],
+        "even": [({0}, 200, False), ({0}, 2_000, False), PLAIN],
+        "early and late": [({0, 1}, 200, False), ({0, 1}, 2_000, False), PLAIN],
         "not even": [PLAIN],
-        "low": [({0}, 8_000, False), ({0}, 80_000, False), STARTED],
-        "low and even": [({0, 1}, 8_000, False), ({1}, None, False)],
+        "low": [({0}, 200, False), ({0}, 2_000, False), STARTED],
+        "low and even": [({0, 1}, 200, False), ({0, 1}, 2_000, False), PLAIN],
         "not high": [PLAIN],
     }
     for words, expected in on_sqlite.items():
-        assert await crowd.ways(words) == (expected if crowd.engine == "sqlite" else [PLAIN]), words
+        assert await crowd.ways(words, short) == (expected if crowd.engine == "sqlite" else [PLAIN]), words
+    by_list = await crowd.ways("low and even", Short(entries=200, column_entries=150))  # the column's list is longer than the last limit
+    assert by_list[-1] == (({1}, None, False) if crowd.engine == "sqlite" else PLAIN)
+    every = Short(entries=people, column_entries=people)  # by which no list is long
+    for words in on_sqlite:
+        assert await crowd.ways(words, every) == [STARTED if crowd.engine == "sqlite" and words == "low" else PLAIN], words
 
 
 async def test_a_short_list_on_which_all_must_be_is_gone_through_at_once(crowd: Crowd) -> None:

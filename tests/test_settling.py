@@ -1,6 +1,7 @@
 """Settling looks at no more than a write can have flipped, and at all of that."""
 
 import logging
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -55,19 +56,23 @@ async def test_a_write_of_what_no_group_tells_apart_reads_no_more_than_the_conta
     await group_of(context, {"all": [{"tags": {"containsAny": [{"name": "Client"}]}}, {"country": {"equals": ["Canada"]}}]})
     number = to_global_id("Contact", (await create_contact(context, fields={"country": "Peru"})).id)
 
-    async def statements_about(fields: dict[str, Any]) -> list[str]:
+    async def statements_of(change: Awaitable[object]) -> list[str]:
         caplog.clear()
-        await update_contact(context, contact_id=number, fields=fields)
+        await change
         return [record.getMessage() for record in caplog.records]
 
     with caplog.at_level(logging.DEBUG, logger="tortoise.db_client"):
-        unmentioned = await statements_about({"city": "Lima"})
-        irrelevant = await statements_about({"country": "Chile"})
-        relevant = await statements_about({"country": "Canada"})
-    assert len(irrelevant) == len(unmentioned)  # one statement asks for the version and, if anybody cares, the contact
-    assert not any("_folded FROM contacts" in statement for statement in unmentioned[-1:])
-    assert len(relevant) > len(irrelevant)
-    assert not any("FROM group_members" in statement for statement in irrelevant)
+        unmentioned = await statements_of(update_contact(context, contact_id=number, fields={"city": "Lima"}))
+        irrelevant = await statements_of(update_contact(context, contact_id=number, fields={"country": "Chile"}))
+        relevant = await statements_of(update_contact(context, contact_id=number, fields={"country": "Canada"}))
+        joining = await statements_of(add_tags(context, contact_ids=[number], tags=[{"name": "Client"}]))
+    # The last statement of settling asks for the version of the definitions and, if any group looks at the column, for the contact.
+    assert ["FROM contacts" in statements[-1] for statements in (unmentioned, irrelevant)] == [False, True]
+    assert len(irrelevant) == len(unmentioned)
+    assert len(relevant) == len(irrelevant) + 1
+    assert "FROM taggings" in relevant[-1]
+    written = [any("group_members" in statement for statement in each) for each in (unmentioned, irrelevant, relevant, joining)]
+    assert written == [False, False, False, True]
 
 
 async def test_a_write_between_the_clock_and_its_settling_heals_what_time_has_changed(context: Context, clock: DrivenClock) -> None:
