@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.engine.database import TABLES, TableSet
+from models.engine.configuration import TABLES, TableSet
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.records.appointments import APPOINTMENT
 from schema import build_schema

@@ -24,7 +24,7 @@ from bench.import_world import account_with_groups, write_people
 from bench.raw_writes import PRAGMAS
 from bench.servers import new_database, temporary_server
 from bench.table import table
-from models.engine.database import sqlite_path
+from models.engine.configuration import sqlite_path
 from resolvers.records.imports import CHUNK
 
 # The tables that an import fills, with what tells the contact; entries of the log, which are few, are taken as they are counted.

@@ -7,7 +7,7 @@ from contextlib import closing
 import asyncpg
 
 from bench.dataset import Batch
-from models.engine.database import connection_arguments, sqlite_path
+from models.engine.configuration import sqlite_path
 
 SQLITE_INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 POSTGRESQL_INDEXES = """
@@ -44,7 +44,7 @@ def _load_sqlite(url: str, batches: Iterable[Batch]) -> None:
 
 
 async def _load_postgresql(url: str, batches: Iterable[Batch]) -> None:
-    connection = await asyncpg.connect(**connection_arguments(url))  # type: ignore[no-untyped-call]  # asyncpg has no types
+    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
     try:
         await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys
         await connection.execute("SET maintenance_work_mem = '256MB'")

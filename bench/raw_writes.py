@@ -9,7 +9,7 @@ import aiosqlite
 import asyncpg
 
 from bench.write_world import AT, World
-from models.engine.database import connection_arguments, sqlite_path
+from models.engine.configuration import sqlite_path
 
 POOL = 10  # connections, as many as a server has
 PRAGMAS = (
@@ -86,7 +86,7 @@ async def raw_writer(url: str) -> AsyncIterator[RawWriter]:
                 await connection.execute(f"PRAGMA {pragma}")
             yield SqliteWriter(connection)
         return
-    async with asyncpg.create_pool(**connection_arguments(url), min_size=1, max_size=POOL, reset=_keep) as pool:  # type: ignore[no-untyped-call]  # no types
+    async with asyncpg.create_pool(url, min_size=1, max_size=POOL, reset=_keep) as pool:  # type: ignore[no-untyped-call]  # no types
         yield PostgresqlWriter(pool)
 
 

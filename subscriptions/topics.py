@@ -184,7 +184,7 @@ class Topics(ABC, Generic[T]):
     async def _try_to_read(self, topics: Sequence[T], hints: Set[int] | None) -> Exception | None:
         try:
             if topics:
-                with self.database.impatiently(self.pace.answer):
+                with self.database.answering_within(self.pace.answer):
                     await self.read(topics, hints)
         # Nothing may end the loop: when the database answers again, the next read of everything catches up.
         except UNREACHABLE as error:

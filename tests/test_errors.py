@@ -16,12 +16,12 @@ from app.graphql.transport.http import STATUS_BY_CODE
 from app.running.serving import PortTaken
 from app.settings import Settings
 from models import errors
-from models.engine.database import connection_arguments
 from models.errors import MusterError, ProblemCode, RateLimited, Refused, TooCostly
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits
 from tests.support.http_client import web_client
 from tests.support.leaks import traces_in
+from tests.support.postgresql_url import server_address
 from tests.support.processes import DEADLINE, new_token, serving
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -162,12 +162,11 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.mark.only("postgresql")
 async def test_while_the_database_is_away_requests_are_answered_503_and_then_as_before(url: str, port: int) -> None:
-    token, there = await new_token(url, "Acme"), connection_arguments(url)
-    wire = Wire(port, (there["host"], there["port"]))
+    token, there = await new_token(url, "Acme"), server_address(url)
+    wire = Wire(port, (there.host, there.port))
     await wire.lay()
-    credentials = f"{there['user']}:{there['password'] or ''}"
     async with (
-        serving(f"postgresql://{credentials}@127.0.0.1:{port}/{there['database']}") as server,
+        serving(there.through(port)) as server,
         web_client(headers={"Authorization": f"Bearer {token}"}) as client,
     ):
 

@@ -12,7 +12,8 @@ from app.provisioning.accounts import as_owner, chosen_account
 from app.running.services import open_services
 from app.settings import Settings
 from models import Account, migrations
-from models.engine.database import APP, CONNECTION, MODULES, Database, open_database, sqlite_path
+from models.engine.configuration import APP, CONNECTION, MODULES, sqlite_path
+from models.engine.database import Database, open_database
 from models.engine.migrate import migrate
 from resolvers.access.accounts import account
 from resolvers.maintenance.restoring import begin_new_epochs

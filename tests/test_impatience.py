@@ -9,7 +9,7 @@ PATIENCE = 0.05
 
 
 async def answer(database: Database, asking: asyncio.Event) -> dict[str, int]:
-    with database.impatiently(PATIENCE):
+    with database.answering_within(PATIENCE):
         asking.set()
         return await database.row("SELECT 1 AS one")
 

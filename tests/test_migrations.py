@@ -8,7 +8,8 @@ import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from models import AccessToken, Group, GroupMember, SearchTerm, migrations
-from models.engine.database import APP, CONNECTION, MODULES, Database, open_database
+from models.engine.configuration import APP, CONNECTION, MODULES
+from models.engine.database import Database, open_database
 from models.engine.migrate import applied_migrations, known_migrations, migrate, require_current_schema
 from models.errors import SchemaOutdated, SchemaTooNew
 from models.people import EVERY_SCOPE, scopes_read

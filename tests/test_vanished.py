@@ -5,12 +5,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sized
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
 
-from models.engine.database import Database, connection_arguments, open_database
+from models.engine.database import Database, open_database
 from models.engine.leadership import Leadership
 from resolvers.operation.context import Context
 from resolvers.tagging.taggings import add_tags
@@ -26,6 +25,7 @@ from subscriptions.wakeups.wakeup import Wakeup, WakeupQueue
 from tests.support.bus import Tunnel
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
+from tests.support.postgresql_url import server_address
 from tests.support.services import running_services
 from tests.support.tagged_groups import people, tagged_groups
 
@@ -40,17 +40,15 @@ pytestmark = pytest.mark.only("postgresql")
 
 @pytest.fixture
 async def tunnel(url: str) -> Tunnel:
-    place = connection_arguments(url)
-    return Tunnel(f"{place['host']}/.s.PGSQL.{place['port']}" if place["host"].startswith("/") else place["port"])
+    address = server_address(url)
+    return Tunnel(f"{address.host}/.s.PGSQL.{address.port}" if address.host.startswith("/") else address.port)
 
 
 @pytest.fixture
 async def distant_url(tunnel: Tunnel, url: str) -> AsyncIterator[str]:
     """How the database is reached through the tunnel."""
-    place = connection_arguments(url)
-    who = quote(place["user"]) + (f":{quote(place['password'])}" if place["password"] else "")
     async with tunnel.open() as port:
-        yield f"postgresql://{who}@127.0.0.1:{port}/{place['database']}"
+        yield server_address(url).through(port)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import asyncio
 from app.commands.runner import configured
 from app.commands.terminal import note
 from app.settings import Settings
-from models.engine.database import open_database, sqlite_path
+from models.engine.configuration import sqlite_path
+from models.engine.database import open_database
 from models.engine.migrate import migrate as apply_migrations
 
 

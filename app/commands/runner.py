@@ -12,7 +12,7 @@ from app.commands.terminal import note
 from app.running.services import open_services
 from app.settings import PREFIX, Settings, load_settings
 from app.telemetry.logs import configure_logging
-from models.engine.database import sqlite_path
+from models.engine.configuration import sqlite_path
 from models.errors import DatabaseUnreachable
 from resolvers.operation.context import Services
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from app.demo.load import DEMO
 from app.provisioning.accounts import accounts_named, as_owner
 from app.provisioning.tokens import create_token
-from models.engine.database import sqlite_path
+from models.engine.configuration import sqlite_path
 from models.errors import Unauthenticated
 from resolvers.access.sign_in import authenticate
 from resolvers.operation.context import Services

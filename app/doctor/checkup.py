@@ -7,7 +7,8 @@ from app.doctor.provider import examine_provider
 from app.doctor.sqlite import examine_sqlite
 from app.doctor.surroundings import examine_bus, examine_port
 from app.settings import Settings
-from models.engine.database import Database, open_database, sqlite_path
+from models.engine.configuration import sqlite_path
+from models.engine.database import Database, open_database
 from models.errors import Unavailable
 
 CONNECTIONS = 2

@@ -80,7 +80,7 @@ class _Jobs:
 
     async def close_lapsed_connections(self) -> None:
         if callers := self.graphql.callers():
-            with self.services.database.impatiently(ANSWER_SECONDS):
+            with self.services.database.answering_within(ANSWER_SECONDS):
                 over = await lapsed(self.services, callers)
             self.graphql.end(over)
 

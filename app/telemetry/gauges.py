@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Gauge
 
 from app.health.readings import Readings
-from models.engine.database import Pool
+from models.engine.asyncpg_client import Pool
 from subscriptions.hub import Hub
 
 NOTHING = 0.0

@@ -1,6 +1,6 @@
-"""One process of a deployment leads: it moves the clock and prunes the log.
+"""Leadership: one process of a deployment moves the clock and prunes the log.
 
-Leading is an economy, not a condition of being right: two leaders would do the same work twice.
+It saves work, and nothing else depends on it: two leaders would do the same work twice.
 """
 
 import asyncio
@@ -9,27 +9,29 @@ from typing import Any
 import asyncpg
 from asyncpg.exceptions import PostgresError
 
-from models.engine.asyncpg_client import CONNECT_SECONDS, watch_over
-from models.engine.database import ANSWER_SECONDS, connection_arguments
+from models.engine.asyncpg_client import CONNECT_SECONDS, enable_keepalive
+from models.engine.configuration import is_sqlite
+from models.engine.database import ANSWER_SECONDS
 
 LEADER_LOCK = 7_267_003
+TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 
 
 class Leadership:
-    """Held through a lock on a PostgreSQL connection of its own; on SQLite, with its single server, always."""
+    """Whether this process leads, by a lock that a PostgreSQL connection of its own holds. A server on SQLite always leads."""
 
     def __init__(self, url: str, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._url = url
         self._answer_seconds = answer_seconds
         self._connection: Any = None
-        self._held = url.startswith("sqlite:")
+        self._held = is_sqlite(url)
         self._asking = asyncio.Lock()
 
     async def held(self) -> bool:
-        """Whether this process leads; tries to, if nobody does."""
-        if self._url.startswith("sqlite:"):
+        """Whether this process leads. It tries to if no other does."""
+        if is_sqlite(self._url):
             return True
-        async with self._asking:  # two who connect at once would drop the connection that holds the lock
+        async with self._asking:  # two tasks that connect at once would drop the connection that holds the lock
             try:
                 await self._try()
             except (OSError, PostgresError):
@@ -39,14 +41,13 @@ class Leadership:
     async def _try(self) -> None:
         if self._connection is None or self._connection.is_closed():
             self._held = False
-            arguments = connection_arguments(self._url)
-            self._connection = await asyncpg.connect(**arguments, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]  # no types
-            await watch_over(self._connection)
+            self._connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]  # no types
+            await enable_keepalive(self._connection)
         self._held = self._held or await self._ask()
 
     async def _ask(self) -> bool:
-        # The driver ends a connection that does not answer the next question either.
-        return bool(await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK, timeout=self._answer_seconds))
+        # A connection that does not answer in time is ended by the driver at the next try.
+        return bool(await self._connection.fetchval(TRY_LOCK, LEADER_LOCK, timeout=self._answer_seconds))
 
     async def resign(self) -> None:
         """Let another process lead."""

@@ -1,4 +1,4 @@
-"""Locks on the file of a SQLite database, held by the operating system and so never left behind."""
+"""Locks on the file of a SQLite database. The operating system holds them, so a process that ends leaves none behind."""
 
 import asyncio
 import fcntl
@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from models.engine.database import sqlite_path
+from models.engine.configuration import is_sqlite, sqlite_path
 from models.errors import DatabaseInUse
 
 
 @contextmanager
 def alone_on(url: str) -> Iterator[None]:
-    """Be the only server of this database if it is a SQLite file; PostgreSQL takes any number of them.
+    """Make sure that no other server serves this SQLite file. PostgreSQL takes any number of servers.
 
-    A second server would not hear of the first one's writes until it looked.
+    A second server would notice the writes of the first only when it compares positions.
     """
-    if not url.startswith("sqlite:"):
+    if not is_sqlite(url):
         yield
         return
     path = sqlite_path(url)
@@ -30,7 +30,7 @@ def alone_on(url: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def in_turn(path: Path) -> AsyncIterator[None]:
-    """Wait until nobody else works on this database's schema, and keep others waiting."""
+    """Wait until no other process changes the schema of this database, and keep others from it."""
     with path.with_name(f"{path.name}.migrating.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield

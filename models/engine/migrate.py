@@ -1,4 +1,4 @@
-"""Bringing a database to this program's schema, and refusing to serve one that is older or newer."""
+"""Migrating a database to this program's schema, and refusing to serve one whose schema is older or newer."""
 
 import pkgutil
 from collections.abc import AsyncIterator
@@ -6,17 +6,22 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.schema_editor.asyncpg import AsyncpgSchemaEditor
+from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
 
-from models.engine.database import CONNECTION, TABLES, Database, TableSet
+from models.engine.configuration import CONNECTION, TABLES, TableSet
+from models.engine.database import Database
 from models.engine.locks import in_turn
 from models.errors import SchemaOutdated, SchemaTooNew
 
 MIGRATION_LOCK = 7_267_001
+LOCK = "SELECT pg_advisory_xact_lock(:key)"
 APPLIED = "SELECT name FROM tortoise_migrations WHERE app = :app ORDER BY name"
 LEDGER_EXISTS = {
     "sqlite": "SELECT 1 AS found FROM sqlite_master WHERE name = 'tortoise_migrations'",
     "postgresql": "SELECT 1 AS found WHERE to_regclass('tortoise_migrations') IS NOT NULL",
 }
+SCHEMA_EDITORS = {"sqlite": SqliteSchemaEditor, "postgresql": AsyncpgSchemaEditor}
 
 
 def known_migrations(table_set: TableSet = TABLES) -> list[str]:
@@ -25,20 +30,20 @@ def known_migrations(table_set: TableSet = TABLES) -> list[str]:
 
 
 async def applied_migrations(database: Database, table_set: TableSet = TABLES) -> list[str]:
-    """The names of the migrations of a set of tables that the database has seen, oldest first."""
+    """The names of the migrations of a set of tables that were applied to the database, oldest first."""
     if not await database.rows(LEDGER_EXISTS[database.engine]):
         return []
     return [row["name"] for row in await database.rows(APPLIED, app=table_set.name)]
 
 
 async def migrate(database: Database) -> list[str]:
-    """Apply what is missing and return its names; safe to run from several machines at once."""
+    """Apply the missing migrations and return their names. Several machines may do so at once."""
     async with _alone(database):
         missing = await _missing(database)
         apps = {each.name: {"default_connection": CONNECTION, "migrations": each.migrations} for each in database.table_sets}
         executor = MigrationExecutor(database.context.connections.get(CONNECTION), apps)
-        # The executor reads the ledger before it makes one, which would break off a transaction on PostgreSQL.
-        await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
+        # The executor reads the ledger before it creates it, and that error would end the transaction on PostgreSQL.
+        await executor.recorder.ensure_schema(SCHEMA_EDITORS[database.engine](executor.connection, atomic=False))
         await executor.migrate(direction="forward")
     return missing
 
@@ -51,7 +56,7 @@ async def require_current_schema(database: Database) -> None:
 
 
 async def _missing(database: Database) -> list[str]:
-    """The migrations that the database lacks; raises `SchemaTooNew` if it has seen one that this program does not know."""
+    """The migrations that the database lacks. Raises `SchemaTooNew` if one was applied that this program does not know."""
     missing: list[str] = []
     for table_set in database.table_sets:
         known, applied = known_migrations(table_set), await applied_migrations(database, table_set)
@@ -68,5 +73,5 @@ async def _alone(database: Database) -> AsyncIterator[None]:
             yield
         return
     async with database.transaction():
-        await database.rows("SELECT pg_advisory_xact_lock(:key)", key=MIGRATION_LOCK)
+        await database.rows(LOCK, key=MIGRATION_LOCK)
         yield

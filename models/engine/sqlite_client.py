@@ -1,7 +1,8 @@
-"""Tortoise's SQLite client with transactions that take the write lock at once.
+"""The ORM's SQLite client, changed so that a transaction takes the write lock as it begins.
 
-A deferred transaction that reads first and writes later fails immediately when somebody else wrote in between; an
-immediate one waits its turn (`busy_timeout`), which makes the write lock serve as fence and row lock in one.
+A deferred transaction that reads first and writes later fails when another process has written in between. An immediate one waits its
+turn (`busy_timeout`), so the write lock serves as fence and as row lock. This is the only module that uses private names of aiosqlite and
+of the ORM's client for it.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import BaseDBAsyncClient, NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import (
     SqliteClient,
     SqliteTransactionContext,
@@ -19,20 +20,25 @@ from tortoise.backends.sqlite.client import (
 from tortoise.connection import get_connections
 from typing_extensions import override
 
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+BEGIN_READING = "BEGIN"
+ROLLBACK = "ROLLBACK"
+
 Bound = tuple[str, Sequence[Any]]  # a statement and its parameters
 Rows = list[dict[str, Any]]
-Visit = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
+Call = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
 
 
 class ImmediateTransaction(SqliteTransactionWrapper):
-    """A transaction that begins with the write lock in hand."""
+    """A transaction that takes the write lock as it begins."""
 
-    beginning = "BEGIN IMMEDIATE"
+    beginning = BEGIN_WRITING
 
     @override
     async def begin(self) -> None:
         await self._connection.execute(self.beginning)
 
+    @override
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(ImmediateTransaction(self))
 
@@ -40,11 +46,11 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 class Snapshot(ImmediateTransaction):
     """A transaction that only reads, while others write."""
 
-    beginning = "BEGIN"
+    beginning = BEGIN_READING
 
 
 class ImmediateTransactionContext(SqliteTransactionContext):
-    """Leaves nothing behind when the transaction could not begin, or its task was cancelled while it did."""
+    """Undoes BEGIN and releases the lock when the transaction could not begin, for example because its task was cancelled."""
 
     async def __aenter__(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
@@ -52,14 +58,14 @@ class ImmediateTransactionContext(SqliteTransactionContext):
             await self.ensure_connection()
             await self.connection.begin()
         except BaseException:
-            await self._withdraw()
+            await self._abandon()
             raise
         self.token = get_connections().set(self.connection_name, self.connection)
         transaction: TransactionalDBClient = self.connection
         return transaction
 
-    async def _withdraw(self) -> None:
-        # The connection's thread runs BEGIN even if nobody waits for it any more; a rollback behind it undoes it.
+    async def _abandon(self) -> None:
+        # The connection's thread runs BEGIN even if no task waits for it any more, and then this rollback.
         try:
             if self.connection._connection:
                 await asyncio.shield(self.connection._connection.rollback())
@@ -68,34 +74,40 @@ class ImmediateTransactionContext(SqliteTransactionContext):
 
 
 class SqliteDatabaseClient(SqliteClient):
-    """The client that `models.engine.database` names as the engine."""
+    """The client that the ORM's configuration names as the engine."""
 
+    @override
     def _in_transaction(self) -> TransactionContext:
         return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
 
 
+def transaction_of(client: BaseDBAsyncClient) -> TransactionContext:
+    """A transaction, or a savepoint if the client is in one."""
+    return client._in_transaction()
+
+
 def snapshot_of(client: Any) -> TransactionContext:
-    """A transaction of this client in which all is read as of one moment."""
+    """A transaction in which all queries are answered as of one moment."""
     return ImmediateTransactionContext(Snapshot(client), client._lock)
 
 
 async def run_in_turn(client: Any, statements: Sequence[Bound]) -> list[Rows]:
-    """Run statements one after the other in a single visit to the connection's thread, and return the rows of each."""
-    found: list[Rows] = await _visited(client, _in_turn, statements)
+    """Run statements one after the other in a single call to the connection's thread, and return the rows of each."""
+    found: list[Rows] = await _called(client, _in_turn, statements)
     return found
 
 
 async def answer_at_once(client: Any, statements: Sequence[Bound]) -> list[Rows]:
-    """The same for statements that only read, as of one moment, even if another process writes in between."""
-    found: list[Rows] = await _visited(client, _at_once, statements)
+    """Run statements that only read in a single call, all as of one moment, and return the rows of each."""
+    found: list[Rows] = await _called(client, _at_once, statements)
     return found
 
 
 @translate_exceptions
-async def _visited(client: Any, visit: Visit, statements: Sequence[Bound]) -> Any:
+async def _called(client: Any, call: Call, statements: Sequence[Bound]) -> Any:
     client.log.debug("%s", statements)
     async with client.acquire_connection() as connection:
-        return await connection._execute(visit, connection._conn, statements)
+        return await connection._execute(call, connection._conn, statements)
 
 
 def _in_turn(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
@@ -105,11 +117,11 @@ def _in_turn(connection: sqlite3.Connection, statements: Sequence[Bound]) -> lis
 def _at_once(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
     if connection.in_transaction:
         return _in_turn(connection, statements)
-    connection.execute("BEGIN")
+    connection.execute(BEGIN_READING)
     try:
         return _in_turn(connection, statements)
     finally:
-        connection.execute("ROLLBACK")  # nothing was written
+        connection.execute(ROLLBACK)  # nothing was written
 
 
 client_class = SqliteDatabaseClient

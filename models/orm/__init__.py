@@ -1,1 +1,1 @@
-"""Extensions of the query builder: the only place that uses pypika and private parts of Tortoise."""
+"""Extensions of the ORM's query builder. No other room uses pypika, or what the ORM does not document of models and query sets."""

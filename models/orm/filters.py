@@ -1,4 +1,4 @@
-"""Conditions of our own among the ORM's, for the `filter` of a query set."""
+"""Raw SQL conditions for the `filter` of a query set."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,17 @@ from models.orm.sql import Sql
 
 
 class Filter(Q):
-    """The records for which a condition holds, which is told the name that their table has in the query.
+    """The records for which a condition is true. It is called with the name that their table has in the query.
 
-    `~` on it is the exact complement: those for which the condition is false, and those for which it is neither true nor false.
+    `~` gives the exact complement: the records for which the condition is false, and those for which it is NULL.
     """
 
-    __slots__ = ("_condition",)
+    __slots__ = ("_complement", "_condition")
 
-    def __init__(self, condition: Callable[[str], Sql]) -> None:
+    def __init__(self, condition: Callable[[str], Sql], *, complement: bool = False) -> None:
         super().__init__()
         self._condition = condition
+        self._complement = complement
 
     @override
     def __bool__(self) -> bool:
@@ -27,11 +28,9 @@ class Filter(Q):
 
     @override
     def __invert__(self) -> "Filter":
-        inverse = Filter(self._condition)
-        inverse._is_negated = not self._is_negated
-        return inverse
+        return Filter(self._condition, complement=not self._complement)
 
     @override
     def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
         condition = self._condition(resolve_context.table.get_table_name())
-        return QueryModifier(condition.negate() if self._is_negated else condition)
+        return QueryModifier(condition.negate() if self._complement else condition)

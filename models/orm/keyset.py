@@ -1,7 +1,7 @@
-"""The places of rows in an ordered list: how a place is written as a cursor, and how to ask for the rows between two.
+"""Keyset pagination: positions in an ordered list, their cursors, and the rows between two positions.
 
-Rows stand in one total order: by a column, missing values last, then by a unique column. A descending list is that
-order read backwards, so both directions and both engines agree.
+Rows have one total order: by a column, missing values last, then by a unique column. A descending list is that order read
+backwards, so both directions and both engines agree.
 """
 
 import base64
@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from models.errors import BadInput
 from models.fields import FoldedColumn
+from models.orm.tortoise_adapter import fields_of, stored
 from models.text import storable
 
 M = TypeVar("M", bound=Model)
@@ -27,9 +28,9 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a list is ordered; `name` marks its cursors, so that none is taken for a place in another list.
+    """How a list is ordered. Its cursors carry `name`, so that a cursor of another list is refused.
 
-    `tie` must be unique among the listed rows; `column`, where there is one, orders before it.
+    `tie` must be unique among the listed rows. Rows are ordered by `column` first if there is one.
     """
 
     name: str
@@ -44,42 +45,42 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The stored values that a row is ordered by; `value` is None where the column is missing, or there is none."""
+class KeysetPosition:
+    """The stored values that a row is ordered by. `value` is None if the row has none, or the order has no column."""
 
     value: str | int | None
     tie: int
 
     @property
     def key(self) -> tuple[str | int, ...]:
-        """The values that tell places of the same part of the list apart."""
+        """The values that positions in the same part of the list are compared by."""
         return (self.tie,) if self.value is None else (self.value, self.tie)
 
 
 class Beyond(Q):
-    """The rows strictly above, or below, a place: a comparison of whole rows, which is one range of an index."""
+    """The rows strictly above or below a position: a comparison of whole rows, which is one range of an index."""
 
-    __slots__ = ("above", "columns", "place")
+    __slots__ = ("above", "columns", "position")
 
-    def __init__(self, columns: tuple[str, ...], place: Place, *, above: bool) -> None:
+    def __init__(self, columns: tuple[str, ...], position: KeysetPosition, *, above: bool) -> None:
         super().__init__()
         self.columns = columns
-        self.place = place
+        self.position = position
         self.above = above
 
     @override
     def __bool__(self) -> bool:
-        return True  # else the query set drops it: it has neither filters nor children
+        return True  # or the query set would drop it: it has neither filters nor children
 
     @override
     def resolve(self, resolve_context: ResolveContext) -> QueryModifier:
         row = Tuple(*(resolve_context.table[column] for column in self.columns))
-        place = Tuple(*self.place.key)
-        return QueryModifier(where_criterion=row > place if self.above else row < place)
+        position = Tuple(*self.position.key)
+        return QueryModifier(where_criterion=row > position if self.above else row < position)
 
 
-def parts(queryset: QuerySet[M], order: Order, low: Place | None, high: Place | None) -> list[QuerySet[M]]:
-    """Query sets that hold, part after part, the rows strictly between two places: those with a value, those without.
+def parts(queryset: QuerySet[M], order: Order, low: KeysetPosition | None, high: KeysetPosition | None) -> list[QuerySet[M]]:
+    """Query sets of the rows strictly between two positions: first those with a value, then those without.
 
     Read apart, each of the two is one range of an index on either engine, wherever that engine sorts missing values.
     """
@@ -93,7 +94,7 @@ def parts(queryset: QuerySet[M], order: Order, low: Place | None, high: Place | 
     return found
 
 
-def _between(queryset: QuerySet[M], columns: tuple[str, ...], low: Place | None, high: Place | None) -> QuerySet[M]:
+def _between(queryset: QuerySet[M], columns: tuple[str, ...], low: KeysetPosition | None, high: KeysetPosition | None) -> QuerySet[M]:
     if low:
         queryset = queryset.filter(Beyond(columns, low, above=True))
     if high:
@@ -102,19 +103,19 @@ def _between(queryset: QuerySet[M], columns: tuple[str, ...], low: Place | None,
 
 
 def write_cursor(order: Order, row: Model) -> str:
-    """The opaque text that stands for the place of a row."""
+    """The opaque text that stands for the position of a row."""
     value = None if order.column is None else _stored(row, order.column)
     return base64.urlsafe_b64encode(orjson.dumps([_mark(order), value, _stored(row, order.tie)])).decode().rstrip("=")
 
 
-def read_cursor(queryset: QuerySet[M], order: Order, name: str, cursor: str | None) -> Place | None:
-    """The place that a cursor stands for; raises `BadInput`, naming the argument, unless this very list wrote it."""
+def read_cursor(queryset: QuerySet[M], order: Order, name: str, cursor: str | None) -> KeysetPosition | None:
+    """The position that a cursor stands for. Raises `BadInput`, naming the argument, if the cursor is not one of this list."""
     if cursor is None:
         return None
     match _decoded(cursor):
         case [str(mark), value, int(tie)] if mark == _mark(order) and _fits(_field(queryset, order.tie), tie):
             if value is None or (order.column is not None and _fits(_field(queryset, order.column), value)):
-                return Place(value, tie)
+                return KeysetPosition(value, tie)
     raise BadInput(f"`{name}` is not a cursor of this list. Use cursors as they were returned, and keep to the same order.")
 
 
@@ -130,12 +131,12 @@ def _mark(order: Order) -> str:
 
 
 def _field(queryset: QuerySet[M], column: str) -> Field[Any]:
-    return queryset.model._meta.fields_map[column]
+    return fields_of(queryset.model)[column]
 
 
 def _stored(row: Model, column: str) -> str | int | None:
-    stored: str | int | None = row._meta.fields_map[column].to_db_value(getattr(row, column), row)
-    return stored
+    value: str | int | None = stored(type(row), column, getattr(row, column))
+    return value
 
 
 def _fits(field: Field[Any], value: object) -> bool:

@@ -1,18 +1,22 @@
-"""Many ids as one value, on their way to the database and back: a row for each takes longer to unpack than to find."""
+"""Many ids as one value, on their way to the database and back. To unpack a row for each takes longer than to find them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from tortoise.expressions import Q
-from tortoise.queryset import QuerySet, ValuesQuery
+from tortoise.queryset import QuerySet
 
 from models.engine.database import Database, Row
 from models.engine.statement import Engine
 from models.orm.filters import Filter
 from models.orm.sql import Among, Sql
+from models.orm.tortoise_adapter import statement_of
 
-LARGEST_LIST = 1_000  # ids in a list of many
+LARGEST_LIST = 1_000  # ids in one list
+
+COLLECT = "SELECT {ids} AS ids FROM ({text}) AS found"
+COLLECT_BY_KEY = "SELECT {key} AS key, {ids} AS ids FROM ({text}) AS found GROUP BY {key}"
 COLLECTED: Mapping[Engine, str] = {"sqlite": "json_group_array({})", "postgresql": "array_agg({})"}
 ELEMENTS: Mapping[Engine, str] = {
     "sqlite": "json_each(list.ids) AS element",
@@ -26,50 +30,43 @@ def collected(engine: Engine, value: str) -> str:
 
 
 def numbers_in(value: Any) -> list[int]:
-    """What `collected` has collected."""
+    """The ids in what `collected` returned."""
     found: list[int] = orjson.loads(value) if isinstance(value, str) else value or []
     return found
 
 
 def by_key(rows: Iterable[Row]) -> dict[int, list[int]]:
-    """The ids of rows that hold what was `collected` as `ids`, by their `key`."""
+    """The ids in the column `ids`, which `collected` made, by the column `key`."""
     return {row["key"]: numbers_in(row["ids"]) for row in rows}
 
 
 def lists_of(ids: Sequence[int]) -> Iterator[str]:
-    """Ids as lists for a table `list` with a column `ids`, which `ELEMENTS` takes apart again."""
+    """Ids as JSON lists, for the column `ids` of a table `list`. `ELEMENTS` takes each list apart in SQL."""
     for start in range(0, len(ids), LARGEST_LIST):
         yield orjson.dumps(ids[start : start + LARGEST_LIST]).decode()
 
 
 async def numbers(database: Database, text: str, **values: Any) -> list[int]:
-    """The column `id` of a statement that selects, or locks, rows."""
-    row = await database.row(f"SELECT {collected(database.engine, 'id')} AS ids FROM ({text}) AS found", **values)  # noqa: S608  # ours
+    """The column `id` of the rows that a statement selects or locks."""
+    row = await database.row(COLLECT.format(ids=collected(database.engine, "id"), text=text), **values)
     return numbers_in(row["ids"])
 
 
 async def numbers_of(database: Database, records: QuerySet[Any], column: str) -> list[int]:
-    """One column of the records of a query set."""
+    """One column of the records in a query set."""
     text, values = statement_of(records.values(column))
-    ids = collected(database.engine, f'"{column}"')
-    (row,) = await database.connection.execute_query_dict(f"SELECT {ids} AS ids FROM ({text}) AS found", values)  # noqa: S608  # ours
+    collecting = COLLECT.format(ids=collected(database.engine, f'"{column}"'), text=text)
+    (row,) = await database.connection.execute_query_dict(collecting, values)
     return numbers_in(row["ids"])
 
 
-def statement_of(found: ValuesQuery[Any]) -> tuple[str, list[Any]]:
-    """The statement that the ORM would run, and its parameters."""
-    found._choose_db_if_not_chosen()
-    found._make_query()
-    return found.query.get_parameterized_sql()
-
-
 def among(column: str, values: Sequence[int]) -> Q:
-    """The records in whose column is one of any number of values, which travel as one parameter."""
+    """The records whose column has one of these values. They are one parameter, however many."""
     return Filter(lambda table: Sql(f'"{table}"."{column}"', Among(values)))
 
 
 async def numbers_by(database: Database, key: str, text: str, **values: Any) -> dict[int, list[int]]:
-    """The column `id` of a statement that selects rows, by another column of it."""
+    """The column `id` of the rows that a statement selects, by another of its columns."""
     ids = collected(database.engine, "id")
-    rows: list[Row] = await database.rows(f"SELECT {key} AS key, {ids} AS ids FROM ({text}) AS found GROUP BY {key}", **values)  # noqa: S608  # ours
+    rows: list[Row] = await database.rows(COLLECT_BY_KEY.format(key=key, ids=ids, text=text), **values)
     return by_key(rows)

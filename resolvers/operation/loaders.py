@@ -13,6 +13,7 @@ from tortoise.queryset import QuerySet
 from models import BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
 from models.bulk import SHOWN
 from models.engine.database import Database, Row
+from models.orm.tortoise_adapter import from_row
 from resolvers.criteria.language.names import Vocabulary, load_vocabulary
 from resolvers.criteria.language.record_types import CONTACT, RecordType, RecordTypes
 from resolvers.operation.batching import Loader
@@ -58,7 +59,7 @@ class Loaders:
 
     def remember_contacts(self, rows: Iterable[Row]) -> dict[int, Contact]:
         """The contacts in whole rows of their table, by id; they are not read again."""
-        found = [Contact._init_from_db(**row) for row in rows]
+        found = [from_row(Contact, row) for row in rows]
         return {contact.id: self.contacts_by_id.remember(contact.id, contact) or contact for contact in found}
 
     def remember_groups(self, groups: Iterable[Group]) -> list[Group]:

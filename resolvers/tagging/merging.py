@@ -7,6 +7,7 @@ from tortoise.expressions import Q
 from models import Group
 from models.fields import to_microseconds
 from models.ids import to_global_id
+from models.orm.tortoise_adapter import stored
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.audit import record_updated
 from resolvers.membership.change import Change
@@ -51,13 +52,9 @@ async def _redefine(context: Context, change: Change, source: int, target: int) 
 
 async def _rewrite(change: Change, edited: list[tuple[Group, Any]]) -> None:
     at = to_microseconds(change.at)
-    rows = [{"id": group.id, "criteria": _as_text(group, criteria), "updated_at": at} for group, criteria in edited]
+    rows = [{"id": group.id, "criteria": stored(Group, "criteria", criteria), "updated_at": at} for group, criteria in edited]
     if rows:
         await change.database.rows(REWRITE, groups=rows)
-
-
-def _as_text(group: Group, criteria: Any) -> Any:
-    return group._meta.fields_map["criteria"].to_db_value(criteria, group)
 
 
 def renamed(document: Any, old: dict[str, str], new: dict[str, str]) -> Any:

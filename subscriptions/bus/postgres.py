@@ -8,7 +8,6 @@ from typing import Any
 
 import asyncpg
 
-from models.engine.database import connection_arguments
 from subscriptions.bus.remote import BusConnection, Connect
 
 CHANNEL = "muster_groups"  # PostgreSQL keeps the channels of its databases apart
@@ -38,7 +37,7 @@ def postgres_bus(url: str) -> Connect:
 
     @contextlib.asynccontextmanager
     async def connect(on_message: Callable[[str], None]) -> AsyncIterator[BusConnection]:
-        connection = await asyncpg.connect(**connection_arguments(url), server_settings=SETTINGS)  # type: ignore[no-untyped-call]  # no types
+        connection = await asyncpg.connect(url, server_settings=SETTINGS)  # type: ignore[no-untyped-call]  # no types
         opened = PostgresConnection(connection)
         try:
             connection.add_termination_listener(lambda _: opened.lost.set())

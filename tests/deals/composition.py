@@ -1,7 +1,7 @@
 """The product with deals."""
 
 from app.composition import PRODUCT, Composition
-from models.engine.database import TableSet
+from models.engine.configuration import TableSet
 from resolvers.criteria.language.record_types import RecordTypes
 from tests.deals.records import DEAL
 from tests.deals.schema import ADDED_FIELDS

@@ -11,8 +11,6 @@ from typing import Any
 
 import asyncpg
 
-from models.engine.database import connection_arguments
-
 DEADLINE = 30.0
 
 LOCK_LOG = "LOCK TABLE group_events IN SHARE MODE"
@@ -38,7 +36,7 @@ async def overtake(url: str, first: Coroutine[Any, Any, object], second: Corouti
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Any]:
     """A connection outside the pool."""
-    connection = await asyncpg.connect(**connection_arguments(url))  # type: ignore[no-untyped-call]  # asyncpg has no types
+    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
     try:
         yield connection
     finally:

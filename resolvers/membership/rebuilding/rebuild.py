@@ -6,7 +6,7 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from models.fields import to_microseconds
-from models.orm.numbers import statement_of
+from models.orm.tortoise_adapter import statement_of
 from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
