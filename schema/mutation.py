@@ -33,7 +33,6 @@ from schema.inputs import (
     UpdateTagInput,
     UpsertContactInput,
 )
-from schema.needs import Needs
 from schema.payloads import (
     AccessTokenPayload,
     AccountPayload,
@@ -49,9 +48,10 @@ from schema.payloads import (
     UserErrors,
     UserPayload,
 )
+from schema.scopes import RequiresScope
 
-mutation = partial(strawberry.mutation, extensions=[Needs(models.TokenScope.WRITE), UserErrors()])
-administration = partial(strawberry.mutation, extensions=[Needs(models.TokenScope.ADMIN), UserErrors()])
+mutation = partial(strawberry.mutation, extensions=[RequiresScope(models.TokenScope.WRITE), UserErrors()])
+administration = partial(strawberry.mutation, extensions=[RequiresScope(models.TokenScope.ADMIN), UserErrors()])
 
 
 @strawberry.type

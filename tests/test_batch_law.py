@@ -1,4 +1,4 @@
-"""The law of batches: contacts that changed alike are judged rightly, together or one by one, and nobody can tell which it was."""
+"""The law of batches: contacts that changed in the same way are evaluated correctly, together or one by one, with the same result."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -92,16 +92,16 @@ def common_tags(people: list[Any]) -> CommonTags:
 
 
 @thorough
-@given(seed=st.integers(0, 2**32), cases=cases, alike=st.integers(1, 6))
+@given(seed=st.integers(0, 2**32), cases=cases, similar=st.integers(1, 6))
 async def test_a_sieve_keeps_the_records_for_which_the_predicate_holds(
-    prepared: Database, seed: int, cases: list[tuple[dict[str, Any], tuple[datetime, ZoneInfo]]], alike: int
+    prepared: Database, seed: int, cases: list[tuple[dict[str, Any], tuple[datetime, ZoneInfo]]], similar: int
 ) -> None:
     people = world.contacts(seed, PEOPLE)
     await world.store(prepared, people)
     for number, (document, (moment, zone)) in enumerate(cases):
         tree, now = read(document, zone), Now(to_microseconds(moment), zone)
         first = number % PEOPLE
-        chosen = [world.facts(person) for person in people[first : first + alike]]
+        chosen = [world.facts(person) for person in people[first : first + similar]]
         records: list[Any] = chosen if tree.record_type is CONTACT else [a for person in chosen for a in person.owned[APPOINTMENT]]
         batch = RecordBatch(prepared, tree.record_type, [record.id for record in records], now)
         expected = {record.id for record in records if compile_predicate(tree)(record, now)}

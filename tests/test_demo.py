@@ -16,7 +16,7 @@ import pytest
 from app.demo.groups import GROUPS
 from app.demo.load import load_demo
 from app.demo.names import TAGS
-from app.demo.people import SOON, Inventor
+from app.demo.people import SOON, Generator
 from app.demo.sign_in import demo_token, token_path
 from models import AccessToken
 from models.engine.database import Database
@@ -60,12 +60,12 @@ def _ids(rows: Iterable[dict[str, int]]) -> set[int]:
 
 
 def test_the_same_people_and_meetings_are_invented_every_time() -> None:
-    assert list(Inventor(NOON).rows(MANY)) == list(Inventor(NOON).rows(MANY))
-    assert list(Inventor(NOON).meetings(50, MANY)) == list(Inventor(NOON).meetings(50, MANY))
+    assert list(Generator(NOON).rows(MANY)) == list(Generator(NOON).rows(MANY))
+    assert list(Generator(NOON).meetings(50, MANY)) == list(Generator(NOON).meetings(50, MANY))
 
 
 def test_few_tags_are_frequent_and_many_are_rare() -> None:
-    counts = Counter(tag["name"] for row in Inventor(NOON).rows(3000) for tag in row.tags)
+    counts = Counter(tag["name"] for row in Generator(NOON).rows(3000) for tag in row.tags)
     assert set(counts) == set(TAGS)
     assert counts[TAGS[0]] > 1.5 * counts[TAGS[1]] > 3 * counts[TAGS[-1]]
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.commands.exports import ExportOrder, export_file
-from app.files.exchange import entries_of, joined, shielded, unshielded
+from app.files.exchange import escaped, joined, split_entries, unescaped
 from app.files.exporting.formats import Format
 from app.running.services import open_services
 from app.settings import Settings
@@ -156,20 +156,20 @@ async def test_what_is_exported_is_imported_here_without_a_change_and_elsewhere_
 
 @given(st.lists(ENTRY))
 def test_entries_of_a_cell_come_apart_as_they_were_joined(entries: list[str]) -> None:
-    assert entries_of(joined(entries)) == entries
+    assert split_entries(joined(entries)) == entries
 
 
 @given(st.lists(st.sampled_from([text for text in map(str.strip, NASTY) if text]) | ENTRY, min_size=1))
 def test_no_list_is_a_formula_and_neither_is_any_of_its_entries(entries: list[str]) -> None:
-    assert entries_of(joined(entries)) == entries
+    assert split_entries(joined(entries)) == entries
     for cell in (joined(entries), *(joined([entry]) for entry in entries)):
         assert not cell.startswith(FORMULAS)
 
 
 @given(st.text() | st.sampled_from(NASTY))
 def test_no_text_is_a_formula_and_each_comes_back(text: str) -> None:
-    assert unshielded(shielded(text)) == text
-    assert not shielded(text).startswith(("=", "@", "\t", "\r", "\uff1d"))
+    assert unescaped(escaped(text)) == text
+    assert not escaped(text).startswith(("=", "@", "\t", "\r", "\uff1d"))
 
 
 async def test_a_tag_that_would_run_in_a_spreadsheet_is_exported_as_text(database: Database, tmp_path: Path) -> None:

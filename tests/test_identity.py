@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
+from app.identity.authentication import authenticate_request
 from app.identity.download import downloads
 from app.identity.key_set import ALGORITHMS, FRESH_SECONDS, KEPT_SECONDS, LEAST_SECONDS, KeySet, open_key_set, usable
 from app.identity.provider import Expectations, Provider, open_provider
-from app.identity.reception import receive
 from app.settings import Settings
 from models import Role, User
 from models.errors import Unauthenticated, Unavailable
@@ -53,7 +53,7 @@ async def claims(context: Context, **more: Any) -> dict[str, Any]:
 
 async def signed_in(services: Services, known: IdentityProvider, secret: str, expected: Expectations = EXPECTED) -> Context:
     async with asyncio.timeout(DEADLINE), open_key_set(downloads(known.url)) as keys:
-        return await receive(services, Provider(keys, expected, services.wall_clock), f"Bearer {secret}")
+        return await authenticate_request(services, Provider(keys, expected, services.wall_clock), f"Bearer {secret}")
 
 
 # ---------------------------------------------------------------- what is accepted
@@ -169,9 +169,9 @@ def test_a_key_for_something_else_verifies_nothing() -> None:
 async def test_access_tokens_go_on_beside_it(services: Services, owner: Context, known: IdentityProvider) -> None:
     _, secret = await create_access_token(owner, name="Script")
     assert (await signed_in(services, known, secret)).caller.user_id == owner.caller.user_id
-    assert (await receive(services, None, f"Bearer {secret}")).caller.user_id == owner.caller.user_id
+    assert (await authenticate_request(services, None, f"Bearer {secret}")).caller.user_id == owner.caller.user_id
     with pytest.raises(Unauthenticated):
-        await receive(services, None, f"Bearer {token(RSA, **await claims(owner))}")
+        await authenticate_request(services, None, f"Bearer {token(RSA, **await claims(owner))}")
 
 
 # ---------------------------------------------------------------- whom it stands for
@@ -195,7 +195,7 @@ async def test_an_address_in_two_accounts_needs_a_claim_that_says_which(
 
 
 @pytest.mark.parametrize(
-    "alike",
+    "addresses",
     [
         ("ann@strasse.example", "ann@straße.example"),
         ("kim@example.com", "\N{KELVIN SIGN}im@example.com"),
@@ -205,9 +205,9 @@ async def test_an_address_in_two_accounts_needs_a_claim_that_says_which(
     ],
 )
 async def test_an_address_that_only_folds_to_a_users_is_somebody_elses(
-    services: Services, owner: Context, known: IdentityProvider, alike: tuple[str, str]
+    services: Services, owner: Context, known: IdentityProvider, addresses: tuple[str, str]
 ) -> None:
-    stored, said = alike
+    stored, said = addresses
     assert fold(stored) == fold(said)
     await User.filter(id=owner.caller.user_id).update(email=stored, email_folded=fold(stored))
     with pytest.raises(Unauthenticated, match="not as a user"):

@@ -16,7 +16,7 @@ from resolvers.access.tokens import create_access_token, scopes_of
 from resolvers.access.users import update_user
 from resolvers.operation.context import Context, Services
 from schema.mutation import Mutation
-from schema.needs import Needs
+from schema.scopes import RequiresScope
 from tests.support.callers import new_user
 from tests.support.graphql import answer, schema
 from tests.support.schema_walk import Guide, roots, variables
@@ -60,7 +60,7 @@ async def test_a_token_allows_what_its_scopes_and_its_users_role_of_today_both_a
 def test_every_mutation_declares_the_one_scope_that_it_needs() -> None:
     fields: Any = Mutation
     needed = {
-        field.python_name: [extension.scope for extension in field.extensions if isinstance(extension, Needs)]
+        field.python_name: [extension.scope for extension in field.extensions if isinstance(extension, RequiresScope)]
         for field in fields.__strawberry_definition__.fields
     }
     assert {len(scopes) for scopes in needed.values()} == {1}

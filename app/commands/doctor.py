@@ -9,7 +9,7 @@ from rich.text import Text
 
 from app.commands.terminal import note, output
 from app.doctor.checkup import examine
-from app.doctor.finding import Finding, Level, wrong
+from app.doctor.finding import Finding, Level, failed
 from app.settings import SettingsError, load_settings
 
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -33,7 +33,7 @@ def _examined() -> list[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        return [wrong("settings", error.message)]
+        return [failed("settings", error.message)]
     return asyncio.run(examine(settings))
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 
 from app.demo.groups import GROUPS
 from app.demo.names import TAGS
-from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Inventor
+from app.demo.people import PLAN, PLANS, RENEWS_ON, SEATS, Generator
 from app.provisioning.accounts import NewAccount, create_account
 from models import FieldType, Role
 from models.ids import to_global_id
@@ -37,13 +37,13 @@ async def load_demo(services: Services, contacts: int, progress: Progress) -> Co
     """
     context = await create_account(services, DEMO)
     await _prepare(context)
-    inventor = Inventor(services.wall_clock())
+    generator = Generator(services.wall_clock())
     contact_ids: list[int] = []
-    rows = inventor.rows(contacts)
+    rows = generator.rows(contacts)
     while chunk := list(islice(rows, CHUNK)):
         contact_ids += await _put(context, chunk)
         progress(len(contact_ids))
-    for meeting in inventor.meetings(min(MOST_MEETINGS, contacts), contacts):
+    for meeting in generator.meetings(min(MOST_MEETINGS, contacts), contacts):
         contact = to_global_id("Contact", contact_ids[meeting.contact])
         await create_appointment(context, contact_id=contact, values=meeting.values)
     return context

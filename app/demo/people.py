@@ -28,7 +28,7 @@ class Meeting:
     values: dict[str, Any]
 
 
-class Inventor:
+class Generator:
     """Generates contacts and appointments around a point in time."""
 
     def __init__(self, now: datetime) -> None:

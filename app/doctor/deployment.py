@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.doctor.finding import Finding, failed, passed, warned
 from app.settings import Settings
 from models.engine.database import Database
 from models.engine.leadership import LEADER_LOCK
@@ -31,8 +31,8 @@ async def examine_schema(database: Database) -> Finding:
     try:
         await require_current_schema(database)
     except (SchemaOutdated, SchemaTooNew) as error:
-        return wrong("schema", error.message)
-    return fine("schema", f"All {len(known_migrations())} migrations are applied.")
+        return failed("schema", error.message)
+    return passed("schema", f"All {len(known_migrations())} migrations are applied.")
 
 
 async def examine_skew(database: Database) -> Finding:
@@ -41,14 +41,14 @@ async def examine_skew(database: Database) -> Finding:
     there = (await database.row(TIME))["now"]
     skew = (there - (began + _now()) / 2) / 1e6
     if abs(skew) > MOST_SKEW:
-        return wrong("time", f"The database's clock is {skew:+.1f} seconds off this machine's: let both follow NTP.")
-    return fine("time", f"This machine and the database agree within {max(abs(skew), 0.001):.3f} seconds.")
+        return failed("time", f"The database's clock is {skew:+.1f} seconds off this machine's: let both follow NTP.")
+    return passed("time", f"This machine and the database agree within {max(abs(skew), 0.001):.3f} seconds.")
 
 
 async def examine_clock(database: Database, settings: Settings) -> list[Finding]:
     """Check that a server advances the clock and works on bulk actions."""
     if not await _is_led(database, settings):
-        return [doubtful("clock", "No server runs, so groups do not follow the time: start one with `muster serve`, which will catch up.")]
+        return [warned("clock", "No server runs, so groups do not follow the time: start one with `muster serve`, which will catch up.")]
     return [await _lag(database, settings), await _bulk(database)]
 
 
@@ -66,12 +66,12 @@ async def _lag(database: Database, settings: Settings) -> Finding:
     rows = await database.rows(READ)
     lag = (_now() - rows[0]["settled"]) / 1e6 if rows else 0.0
     if lag > settings.ready_clock_lag_seconds:
-        return wrong("clock", f"A server runs, and its clock is {lag:.0f} seconds behind: see its log for the reason.")
-    return fine("clock", f"A server runs, and its clock is {max(lag, 0):.1f} seconds behind.")
+        return failed("clock", f"A server runs, and its clock is {lag:.0f} seconds behind: see its log for the reason.")
+    return passed("clock", f"A server runs, and its clock is {max(lag, 0):.1f} seconds behind.")
 
 
 async def _bulk(database: Database) -> Finding:
     waiting = (await database.row(WAITING, since=_now() - round(MOST_WAITING * 1e6)))["waiting"]
     if waiting:
-        return doubtful("bulk actions", f"{waiting} have not moved for a minute: see the servers' logs for `bulk action failed`.")
-    return fine("bulk actions", "None is stuck.")
+        return warned("bulk actions", f"{waiting} have not moved for a minute: see the servers' logs for `bulk action failed`.")
+    return passed("bulk actions", "None is stuck.")

@@ -20,16 +20,16 @@ class Finding(NamedTuple):
     said: str
 
 
-def fine(what: str, said: str) -> Finding:
+def passed(what: str, said: str) -> Finding:
     """Return a finding that the check passed."""
     return Finding(Level.OK, what, said)
 
 
-def doubtful(what: str, said: str) -> Finding:
+def warned(what: str, said: str) -> Finding:
     """Return a finding that something works but may be a mistake."""
     return Finding(Level.WARN, what, said)
 
 
-def wrong(what: str, said: str) -> Finding:
+def failed(what: str, said: str) -> Finding:
     """Return a finding that something does not work or may lose data."""
     return Finding(Level.FAIL, what, said)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from app.doctor.finding import Finding, doubtful, fine, wrong
+from app.doctor.finding import Finding, failed, passed, warned
 from app.settings import PREFIX, Settings
 from models.engine.database import Database, Row
 
@@ -27,8 +27,8 @@ async def examine_postgresql(database: Database, settings: Settings) -> list[Fin
 def _version(about: Row) -> Finding:
     version = about["version"]
     if version < OLDEST:
-        return wrong("PostgreSQL", f"Version {version} is too old: use {OLDEST} or newer.")
-    return fine("PostgreSQL", f"Version {version}.")
+        return failed("PostgreSQL", f"Version {version} is too old: use {OLDEST} or newer.")
+    return passed("PostgreSQL", f"Version {version}.")
 
 
 def _connections(about: Row, settings: Settings) -> Finding:
@@ -36,20 +36,18 @@ def _connections(about: Row, settings: Settings) -> Finding:
     needed = settings.workers * (settings.pool_size + BESIDE_THE_POOL)
     said = f"{settings.workers} x ({settings.pool_size} + {BESIDE_THE_POOL}) = {needed} connections of {most}, {others} taken by others."
     if needed + others > most:
-        return wrong("connections", f"{said} Lower {PREFIX}POOL_SIZE or {PREFIX}WORKERS, or raise max_connections.")
+        return failed("connections", f"{said} Lower {PREFIX}POOL_SIZE or {PREFIX}WORKERS, or raise max_connections.")
     if needed * 2 + others > most:
-        return doubtful(
-            "connections", f"{said} Two such servers at once, as when one replaces the other, do not fit: raise max_connections."
-        )
-    return fine("connections", said)
+        return warned("connections", f"{said} Two such servers at once, as when one replaces the other, do not fit: raise max_connections.")
+    return passed("connections", said)
 
 
 def _defaults(about: Row) -> Iterator[Finding]:
     if about["encoding"] != "UTF8":
-        yield wrong("encoding", f"The database holds texts in {about['encoding']}: make one with ENCODING 'UTF8'.")
+        yield failed("encoding", f"The database holds texts in {about['encoding']}: make one with ENCODING 'UTF8'.")
     if about["is_replica"] or about["read_only"] == "on":
-        yield wrong("writing", f"The server takes no writes: point {PREFIX}DATABASE_URL to the primary.")
+        yield failed("writing", f"The server takes no writes: point {PREFIX}DATABASE_URL to the primary.")
     if about["isolation"] != ISOLATION:
-        yield wrong("isolation", f"Transactions are {about['isolation']} by default: set default_transaction_isolation to '{ISOLATION}'.")
+        yield failed("isolation", f"Transactions are {about['isolation']} by default: set default_transaction_isolation to '{ISOLATION}'.")
     if about["fsync"] != "on":
-        yield doubtful("durability", "fsync is off: a crash of the machine may destroy the database. Switch it on.")
+        yield warned("durability", "fsync is off: a crash of the machine may destroy the database. Switch it on.")

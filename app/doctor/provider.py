@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from app.doctor.finding import Finding, fine, wrong
+from app.doctor.finding import Finding, failed, passed
 from app.identity.download import DownloadFailed, downloads
 from app.identity.key_set import usable
 from app.settings import PREFIX, Settings
@@ -21,9 +21,9 @@ async def _keys(url: str) -> Finding:
     try:
         keys = usable(await downloads(url)())
     except (DownloadFailed, ValueError) as error:
-        return wrong(CHECK, f"{host} gives no keys: {error}. {REMEDY}")
+        return failed(CHECK, f"{host} gives no keys: {error}. {REMEDY}")
     if not keys:
-        return wrong(
+        return failed(
             CHECK, f"{host} has keys, but none that verifies signatures: have it sign with RSA, EC or Ed25519, and publish that key."
         )
-    return fine(CHECK, f"{host} publishes keys that verify signatures.")
+    return passed(CHECK, f"{host} publishes keys that verify signatures.")

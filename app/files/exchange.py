@@ -17,7 +17,7 @@ CUSTOM = "customFields"
 _ENTRY = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[;|]|$)|([^;|]*)(?:[;|]|$)')
 _FORMULA = re.compile("['=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")  # with the full-width forms, which some spreadsheets run too
 _TELEPHONE = re.compile(r"[+-]?[\d ().-]*", re.ASCII)  # as a formula, its result would be the number itself
-_SHIELD = "'"
+_ESCAPE = "'"
 
 
 def custom_column(key: str) -> str:
@@ -35,19 +35,19 @@ def _must_be_quoted(entry: str) -> bool:
     return entry.startswith('"') or ";" in entry or "|" in entry or _FORMULA.match(entry) is not None
 
 
-def entries_of(cell: str) -> list[str]:
+def split_entries(cell: str) -> list[str]:
     """Split a cell into its entries, which are separated by semicolons or vertical bars."""
     found = ((match[1].replace('""', '"') if match[1] is not None else match[2]).strip() for match in _ENTRY.finditer(cell))
     return [entry for entry in found if entry]
 
 
-def shielded(text: str) -> str:
+def escaped(text: str) -> str:
     """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    if text.startswith(_SHIELD) or (_FORMULA.match(text) and not _TELEPHONE.fullmatch(text)):
-        return _SHIELD + text
+    if text.startswith(_ESCAPE) or (_FORMULA.match(text) and not _TELEPHONE.fullmatch(text)):
+        return _ESCAPE + text
     return text
 
 
-def unshielded(cell: str) -> str:
-    """Undo `shielded`."""
-    return cell.removeprefix(_SHIELD)
+def unescaped(cell: str) -> str:
+    """Undo `escaped`."""
+    return cell.removeprefix(_ESCAPE)

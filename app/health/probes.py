@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from app.health.readiness import Readiness
 
 ALIVE, READY = PROBES = ("/healthz", "/readyz")
-FIT, UNFIT = 200, 503
+IS_READY, NOT_READY = 200, 503
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -20,7 +20,7 @@ def probes(readiness: Readiness) -> list[BaseRoute]:
     async def ready(_request: Request) -> Response:
         verdict = await readiness.verdict()
         checks = {name: found or "ok" for name, found in verdict.checks.items()}
-        status = FIT if verdict.is_ready else UNFIT
+        status = IS_READY if verdict.is_ready else NOT_READY
         return JSONResponse({"ready": verdict.is_ready, "checks": checks}, status, headers=FRESH)
 
     return [Route(ALIVE, alive), Route(READY, ready)]

@@ -11,8 +11,8 @@ from app.graphql import GraphQLApp
 from app.graphql.transport.limits import TransportLimits
 from app.health.probes import probes
 from app.health.readiness import Readiness
+from app.identity.authentication import authenticate_request
 from app.identity.provider import Provider, open_provider
-from app.identity.reception import receive
 from app.rates.admission import Admission, open_admission
 from app.running.middleware import middleware
 from app.running.services import open_services, wall_clock
@@ -99,7 +99,7 @@ class Server:
     async def _authenticate(self, authorization: str | None, address: str) -> Context:
         await self.admission.enter(address)
         async with self.admission.attempt(address):
-            context = await receive(self.services, self._provider, authorization)
+            context = await authenticate_request(self.services, self._provider, authorization)
         context.allowance = self.admission.allowance(context.caller)
         return context
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.files.exchange import CUSTOM, ID, MARK, OWNER, TAGS, custom_column, joined, shielded
+from app.files.exchange import CUSTOM, ID, MARK, OWNER, TAGS, custom_column, escaped, joined
 from models.ids import to_global_id
 from resolvers.records.exports import COLUMNS, ExportedContact
 from resolvers.values.validation import camel
@@ -74,7 +74,7 @@ def _cell(value: Any) -> str:
         case list():
             return joined(value)
         case str():
-            return shielded(value)
+            return escaped(value)
     return str(value)
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.files.exchange import TAGS, entries_of, unshielded
+from app.files.exchange import TAGS, split_entries, unescaped
 from app.files.importing.fields import OWNER_KEY, Field
 from app.files.importing.plan import Plan
 from app.files.importing.table import ABSENT, Record
@@ -57,7 +57,7 @@ class RowMaker:
     @classmethod
     def of(cls, plan: Plan, account: TargetAccount, *, is_typed: bool) -> "RowMaker":
         """Create a converter for a file with planned columns. For `is_typed` see `Table`."""
-        written: Read = _as_it_is if is_typed else unshielded if plan.is_export else str.strip
+        written: Read = _as_it_is if is_typed else unescaped if plan.is_export else str.strip
         readers = {index: _reader(field, account, written) for index, field in plan.fields.items()}
         own, custom = (
             [(index, field.key, readers[index]) for index, field in plan.fields.items() if field.is_custom is is_custom]
@@ -155,7 +155,7 @@ def _values(record: Record, readers: Readers) -> dict[str, Any]:
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _refs_in(always: tuple[str, ...], cell: str) -> tuple[TagRef, ...]:
-    return _refs(always, entries_of(cell))
+    return _refs(always, split_entries(cell))
 
 
 def _refs(always: Iterable[str], names: Iterable[str]) -> tuple[TagRef, ...]:
@@ -191,7 +191,7 @@ def _stripped_text(cell: Any) -> str:
 
 
 def _list(cell: Any) -> Any:
-    return entries_of(cell) if isinstance(cell, str) else cell
+    return split_entries(cell) if isinstance(cell, str) else cell
 
 
 def _checkbox(cell: Any) -> Any:

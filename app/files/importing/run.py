@@ -52,9 +52,9 @@ class Summary:
     repeated: int = 0
     bad: int = 0
     bad_rows: str = ""
-    nameless: int = 0
+    without_key: int = 0
     """Contacts created from rows without an id or e-mail address, which a second import would create again."""
-    last_nameless: int = 0
+    last_without_key: int = 0
     """The line of the last such row."""
 
     def __str__(self) -> str:
@@ -72,18 +72,18 @@ class Summary:
         self.updated += result.updated
         self.unchanged += len(set(ids)) - result.created - result.updated
         self.repeated += len(ids) - len(set(ids))
-        put = zip(chunk.good(), chunk.rows, result.contact_ids, strict=True)
-        nameless = [record.line for record, row, contact_id in put if contact_id and not (row.contact_id or row.fields.get("email"))]
-        self.nameless += len(nameless)
-        self.last_nameless = max([self.last_nameless, *nameless])
+        saved = zip(chunk.good(), chunk.rows, result.contact_ids, strict=True)
+        without_key = [record.line for record, row, contact_id in saved if contact_id and not (row.contact_id or row.fields.get("email"))]
+        self.without_key += len(without_key)
+        self.last_without_key = max([self.last_without_key, *without_key])
 
     def so_far(self) -> str:
         """Return what was imported before an early end, and how to continue."""
-        if not self.nameless:
+        if not self.without_key:
             return f"So far {self}. To continue, import the file again: rows that were imported are recognised and change nothing."
         return (
-            f"So far {self}. To continue, import a copy of the file without the rows up to line {self.last_nameless} that have no e-mail"
-            f" address: {self.nameless:,} of them were imported, and would be created a second time."
+            f"So far {self}. To continue, import a copy of the file without the rows up to line {self.last_without_key} that have no e-mail"
+            f" address: {self.without_key:,} of them were imported, and would be created a second time."
         )
 
 
@@ -104,14 +104,14 @@ class Import:
             chunks = self._chunks(progress)
             chunk = await self._prepared(chunks)
             while chunk.records:
-                chunk = await self._put_and_prepare(chunk, chunks, bad_rows)
+                chunk = await self._save_and_prepare(chunk, chunks, bad_rows)
         return self.summary
 
-    async def _put_and_prepare(self, chunk: Chunk, chunks: Iterator[list[Record]], bad_rows: BadRows) -> Chunk:
+    async def _save_and_prepare(self, chunk: Chunk, chunks: Iterator[list[Record]], bad_rows: BadRows) -> Chunk:
         """Save a chunk while the next one is read and checked, and return the next one."""
         following = asyncio.create_task(self._prepared(chunks))
         try:
-            await self._put(chunk, bad_rows)  # finishes even if reading the next chunk fails
+            await self._save(chunk, bad_rows)  # finishes even if reading the next chunk fails
             return await following
         finally:
             following.cancel()
@@ -131,7 +131,7 @@ class Import:
                 chunk.rows.append(self.maker.row(record))
         return chunk
 
-    async def _put(self, chunk: Chunk, bad_rows: BadRows) -> None:
+    async def _save(self, chunk: Chunk, bad_rows: BadRows) -> None:
         """Save a chunk and write its bad rows, retrying while the database is busy."""
         often = AsyncRetrying(
             retry=retry_if_exception_type(Conflict),

@@ -10,7 +10,7 @@ from resolvers.access.roles import require_scope
 from schema.fields import Info
 
 
-class Needs(FieldExtension):
+class RequiresScope(FieldExtension):
     """Lets a mutation run only with a token that has its scope."""
 
     def __init__(self, scope: TokenScope) -> None:

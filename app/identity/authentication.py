@@ -9,7 +9,7 @@ from resolvers.operation.context import Context, Services
 _JWT = re.compile(r"(?i:bearer) +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
-async def receive(services: Services, provider: Provider | None, authorization: str | None) -> Context:
+async def authenticate_request(services: Services, provider: Provider | None, authorization: str | None) -> Context:
     """Sign in the user of this `Authorization` header and return their context. Raises `Unauthenticated`."""
     found = _JWT.fullmatch((authorization or "").strip()) if provider else None
     if provider and found:

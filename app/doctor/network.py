@@ -5,8 +5,8 @@ from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from app.doctor.finding import Finding, doubtful, fine, wrong
-from app.health.probes import FIT, READY, UNFIT
+from app.doctor.finding import Finding, failed, passed, warned
+from app.health.probes import IS_READY, NOT_READY, READY
 from app.running.serving import PortTaken, claim_port
 from app.settings import PREFIX, Settings
 from models.engine.database import Database
@@ -26,7 +26,7 @@ async def examine_bus(database: Database, settings: Settings) -> Finding:
         host = urlsplit(settings.bus_url).hostname or "its socket"
         return await _echoed(redis_bus(settings.bus_url, await channel_of(database)), f"Redis or Valkey at {host}")
     if database.engine == "sqlite":
-        return fine("bus", "One process needs none.")
+        return passed("bus", "One process needs none.")
     return await _echoed(postgres_bus(settings.database_url), "PostgreSQL")
 
 
@@ -44,8 +44,8 @@ async def _echoed(connect: Connect, carrier: str) -> Finding:
     # Any error of any driver is a finding: changes then reach other processes with a delay.
     except Exception as error:
         reason = str(error) or "no answer in time"
-        return wrong("bus", f"{carrier} carries no hints: {reason}. Check {PREFIX}BUS_URL, and that no pooler is in between.")
-    return fine("bus", f"{carrier} carries hints.")
+        return failed("bus", f"{carrier} carries no hints: {reason}. Check {PREFIX}BUS_URL, and that no pooler is in between.")
+    return passed("bus", f"{carrier} carries hints.")
 
 
 async def examine_port(settings: Settings) -> Finding:
@@ -55,8 +55,8 @@ async def examine_port(settings: Settings) -> Finding:
     except PortTaken:
         return await asyncio.to_thread(_answering, settings)
     except Unavailable as error:
-        return wrong("port", error.message)
-    return fine("port", f"Port {settings.port} of {settings.host} is free.")
+        return failed("port", error.message)
+    return passed("port", f"Port {settings.port} of {settings.host} is free.")
 
 
 def _answering(settings: Settings) -> Finding:
@@ -67,8 +67,8 @@ def _answering(settings: Settings) -> Finding:
         except (OSError, HTTPException):
             status = 0
     place = f"Port {settings.port} of {settings.host}"
-    if status == FIT:
-        return fine("port", f"{place} is answered by a server that is ready.")
-    if status == UNFIT:
-        return wrong("port", f"{place} is answered by a server that is not ready: its {READY} says why.")
-    return doubtful("port", f"{place} is taken by another program: stop it, or choose another port with {PREFIX}PORT.")
+    if status == IS_READY:
+        return passed("port", f"{place} is answered by a server that is ready.")
+    if status == NOT_READY:
+        return failed("port", f"{place} is answered by a server that is not ready: its {READY} says why.")
+    return warned("port", f"{place} is taken by another program: stop it, or choose another port with {PREFIX}PORT.")
