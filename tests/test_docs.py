@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
+from tests.support import folder_tree
 from tests.support.graphql import schema
 
 ROOT = Path(__file__).parents[1]
@@ -82,3 +83,8 @@ def test_every_page_stands_in_the_navigation_of_the_site() -> None:
     listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
     assert listed == {page for page in pages if "/" not in page or page.rsplit("/", 1)[1] == "index.md"}
+
+
+def test_the_picture_of_the_folders_is_the_tree() -> None:
+    page = folder_tree.PAGE.read_text(encoding="utf-8")
+    assert folder_tree.renewed(page) == page, folder_tree.RENEW
