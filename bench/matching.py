@@ -23,7 +23,7 @@ from bench.manygroups import ManyGroups
 from bench.table import table
 from models.text import fold
 from resolvers.criteria.evaluation.facts import ContactFacts
-from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.parse import parse

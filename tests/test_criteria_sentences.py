@@ -14,7 +14,8 @@ from models.fields import to_microseconds
 from models.ids import to_global_id
 from resolvers.criteria.diagnostics.diagnose import DiagnosticCode, diagnose
 from resolvers.criteria.evaluation.explain import ExplanationNode, explain
-from resolvers.criteria.evaluation.predicate import Needs, compile_predicate, judge, needs
+from resolvers.criteria.evaluation.needs import Needs, needs
+from resolvers.criteria.evaluation.predicate import compile_node, compile_predicate
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention, groups_mentioned, mentions
 from resolvers.criteria.language.parse import parse
@@ -323,11 +324,11 @@ def test_diagnostics_are_true(document: Any, moment: tuple[datetime, ZoneInfo]) 
         about = contacts if is_about_contacts(found.path) else appointments
         if found.code in (DiagnosticCode.ALWAYS_TRUE, DiagnosticCode.ALWAYS_FALSE):
             expected = found.code is DiagnosticCode.ALWAYS_TRUE
-            assert all(judge(nodes[found.path])(record, now) is expected for record in about), found
+            assert all(compile_node(nodes[found.path])(record, now) is expected for record in about), found
         elif found.code is DiagnosticCode.REDUNDANT:
             parent = lists[found.path]
             rest = type(parent)(tuple(child for child in parent.children if child.path != found.path), parent.path)
-            assert all(judge(parent)(record, now) is judge(rest)(record, now) for record in about), found
+            assert all(compile_node(parent)(record, now) is compile_node(rest)(record, now) for record in about), found
 
 
 # ---------------------------------------------------------------- explanations

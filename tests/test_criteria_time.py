@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.fields import from_day_number, from_microseconds, to_day_number, to_microseconds
-from resolvers.criteria.evaluation.predicate import judge
+from resolvers.criteria.evaluation.predicate import compile_node
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.temporal import boundaries, is_zoned, moves, temporal_leaves
@@ -96,7 +96,7 @@ def test_a_leaf_changes_its_truth_exactly_within_its_boundaries(
     after = Now(before.instant_us + minutes * 60_000_000, before.zone)
     leaf = leaf_of(document, before.zone)
     assert isinstance(leaf.source, Column)
-    column, holds = leaf.source.column, judge(leaf)
+    column, holds = leaf.source.column, compile_node(leaf)
     changed = boundaries(leaf, before, after)
     in_changed = Within(changed).in_memory()
     candidates = {edge + step for edge in edges(changed[:3] + changed[-3:]) for step in (-1, 0, 1)}

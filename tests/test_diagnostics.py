@@ -14,7 +14,7 @@ from typing_extensions import override
 from models.fields import to_microseconds
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, DiagnosticCode, diagnose
 from resolvers.criteria.evaluation.facts import ContactFacts
-from resolvers.criteria.evaluation.predicate import Judge, judge
+from resolvers.criteria.evaluation.predicate import NodePredicate, compile_node
 from resolvers.criteria.language.fields import Family
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.operators import OPERATORS
@@ -104,17 +104,17 @@ def records(tree: Tree, now: Now) -> Iterator[ContactFacts]:
     yield ContactFacts(1, {"created_at": 0, "birthday": None})
 
 
-def promised(tree: Tree, found: Diagnostic) -> tuple[Judge, Judge]:
+def promised(tree: Tree, found: Diagnostic) -> tuple[NodePredicate, NodePredicate]:
     """Two judges that never differ if the diagnostic is true."""
     nodes = {node.path: node for node in walk(tree.root)}
     if found.code is not DiagnosticCode.REDUNDANT:
         truth = found.code is DiagnosticCode.ALWAYS_TRUE
-        return judge(nodes[found.path]), lambda _facts, _now: truth
+        return compile_node(nodes[found.path]), lambda _facts, _now: truth
     parent = next(
         node for node in nodes.values() if isinstance(node, AllOf | AnyOf) and found.path in [each.path for each in node.children]
     )
     rest = tuple(child for child in parent.children if child.path != found.path)
-    return judge(parent), judge(type(parent)(rest, parent.path))
+    return compile_node(parent), compile_node(type(parent)(rest, parent.path))
 
 
 def diagnostics(document: Any, zone: ZoneInfo) -> tuple[Tree, list[Diagnostic]]:

@@ -7,7 +7,7 @@ import pytest
 from models.fields import to_day_number, to_microseconds
 from models.ids import to_global_id
 from resolvers.criteria.evaluation.facts import ContactFacts
-from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.language.parse import parse

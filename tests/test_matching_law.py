@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from models.fields import to_microseconds
 from resolvers.criteria.evaluation.facts import ContactFacts
-from resolvers.criteria.evaluation.predicate import Needs, values_of
+from resolvers.criteria.evaluation.needs import Needs
+from resolvers.criteria.evaluation.predicate import values_of
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import EXISTENCE, Mention
 from resolvers.criteria.language.parse import parse

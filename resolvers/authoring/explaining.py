@@ -12,7 +12,7 @@ from models.text import fold, fold_or_none
 from resolvers.criteria.evaluation.explain import Explanation, ExplanationNode, Json
 from resolvers.criteria.evaluation.explain import explain as explain_tree
 from resolvers.criteria.evaluation.facts import ContactFacts, Facts, OwnedFacts, StoredValue
-from resolvers.criteria.evaluation.predicate import Needs, needs
+from resolvers.criteria.evaluation.needs import Needs, needs
 from resolvers.criteria.language.mentions import groups_mentioned
 from resolvers.criteria.language.names import GroupName, Vocabulary
 from resolvers.criteria.language.record_types import CONTACT, RecordType

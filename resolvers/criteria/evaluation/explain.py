@@ -1,4 +1,4 @@
-"""Why one record matches or not: the tree again, with each node's truth and the value that was compared."""
+"""Why a record matches or not: the truth of each node, with the value that was compared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from models.fields import from_day_number, from_microseconds, from_units
 from models.ids import to_global_id
 from resolvers.criteria.evaluation.facts import ContactFacts, Facts, OwnedFacts
-from resolvers.criteria.evaluation.predicate import judge, related_ones, values_of
+from resolvers.criteria.evaluation.predicate import compile_node, related_records, values_of
 from resolvers.criteria.language.fields import Family
 from resolvers.criteria.language.names import Vocabulary
 from resolvers.criteria.language.tree import (
@@ -35,7 +35,7 @@ Json = str | int | bool | list[Any] | None
 
 @dataclass(frozen=True, slots=True)
 class ExplanationNode:
-    """One node: what it says, whether it is true, what was found, and the nodes below it."""
+    """One node in words, whether it is true, the actual value, and the nodes below it."""
 
     text: str
     matches: bool
@@ -74,13 +74,13 @@ SHOWN_CUSTOM: dict[str, Callable[[Any], Json]] = {"day": _day, "instant": _insta
 
 
 def explain(tree: Tree, facts: Facts, *, now: Now, vocabulary: Vocabulary) -> Explanation:
-    """The tree as it stands for one record at one moment."""
+    """Explain the tree for one record at one moment."""
     root = _Explainer(now, vocabulary).node(tree.root, facts)
     return Explanation(root.matches, root)
 
 
 class _Explainer:
-    """Explains nodes to the facts of the record that each is about."""
+    """Explains nodes, each with the facts of the record that it is about."""
 
     def __init__(self, now: Now, vocabulary: Vocabulary) -> None:
         self._now = now
@@ -93,12 +93,12 @@ class _Explainer:
             case OfContact(), OwnedFacts(contact=contact):
                 return self._composed(node, [self.node(node.child, contact)])
             case Condition(), _:
-                return self._explained(node, judge(node)(facts, self._now), actual=self._compared(node.source, facts))
+                return self._explained(node, compile_node(node)(facts, self._now), actual=self._compared(node.source, facts))
             case _:
                 return self._composed(node, [self.node(child, facts) for child in children(node)])
 
     def _composed(self, node: Node, below: Sequence[ExplanationNode]) -> ExplanationNode:
-        """A node whose truth follows from those below it."""
+        """A node whose truth follows from the nodes below it."""
         truths = [child.matches for child in below]
         match node:
             case AnyOf():
@@ -110,9 +110,9 @@ class _Explainer:
         return self._explained(node, matches, below=below)
 
     def _related(self, node: Related, contact: ContactFacts) -> ExplanationNode:
-        """One record stands for all: one that meets the condition, if any does."""
+        """A relation, with the condition explained for one record: one that meets it, if there is any."""
         owned = contact.owned.get(node.record_type, ())
-        met = related_ones(node)(contact, self._now)
+        met = related_records(node)(contact, self._now)
         below = [self.node(node.where, shown) for shown in (met or owned)[:1]] if node.where else []
         return self._explained(node, (len(met) >= node.least) is not node.negated, actual=len(met), below=below)
 

@@ -1,4 +1,4 @@
-"""One record in memory, as predicates look at it: every value in the form in which it is stored."""
+"""Records in memory, as predicates read them: every value in the form in which it is stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ StoredValue = str | int | None
 
 @dataclass(slots=True, eq=False)
 class ContactFacts:
-    """A contact: its columns by name, when it got each tag, its custom values by field id, what it owns and its groups."""
+    """A contact: columns by name, when each tag was given, custom values by field id, the records it owns, and its groups."""
 
     id: int
     values: Mapping[str, StoredValue]

@@ -1,13 +1,11 @@
-"""Criteria as a predicate: closures that judge one record in memory, made once and called often."""
+"""Criteria as a predicate: functions that evaluate one record in memory. They are compiled once and called often."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from resolvers.criteria.evaluation.facts import Facts, OwnedFacts
 from resolvers.criteria.language.operators import Quantifier
-from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.temporal import is_zoned, stands_still
 from resolvers.criteria.language.tree import (
     AllOf,
@@ -24,92 +22,62 @@ from resolvers.criteria.language.tree import (
     TaggedAt,
     Tags,
     Tree,
-    walk,
 )
 from resolvers.criteria.semantics.checks import Check, InMemory, OneOf
 from resolvers.criteria.semantics.time import Now
 
 Predicate = Callable[[Facts, Now], bool]
-Judge = Callable[[Any, Now], bool]  # of facts of the one kind that a node is about
+NodePredicate = Callable[[Any, Now], bool]  # takes the facts of the record type that the node is about
 
-ANY_MOMENT = Now(0, ZoneInfo("UTC"))  # for leaves that are about neither now nor a day
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What must be loaded of a contact, beyond its columns, to judge a record."""
-
-    tags: bool = False
-    custom: bool = False
-    groups: bool = False
-    owned: frozenset[RecordType] = frozenset()
-
-    def __or__(self, other: "Needs") -> "Needs":
-        return Needs(
-            self.tags or other.tags,
-            self.custom or other.custom,
-            self.groups or other.groups,
-            self.owned | other.owned,
-        )
-
-
-def needs(tree: Tree) -> Needs:
-    """What the tree's predicate looks at."""
-    sources = [node.source for node in walk(tree.root) if isinstance(node, Condition)]
-    return Needs(
-        tags=any(isinstance(source, Tags | TaggedAt) for source in sources),
-        custom=any(isinstance(source, Custom) for source in sources),
-        groups=any(isinstance(source, Groups) for source in sources),
-        owned=frozenset(node.record_type for node in walk(tree.root) if isinstance(node, Related)),
-    )
+ANY_MOMENT = Now(0, ZoneInfo("UTC"))  # for conditions that depend neither on the time nor on a time zone
 
 
 def compile_predicate(tree: Tree) -> Predicate:
-    """The function that tells of a record, at a moment, whether the tree is true."""
-    return judge(tree.root)
+    """Compile a tree to a function that takes the facts of a record and a moment."""
+    return compile_node(tree.root)
 
 
-def judge(node: Node) -> Judge:
-    """The function that judges one node, given the facts of the record that the node is about."""
-    asked: list[_Once] = []
-    found = _judge(node, asked)
-    return _anew(found, asked) if asked else found
+def compile_node(node: Node) -> NodePredicate:
+    """Compile one node to a function that takes the facts of the record that the node is about."""
+    shared: list[_OfSharedContact] = []
+    found = _compile(node, shared)
+    return _forgetting(found, shared) if shared else found
 
 
-class _Once:
+class _OfSharedContact:
     """A condition on the contact that several records have in common: it is evaluated for the first record only.
 
     Otherwise relations within each other would take as many steps as there are records, to the power of their depth.
     """
 
-    __slots__ = ("_answer", "_judge")
+    __slots__ = ("_holds", "_result")
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._answer: bool | None = None
+    def __init__(self, holds: NodePredicate) -> None:
+        self._holds = holds
+        self._result: bool | None = None
 
     def __call__(self, facts: Any, now: Now) -> bool:
-        if self._answer is None:
-            self._answer = self._judge(facts.contact, now)
-        return self._answer
+        if self._result is None:
+            self._result = self._holds(facts.contact, now)
+        return self._result
 
     def forget(self) -> None:
-        """Ask anew: it is another contact, or the same one in other groups."""
-        self._answer = None
+        """Evaluate again at the next call, which is for another contact, or for the same one in other groups."""
+        self._result = None
 
 
-def _judge(node: Node, asked: list[_Once]) -> Judge:
-    """As above; what is asked of the contact is added to the list."""
+def _compile(node: Node, shared: list[_OfSharedContact]) -> NodePredicate:
+    """Compile a node, and add its conditions on the contact to the list."""
     match node:
         case AllOf():
-            return _all([_judge(child, asked) for child in node.children])
+            return _all([_compile(child, shared) for child in node.children])
         case AnyOf():
-            return _any([_judge(child, asked) for child in node.children])
+            return _any([_compile(child, shared) for child in node.children])
         case Not():
-            return _not(_judge(node.child, asked))
+            return _not(_compile(node.child, shared))
         case OfContact():
-            asked.append(_Once(judge(node.child)))
-            return asked[-1]
+            shared.append(_OfSharedContact(compile_node(node.child)))
+            return shared[-1]
         case Related():
             return _related(node)
         case Condition():
@@ -118,9 +86,9 @@ def _judge(node: Node, asked: list[_Once]) -> Judge:
             assert_never(node)
 
 
-def _all(judges: list[Judge]) -> Judge:
+def _all(predicates: list[NodePredicate]) -> NodePredicate:
     def holds(facts: Any, now: Now) -> bool:
-        for each in judges:  # noqa: SIM110  # a generator would double the time
+        for each in predicates:  # noqa: SIM110  # a generator would double the time
             if not each(facts, now):
                 return False
         return True
@@ -128,9 +96,9 @@ def _all(judges: list[Judge]) -> Judge:
     return holds
 
 
-def _any(judges: list[Judge]) -> Judge:
+def _any(predicates: list[NodePredicate]) -> NodePredicate:
     def holds(facts: Any, now: Now) -> bool:
-        for each in judges:  # noqa: SIM110  # as above
+        for each in predicates:  # noqa: SIM110  # as above
             if each(facts, now):
                 return True
         return False
@@ -138,41 +106,41 @@ def _any(judges: list[Judge]) -> Judge:
     return holds
 
 
-def _not(child: Judge) -> Judge:
+def _not(child: NodePredicate) -> NodePredicate:
     return lambda facts, now: not child(facts, now)
 
 
-def _anew(judge: Judge, asked: list[_Once]) -> Judge:
+def _forgetting(predicate: NodePredicate, shared: list[_OfSharedContact]) -> NodePredicate:
     def holds(facts: Any, now: Now) -> bool:
-        for each in asked:
+        for each in shared:
             each.forget()
-        return judge(facts, now)
+        return predicate(facts, now)
 
     return holds
 
 
-def _related(related: Related) -> Judge:
-    met, least, negated = related_ones(related), related.least, related.negated
+def _related(related: Related) -> NodePredicate:
+    met, least, negated = related_records(related), related.least, related.negated
     return lambda facts, now: (len(met(facts, now)) >= least) is not negated
 
 
-def related_ones(related: Related) -> Callable[[Any, Now], Sequence[OwnedFacts]]:
-    """How to find the records of a contact that meet the condition of the relation."""
+def related_records(related: Related) -> Callable[[Any, Now], Sequence[OwnedFacts]]:
+    """A function that returns the records of a contact that meet the condition of the relation."""
     record_type = related.record_type
     if related.where is None:
         return lambda facts, _now: facts.owned.get(record_type, ())
-    asked: list[_Once] = []
-    holds = _judge(related.where, asked)
+    shared: list[_OfSharedContact] = []
+    holds = _compile(related.where, shared)
 
     def met(facts: Any, now: Now) -> list[OwnedFacts]:
-        for each in asked:
+        for each in shared:
             each.forget()
         return [record for record in facts.owned.get(record_type, ()) if holds(record, now)]
 
     return met
 
 
-def _condition(condition: Condition) -> Judge:
+def _condition(condition: Condition) -> NodePredicate:
     if condition.operator.quantifier is not Quantifier.SOME:
         return _each(condition)
     check_at, negated = _check_at(condition), condition.negated
@@ -182,8 +150,8 @@ def _condition(condition: Condition) -> Judge:
     return lambda facts, now: any(map(check_at(now), values(facts))) is not negated
 
 
-def _column_condition(column: str, check_at: Callable[[Now], InMemory], *, negated: bool) -> Judge:
-    """The commonest leaf, apart because there is no set of values to build."""
+def _column_condition(column: str, check_at: Callable[[Now], InMemory], *, negated: bool) -> NodePredicate:
+    """A condition on a column: the most frequent kind, and faster without a collection of values."""
 
     def holds(facts: Any, now: Now) -> bool:
         value = facts.values[column]
@@ -192,7 +160,7 @@ def _column_condition(column: str, check_at: Callable[[Now], InMemory], *, negat
     return holds
 
 
-def _each(condition: Condition) -> Judge:
+def _each(condition: Condition) -> NodePredicate:
     check, values = condition.check(ANY_MOMENT), values_of(condition.source)
     wanted = check.values if isinstance(check, OneOf) else frozenset()
     if condition.operator.quantifier is Quantifier.EXACTLY:
@@ -201,15 +169,15 @@ def _each(condition: Condition) -> Judge:
 
 
 def _check_at(condition: Condition) -> Callable[[Now], InMemory]:
-    """The leaf's check at a moment, made anew only when the moment makes a difference."""
+    """A function that returns the condition's check at a moment. It is made once if it does not depend on the moment."""
     if not is_zoned(condition):
         in_memory = condition.check(ANY_MOMENT).in_memory()
         return lambda _now: in_memory
-    return _Remembered(condition).at
+    return _CheckOfMoment(condition).at
 
 
-class _Remembered:
-    """The check of the moment that was asked for last, as every record is judged at the same one."""
+class _CheckOfMoment:
+    """Keeps the check of the last moment, because many records are evaluated at the same one."""
 
     __slots__ = ("_check", "_condition", "_in_memory", "_moment")
 
@@ -235,7 +203,7 @@ class _Remembered:
 
 
 def values_of(source: Source) -> Callable[[Any], Iterable[Any]]:
-    """How to find the values of a source that are there."""
+    """A function that returns the values of a source in the facts of a record, without missing ones."""
     match source:
         case Column():
             column = source.column

@@ -1,4 +1,4 @@
-"""The bounds on depth and number of leaves, checked on the bare document before anything descends into it."""
+"""The limits on the depth and the number of conditions. They are checked without recursion, before a document is parsed."""
 
 from collections.abc import Collection, Iterator
 from itertools import islice
@@ -16,7 +16,7 @@ Visit = tuple[Any, tuple[str, ...], int]
 
 
 def check_bounds(document: Any, limits: CriteriaLimits, record_types: RecordTypes) -> None:
-    """Refuse criteria that are nested too deep or have too many leaves, whatever else may be wrong with them."""
+    """Refuse criteria that are nested too deep or have too many conditions, even if they are invalid in other ways."""
     waiting: list[Visit] = [(held, (key,), 0) for key, held in document.items()] if isinstance(document, dict) else []
     levels = {*LEVELS, *record_types.owned_by_key}
     leaves = 0

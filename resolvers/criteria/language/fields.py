@@ -8,7 +8,7 @@ from models import FieldType
 
 
 class Family(StrEnum):
-    """The sets of operators; every field takes exactly one of them."""
+    """The families of operators. Every field takes exactly one of them."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -25,9 +25,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordField:
-    """A field that a column stores; `verb` says it where "<label> is" would be poor English ("starts", "was created").
+    """A field of a record type that is stored in a column.
 
-    A `required` field is never missing. Its column has an index that begins with the account unless `indexed` is false.
+    `verb` is used in sentences where "<label> is" would be poor English ("starts", "was created"). A `required` field is
+    never missing. Its column has an index that begins with the account, unless `indexed` is false.
     """
 
     key: str

@@ -1,11 +1,11 @@
-"""How large criteria may be: every bound with its default."""
+"""The limits on the size of criteria, with their defaults."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CriteriaLimits:
-    """The bounds of one document of criteria; beyond any of them it is refused as TOO_COMPLEX."""
+    """The limits of one document of criteria. A larger one is refused as TOO_COMPLEX."""
 
     depth: int = 8
     leaves: int = 250

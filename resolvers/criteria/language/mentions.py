@@ -1,4 +1,4 @@
-"""What a tree mentions: everything that, when it changes, can change the truth of the tree for some record."""
+"""What a tree mentions: everything whose change can change the truth of the tree for some record."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
@@ -12,7 +12,7 @@ EXISTENCE = "*"
 
 
 class Mention(NamedTuple):
-    """A contact's tag (0 is any), custom field or group, or a column of a record of the type with the noun `kind`."""
+    """A tag, custom field or group of a contact, or a column of records. `kind` is tag, custom, group, or the noun of a record type."""
 
     kind: str
     key: str | int
@@ -29,7 +29,7 @@ def mentions(tree: Tree) -> frozenset[Mention]:
 
 
 def groups_mentioned(tree: Tree) -> frozenset[int]:
-    """The ids of the groups whose members the tree asks for."""
+    """The ids of the groups whose members the tree depends on."""
     return frozenset(int(mention.key) for mention in mentions(tree) if mention.kind == "group")
 
 

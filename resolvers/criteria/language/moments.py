@@ -1,4 +1,4 @@
-"""Reading operands about time: instants, days, stretches of time and anniversaries."""
+"""Parses operands about time: instants, days, offsets and anniversaries."""
 
 import re
 from datetime import date, datetime
@@ -43,19 +43,19 @@ def calendar_day(value: Any, place: Place) -> date:
 
 
 def named_day(value: Any, place: Place) -> NamedDay:
-    """A day said by its name."""
+    """A day given by a name such as TODAY."""
     if not isinstance(value, str) or value not in NamedDay.__members__:
         raise place.invalid(f"The name of a day belongs here, one of {listed(NamedDay)}.")
     return NamedDay(value)
 
 
 def offset(value: Any, place: Place) -> Offset:
-    """A stretch of time between instants."""
+    """An offset between instants."""
     return _offset(members(value, place, optional=OFFSET_OF_INSTANTS), place)
 
 
 def day_offset(value: Any, place: Place) -> Offset:
-    """A stretch of time between days."""
+    """An offset between days."""
     found = members(value, place, optional=OFFSET_OF_INSTANTS)
     for key in found.keys() - OFFSET_OF_DAYS:
         if found[key] != 0:
@@ -69,7 +69,7 @@ def _offset(found: dict[str, Any], place: Place) -> Offset:
 
 
 def positive(read: Read[Offset]) -> Read[Offset]:
-    """Reads an offset that reaches forward; how it is applied is the operator's business."""
+    """A parser of offsets that are positive. The operator decides in which direction they are applied."""
 
     def read_positive(value: Any, place: Place) -> Offset:
         found = read(value, place)
@@ -82,7 +82,7 @@ def positive(read: Read[Offset]) -> Read[Offset]:
 
 
 def day(value: Any, place: Place) -> Day:
-    """A fixed day, a named one, or one so far from today."""
+    """A fixed day, a named day, or an offset from today."""
     key, held = one_key(value, place, allowed=("date", "named", "today"))
     match key:
         case "date":
@@ -94,7 +94,7 @@ def day(value: Any, place: Place) -> Day:
 
 
 def moment(value: Any, place: Place) -> Moment:
-    """A fixed instant, one so far from now, or the start of a day."""
+    """A fixed instant, an offset from now, or the start of a day."""
     key, held = one_key(value, place, allowed=("at", "now", "day"))
     match key:
         case "at":
@@ -106,7 +106,7 @@ def moment(value: Any, place: Place) -> Moment:
 
 
 def anniversary(value: Any, place: Place) -> Anniversary:
-    """A day of the year that comes round."""
+    """A condition on the day of the year, in any year."""
     key, held = one_key(value, place, allowed=[kind.value for kind in AnniversaryKind])
     kind = AnniversaryKind(key)
     read: Read[int] = affirmed if kind in (AnniversaryKind.TODAY, AnniversaryKind.THIS_MONTH) else at_least_one

@@ -1,4 +1,4 @@
-"""The names that criteria refer to, as they are now: tags, custom fields, groups, users and the account's time zone."""
+"""The present names of what criteria refer to: tags, custom fields, groups and users, with the account's time zone."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ HIDDEN = "a group you cannot view"
 
 @dataclass(frozen=True, slots=True)
 class FieldName:
-    """A custom field, as far as criteria are concerned."""
+    """What criteria need to know of a custom field."""
 
     id: int
     key: str
@@ -42,27 +42,27 @@ class FieldName:
     choices: tuple[str, ...] = ()
 
     def not_offered(self, wanted: Sequence[str]) -> list[tuple[int, str]]:
-        """Those that are not among the field's choices, each with its place; a field without choices takes any."""
+        """The values that are not among the field's choices, each with its index. A field without choices accepts any value."""
         offered = {fold(choice) for choice in self.choices}
         return [(index, choice) for index, choice in enumerate(wanted) if offered and fold(choice) not in offered]
 
 
 @dataclass(frozen=True, slots=True)
 class GroupName:
-    """A group, as far as criteria are concerned; the name of a `hidden` one is words that stand for it."""
+    """What criteria need to know of a group. A `hidden` one has words in place of its name."""
 
     name: str
     record_type: RecordType
     hidden: bool = False
 
     def without_name(self) -> "GroupName":
-        """The same group for somebody who may not know what it is called."""
+        """The same group for a user who may not see its name."""
         return GroupName(HIDDEN, self.record_type, hidden=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What an account's criteria can refer to; what is not in here does not exist for them."""
+    """Everything that an account's criteria can refer to."""
 
     account_id: int
     zone: ZoneInfo
@@ -74,7 +74,7 @@ class Vocabulary:
     users: Mapping[int, str] = field(default_factory=dict)
 
     def naming(self, visible: Collection[int]) -> "Vocabulary":
-        """The same, where no groups have a name but the visible ones."""
+        """The same vocabulary, in which only the visible groups have names."""
         groups = self.groups.items()
         return replace(self, groups={number: found if number in visible else found.without_name() for number, found in groups})
 
@@ -98,7 +98,7 @@ async def load_vocabulary(database: Database, record_types: RecordTypes, account
 
 
 class _Mentioned:
-    """Everything in some documents that may be a name, found without regard to their validity."""
+    """Everything in some documents that may be a name, whether or not the documents are valid."""
 
     def __init__(self, documents: Iterable[Any]) -> None:
         self.tags: set[int] = set()
@@ -110,7 +110,7 @@ class _Mentioned:
             self._note(key, value)
 
     def values(self) -> dict[str, list[Any]]:
-        """What the statements above are given."""
+        """The parameters of the statements above."""
         return {
             "tags": sorted(self.tags),
             "names": [{"folded": name} for name in sorted(self._tag_names)],
@@ -134,7 +134,7 @@ class _Mentioned:
 
 
 def _pairs(documents: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at any depth, without recursion: documents may be hostile."""
+    """Every key with its value, at any depth. Without recursion, because documents may be nested very deep."""
     waiting = list(documents)
     while waiting:
         value = waiting.pop()

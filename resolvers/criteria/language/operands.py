@@ -1,4 +1,4 @@
-"""Reading plain operands: each function takes one JSON value and its place, and returns the operand or refuses."""
+"""Parses plain operands. Each function takes a JSON value and its place, and returns the operand or refuses the value."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,14 @@ NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Two bounds; whether the upper one is included is the operator's business."""
+    """Two bounds. The operator decides whether the upper one is included."""
 
     low: Any
     high: Any
 
     @property
     def is_upside_down(self) -> bool:
-        """Whether it ends before it begins, whenever one looks: of bounds that move with time nothing is said."""
+        """Whether it ends before it begins at any time. False for bounds that move with time."""
         match self.low, self.high:
             case Decimal() as low, Decimal() as high:
                 return low > high
@@ -45,7 +45,7 @@ class Span:
 
 
 def several(read: Read[Operand]) -> Read[tuple[Operand, ...]]:
-    """Reads a list of such values: at least one, and no more than the limit."""
+    """A parser of lists of such values, with at least one and no more than the limit."""
 
     def read_all(value: Any, place: Place) -> tuple[Operand, ...]:
         values = elements(value, place)
@@ -72,7 +72,7 @@ def text(value: Any, place: Place) -> str:
 
 
 def prefix(value: Any, place: Place) -> str:
-    """A text that some text can follow in order."""
+    """A text that can be the beginning of another one."""
     found = text(value, place)
     if prefix_end(fold(found)) is None:
         raise place.invalid("The text consists of nothing but U+10FFFF, which is not a character: give another one.")
@@ -87,14 +87,14 @@ def boolean(value: Any, place: Place) -> bool:
 
 
 def affirmed(value: Any, place: Place) -> bool:
-    """True: its opposite is said in another way."""
+    """True. False is refused, because its meaning would not be clear."""
     if value is not True:
         raise place.invalid("Only `true` belongs here. For the opposite, put the condition inside `not`.")
     return True
 
 
 def number(value: Any, place: Place) -> Decimal:
-    """An exact decimal that a field could hold."""
+    """An exact decimal in the range of numeric fields."""
     written = str(value) if isinstance(value, int) and abs(value) < DECIMAL_LIMIT and not isinstance(value, bool) else value
     if not isinstance(written, str) or not NUMBER.fullmatch(written):
         raise place.invalid('A decimal number belongs here: write it in quotes, like "12.50", with digits and at most one point.')
@@ -122,7 +122,7 @@ def at_least_one(value: Any, place: Place) -> int:
 
 
 def span(read: Read[Any]) -> Read[Span]:
-    """Reads an object of two such values, `from` and `to`, in this order."""
+    """A parser of objects with two such values, `from` and `to`, in this order."""
 
     def read_span(value: Any, place: Place) -> Span:
         given = members(value, place, required=("from", "to"))

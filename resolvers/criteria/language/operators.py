@@ -1,7 +1,7 @@
-"""The table of operators, a row each: how the operand is read, what it asks of a value, and how a sentence says it.
+"""The table of operators: how the operand of each is parsed, which check values must pass, and its words in a sentence.
 
-What a row asks is one check, which holds its query and its predicate side by side. A row with an `opposite` stands for
-two operators: the negative one is true exactly where the positive one is false.
+A check is both SQL and a function, so that queries and predicates cannot differ. A row with an `opposite` stands for two
+operators: the negative one is true exactly where the positive one is false.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,19 @@ from resolvers.criteria.semantics.time import day_number, instant
 
 
 class Quantifier(Enum):
-    """How the values of a record must meet what is asked."""
+    """Which of a record's values must pass the check."""
 
-    SOME = "some value meets it"
-    EACH = "each wanted value is there"
-    EXACTLY = "each wanted value is there, and no other"
+    SOME = "at least one value passes"
+    EACH = "each value of the operand is there"
+    EXACTLY = "each value of the operand is there, and no other"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """One row; the first word of `says` is a verb, which sentences inflect, and each {} is an operand, {on} one with its preposition."""
+    """One row of the table.
+
+    `says` begins with a verb, which sentences inflect. Each {} in it stands for an operand, and {on} for one with a preposition.
+    """
 
     name: str
     read: Read[Any]

@@ -1,4 +1,4 @@
-"""From the document of criteria that a client wrote to a tree, or to a refusal that names everything there is to mend."""
+"""Parses a document of criteria to a tree, or refuses it with all of its problems."""
 
 import sys
 from functools import partial
@@ -34,13 +34,14 @@ from resolvers.criteria.language.tree import (
     is_negative,
 )
 
-UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 4)  # what was accepted once stays valid when an operator lowers the limits
+UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 4)  # stored criteria stay valid when an operator of the server lowers the limits
 
 
 def parse(document: Any, vocabulary: Vocabulary, limits: CriteriaLimits, *, stored: bool = False) -> Tree:
-    """The tree of a document in the shape of `CriteriaInput`; raises `Refused` with every problem found.
+    """Parse a document in the form of `CriteriaInput`. Raises `Refused` with every problem.
 
-    A `stored` document was accepted before: what it names and no longer exists is had by nobody, and is not refused.
+    A `stored` document was accepted before. If it names something that was deleted since, it is not refused, and no contact
+    has the deleted thing.
     """
     roots = vocabulary.record_types.by_key
     place = Place(vocabulary, UNBOUNDED if stored else limits, CONTACT, stored)
@@ -53,7 +54,7 @@ def parse(document: Any, vocabulary: Vocabulary, limits: CriteriaLimits, *, stor
 
 
 def _canonical(value: Any, vocabulary: Vocabulary) -> Any:
-    """A valid document with every tag named by id, so that renaming a tag changes nothing."""
+    """A valid document in which every tag is named by its id, so that it stays valid when a tag is renamed."""
     match value:
         case {"name": str(name)}:
             return {"id": to_global_id("Tag", vocabulary.tags_by_name[fold(name)])}
@@ -150,7 +151,7 @@ def _custom(value: Any, place: Place) -> Condition:
 
 
 def _field(key: Any, place: Place, *, family: Family) -> FieldName | None:
-    """The field with this key; None where a stored document names one that is gone, or has come back as another type."""
+    """The field with this key. None if a stored document names a field that was deleted, or created again with another type."""
     at = place.at("key")
     if not isinstance(key, str):
         raise at.invalid("The key of a custom field belongs here, in quotes.")

@@ -1,4 +1,4 @@
-"""A place in a document of criteria: where it is, what may be referred to there, and how to refuse what stands in it."""
+"""A place in a document of criteria: its path, the names that can be used there, and how to refuse its value."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -15,13 +15,16 @@ Found = TypeVar("Found")
 One = TypeVar("One")
 Other = TypeVar("Other")
 
-MOST_PROBLEMS = 100  # reported of one list; beyond that a person has enough to mend
+MOST_PROBLEMS = 100  # that are reported of one list
 LONGEST_QUOTE = 60  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where reading has got to, in criteria about records of one type; `stored` criteria were accepted once and are not judged again."""
+    """A place in a document that is being parsed. The conditions there are about records of one type.
+
+    `stored` criteria were accepted before, and are not refused again.
+    """
 
     vocabulary: Vocabulary
     limits: CriteriaLimits
@@ -30,19 +33,19 @@ class Place:
     path: Path = ()
 
     def at(self, *steps: str) -> "Place":
-        """The place that these keys and indices lead to."""
+        """The place that these keys and indexes lead to."""
         return Place(self.vocabulary, self.limits, self.record_type, self.stored, (*self.path, *steps))
 
     def about(self, record_type: RecordType) -> "Place":
-        """The same place, where conditions now concern records of another type."""
+        """The same place, with conditions about records of another type."""
         return Place(self.vocabulary, self.limits, record_type, self.stored, self.path)
 
     def problem(self, code: ProblemCode, message: str) -> Problem:
-        """Something to mend here."""
+        """A problem with the value here."""
         return Problem(code, message, self.path)
 
     def invalid(self, message: str) -> Refused:
-        """A refusal of what stands here."""
+        """A refusal of the value here as invalid."""
         return self.refusal(ProblemCode.INVALID, message)
 
     def refusal(self, code: ProblemCode, message: str) -> Refused:
@@ -51,17 +54,17 @@ class Place:
 
 
 def quoted(value: str) -> str:
-    """A value as messages show it: not at any length."""
+    """A value in the form in which messages repeat it, shortened if it is long."""
     return f"`{value[:LONGEST_QUOTE]}…`" if len(value) > LONGEST_QUOTE else f"`{value}`"
 
 
 def listed(keys: Iterable[str]) -> str:
-    """Keys as messages list them."""
+    """Keys in the form in which messages list them."""
     return ", ".join(f"`{key}`" for key in keys)
 
 
 def one_key(value: Any, place: Place, *, allowed: Collection[str]) -> tuple[str, Any]:
-    """The only key of an object and what it holds."""
+    """The only key of an object, and its value. Refused unless it is one of the allowed keys."""
     expected = f"Give an object with exactly one of {listed(allowed)}."
     if not isinstance(value, dict):
         raise place.invalid(f"An object belongs here. {expected}")
@@ -73,7 +76,7 @@ def one_key(value: Any, place: Place, *, allowed: Collection[str]) -> tuple[str,
 
 
 def members(value: Any, place: Place, *, required: Collection[str] = (), optional: Collection[str] = ()) -> dict[str, Any]:
-    """The members of an object that has all of the required keys and no others but the optional ones."""
+    """The members of an object that must have all required keys, and may have the optional ones."""
     allowed = (*required, *optional)
     if not isinstance(value, dict):
         raise place.invalid(f"An object belongs here. Its keys are {listed(allowed)}.")
@@ -85,7 +88,7 @@ def members(value: Any, place: Place, *, required: Collection[str] = (), optiona
 
 
 def refuse_unknown(value: dict[Any, Any], place: Place, *, allowed: Collection[str]) -> None:
-    """Refuse an object that has a key which does not belong there."""
+    """Refuse an object with keys other than the allowed ones."""
     unknown = [str(key) for key in value if key not in allowed][:MOST_PROBLEMS]
     if unknown:
         message = f"does not belong here. The keys that do are {listed(allowed)}."
@@ -93,12 +96,12 @@ def refuse_unknown(value: dict[Any, Any], place: Place, *, allowed: Collection[s
 
 
 def each(values: list[Any], place: Place, *, read: Callable[[Any, Place], Found]) -> tuple[Found, ...]:
-    """Every element read; refuses with the problems of all of them."""
+    """Parse every element. Refuses with the problems of all of them."""
     return together(partial(read, value, place.at(str(index))) for index, value in enumerate(values))
 
 
 def together(readings: Iterable[Callable[[], Found]]) -> tuple[Found, ...]:
-    """What each of these reads; refuses with the problems of all of them."""
+    """The results of all these functions. Refuses with the problems of all of them."""
     found: list[Found] = []
     problems: list[Problem] = []
     for reading in readings:
@@ -114,7 +117,7 @@ def together(readings: Iterable[Callable[[], Found]]) -> tuple[Found, ...]:
 
 
 def both(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
-    """What two readings of different kinds give; refuses with the problems of both."""
+    """The results of two functions of different types. Refuses with the problems of both."""
     readings: list[Callable[[], Any]] = [one, other]
     first, second = together(readings)
     return first, second

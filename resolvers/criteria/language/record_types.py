@@ -21,8 +21,8 @@ class RecordType:
 
     `name` is how it is stored and how the API calls it (APPOINTMENT), `key` is its plural in criteria (appointments), and
     `noun` its singular in sentences (appointment). The GraphQL type is named like the model. `fields` are the columns that
-    criteria compare: they are what is read into memory, and those that are days or instants are what the clock looks up.
-    Two rows are the same only if they are the same object.
+    criteria compare. They are read into memory to evaluate records, and the clock looks up those with days and instants.
+    Two rows are equal only if they are the same object.
     """
 
     name: str
@@ -46,7 +46,7 @@ class RecordType:
 
     @property
     def texts(self) -> list[str]:
-        """The columns with texts as they were given; what criteria compare stands beside each, folded."""
+        """The columns with texts as they were given. Criteria compare the folded form, which stands in a column beside each."""
         return [found.column.removesuffix("_folded") for found in self.fields.values() if found.family is Family.TEXT]
 
 

@@ -1,4 +1,4 @@
-"""Reading operands that name something else: tags, groups, users, and the choices of a fixed list."""
+"""Parses operands that refer to something else: tags, groups, users, and values of a fixed list."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from resolvers.criteria.language.record_types import CONTACT
 
 
 def tag(value: Any, place: Place) -> int:
-    """The id of a tag that is named by id or by name."""
+    """The id of a tag that is given by its id or its name."""
     key, held = one_key(value, place, allowed=("id", "name"))
     if not isinstance(held, str):
         raise place.at(key).invalid(f"The {key} of a tag belongs here, in quotes.")

@@ -1,4 +1,4 @@
-"""Criteria that name other groups in the place of some, for a membership that is made beside the one in force."""
+"""Criteria that refer to other groups in place of some, for a membership that is built beside the one in force."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from models.ids import number_of, to_global_id
 
 
 def groups_named(document: Any) -> Iterator[int]:
-    """The groups that a document names, in the order in which they stand there."""
+    """The ids of the groups that a document refers to, in the order in which they stand there."""
     match document:
         case {"group": dict() as operators}:
             yield from (number for named in operators.values() for text in named if (number := number_of(text, "Group")))
@@ -20,7 +20,7 @@ def groups_named(document: Any) -> Iterator[int]:
 
 
 def with_groups(document: Any, renamed: Mapping[int, int]) -> Any:
-    """The document with other groups named in the place of these."""
+    """The document with some groups replaced by others."""
     match document:
         case {"group": dict() as operators}:
             return {"group": {operator: [_renamed(text, renamed) for text in texts] for operator, texts in operators.items()}}

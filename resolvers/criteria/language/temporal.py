@@ -1,4 +1,4 @@
-"""The leaves whose truth changes by itself as time passes, and for which stored values it changes between two moments."""
+"""Conditions whose truth changes as time passes, and the stored values for which it changes between two moments."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -17,12 +17,12 @@ _MOVING = FromNow | FromToday | NamedDay | Offset | Anniversary
 
 
 def temporal_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
-    """The distinct leaves that are about now or today; each tells by its source where the values stand."""
+    """The distinct conditions that depend on the present time."""
     return tuple(dict.fromkeys(condition for condition in conditions(tree) if moves(condition)))
 
 
 def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
-    """The stored values for which the leaf's truth differs between two moments, or two time zones."""
+    """The stored values for which the truth of a condition differs between two moments, or two time zones."""
     if stands_still(leaf, before, after):
         return ()
     match leaf.check(before), leaf.check(after):
@@ -35,27 +35,27 @@ def boundaries(leaf: TemporalLeaf, before: Now, after: Now) -> Ranges:
 
 
 def moves(condition: Condition) -> bool:
-    """Whether the leaf's truth can change by the passing of time alone."""
+    """Whether the truth of the condition can change because time passes."""
     return any(isinstance(part, _MOVING) for part in parts(condition.operand))
 
 
 def stands_still(condition: Condition, before: Now, after: Now) -> bool:
-    """Whether it is known, without working them out, that the leaf's checks at two moments are the same: anniversaries step by day."""
+    """Whether the checks at two moments are known to be equal without computing them, as for anniversaries on the same day."""
     return isinstance(condition.operand, Anniversary) and before.zone == after.zone and before.today == after.today
 
 
 def is_zoned(condition: Condition) -> bool:
-    """Whether the leaf's truth can depend on the moment or on the account's time zone."""
+    """Whether the truth of the condition can depend on the moment or on the account's time zone."""
     return any(isinstance(part, _MOVING | date) for part in parts(condition.operand))
 
 
 def zoned_leaves(tree: Tree) -> tuple[TemporalLeaf, ...]:
-    """The distinct leaves that a new time zone can affect."""
+    """The distinct conditions that a new time zone can affect."""
     return tuple(dict.fromkeys(condition for condition in conditions(tree) if is_zoned(condition)))
 
 
 def parts(operand: Any) -> Iterator[Any]:
-    """What an operand consists of; a moment that a day begins is as good as the day."""
+    """The parts of an operand. The start of a day is represented by the day."""
     match operand:
         case tuple():
             for part in operand:

@@ -1,4 +1,4 @@
-"""Criteria as a tree: what was parsed, ready to be read as a query, as a predicate or as a sentence."""
+"""Criteria as a tree, which is compiled to a query or a predicate, or written as a sentence."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """The values of a contact's custom field; the number is 0 where no such field exists any more."""
+    """The values of a contact's custom field. `field_id` is 0 if the field was deleted."""
 
     field_id: int
     column: str
@@ -62,7 +62,7 @@ Source = Column | Custom | TaggedAt | Tags | Groups
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A leaf: one operator asked of the values of one source. Equal wherever in a document it stands."""
+    """A leaf of the tree: an operator with its operand, applied to the values of a source. Equal wherever it stands in a document."""
 
     source: Source
     operator: Operator
@@ -71,17 +71,17 @@ class Condition:
 
     @property
     def negated(self) -> bool:
-        """Whether the leaf is true where what its operator asks is not met."""
+        """Whether the condition is true exactly where its check fails."""
         return self.operator.negative or (self.operator.name == "isEmpty" and self.operand is True)
 
     def check(self, now: Now) -> Check:
-        """What is asked of each value at this moment."""
+        """The check that values must pass at this moment."""
         return self.operator.asks(self.operand, now)
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """That a contact owns at least so many records of a type, or so many that meet a condition; or, negated, that it does not."""
+    """That a contact owns at least `least` records of a type that meet a condition, or, negated, that it does not."""
 
     record_type: RecordType
     where: "Node | None"
@@ -127,7 +127,7 @@ Node = AllOf | AnyOf | Not | Condition | Related | OfContact
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The criteria of a group of records of one type, within an account; `document` is how they are stored and read back."""
+    """The criteria of a group of records of one type in an account. `document` is the form in which they are stored."""
 
     account_id: int
     record_type: RecordType
@@ -136,7 +136,7 @@ class Tree:
 
 
 def is_negative(node: Node) -> bool:
-    """Whether a node says what must not be: such a node must not stand directly in an `any`."""
+    """Whether a node is a negative condition, which must not stand directly in an `any`."""
     match node:
         case Condition():
             return node.operator.negative
@@ -164,12 +164,12 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, each before what is below it."""
+    """The node and all nodes below it, parents first."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
 def conditions(tree: Tree) -> Iterator[Condition]:
-    """All leaves that ask something of values, in the order in which they were written."""
+    """All conditions, in the order in which they were written."""
     return (node for node in walk(tree.root) if isinstance(node, Condition))

@@ -1,6 +1,6 @@
-"""Lists that SQLite has to be told of: records whose value in a column lies where an index of theirs leads.
+"""Lists that SQLite does not use by itself: records whose value in an indexed column meets a condition.
 
-Asked for the first by id of those within a range, or with one of several values, it goes through all records until there are enough.
+For the first records by id within a range of values, or with one of several values, SQLite would read all records by id.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from resolvers.criteria.semantics.time import Now
 class ColumnList(NamedTuple):
     """A statement that selects 1 for each record on the list, and the condition that a record is on it.
 
-    One that is `by_id` is begun with by SQLite itself: in an index, ids follow each single value.
+    SQLite begins with one that is `by_id` by itself, because in an index the ids follow each single value.
     """
 
     entries: Sql
@@ -23,7 +23,7 @@ class ColumnList(NamedTuple):
 
 
 def column_list(tree: Tree, condition: Condition, now: Now) -> ColumnList | None:
-    """The records of the tree's kind that meet a condition; None if no index leads straight to them."""
+    """The records that meet a condition of the tree. None if no index leads to them."""
     source, check = condition.source, condition.check(now)
     if condition.negated or not isinstance(source, Column) or not source.field.indexed or not isinstance(check, OneOf | Within):
         return None

@@ -1,10 +1,10 @@
-"""The first few records on SQLite: which conditions it is to answer with a list, and which with a look at each record.
+"""How SQLite finds the first few records: for which conditions it makes a list, and for which it looks at each record.
 
-A list costs its length; looking costs all the records that are passed before there are enough. SQLite knows nothing of
-values and cannot choose, so the lists are counted up to a limit, and where one is longer, records are looked at up to the
-same limit. If neither has led to an end, both limits are raised: the work is a small multiple of the shorter way's.
+A list costs its length. Looking at records costs all those that are passed before enough are found. SQLite has no
+statistics and cannot choose. The lists are therefore counted up to a limit, and if one is longer, as many records are looked
+at. If that is not enough, both limits are raised, so that the work is a small multiple of the work of the shorter way.
 
-Records that meet a condition on a column of theirs are such a list, too, which SQLite would not begin with by itself.
+Records that meet a condition on one of their columns are such a list too. SQLite would not begin with it by itself.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -23,13 +23,13 @@ from resolvers.criteria.semantics.time import Now
 
 RAISES = (1, 10, 100)  # times as many as at first
 AT_ONCE = 500  # lists that one statement counts; SQLite returns at most 2,000 columns
-SMALL_FILE = 2**26  # bytes: less than that SQLite reads as a whole before anybody notices
+SMALL_FILE = 2**26  # bytes: SQLite reads a smaller file as a whole in some hundredths of a second
 
 
 class Short(NamedTuple):
-    """Up to how many entries a list is short at first; if none is, as many ids are gone through.
+    """The most entries of a short list at first. If no list is short, as many ids are looked at.
 
-    Those of columns are counted where SQLite might have found a page without, and must not cost what the page does.
+    Lists of columns have a smaller limit, because SQLite might find a page without them, and counting must cost less.
     """
 
     entries: int = 8_000
@@ -40,7 +40,7 @@ AT_FIRST = Short()
 
 
 class Way(NamedTuple):
-    """Lists to replace by a look at each record, how many ids to go through at most, and a condition that leads to all records."""
+    """One way to find records: lists that are too `long`, the most `ids` to look at, and a condition to `start` with."""
 
     long: Lists = NONE
     ids: int | None = None
@@ -48,20 +48,23 @@ class Way(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The lists to count, the numbers of those on which every record must be, and of those, the ones that one has to be told to use."""
+    """The lists to count, by their numbers.
+
+    Every record must be on the `required` ones. `starts` are those of them that SQLite only uses if it is given their condition.
+    """
 
     lists: Sequence[Sql] = ()
     required: Lists = NONE
     starts: Mapping[int, Sql] = MappingProxyType({})
 
     def start(self, long: Lists) -> Sql | None:
-        """What to be told, unless another short list is used without."""
+        """The condition to begin with, unless SQLite uses another short list by itself."""
         short = self.required - long
         return self.starts[min(short)] if short and short <= self.starts.keys() else None
 
 
 def choice(database: Database, tree: Tree, now: Now) -> Choice:
-    """What there is to choose; PostgreSQL keeps statistics and chooses by itself."""
+    """The lists of a query. None for PostgreSQL, which keeps statistics and chooses by itself."""
     if database.engine == "postgresql":
         return Choice()
     lists: list[Sql] = []
@@ -80,7 +83,7 @@ def _columns(tree: Tree, now: Now) -> list[ColumnList]:
 
 
 def _with_columns(choice: Choice, columns: Sequence[ColumnList]) -> Choice:
-    if not choice.lists and all(column.by_id for column in columns):  # nothing that SQLite would do wrong
+    if not choice.lists and all(column.by_id for column in columns):  # SQLite begins with these by itself
         return choice
     starts = {number: column.holds for number, column in enumerate(columns, start=len(choice.lists))}
     return Choice([*choice.lists, *(column.entries for column in columns)], choice.required | starts.keys(), starts)
@@ -105,7 +108,7 @@ def _joined_by_and(node: Node) -> Iterator[Node]:
 
 
 async def ways(database: Database, choice: Choice, short: Short = AT_FIRST) -> AsyncGenerator[Way, None]:
-    """What to try until enough records are found; the last way finds all there are."""
+    """The ways to try until enough records are found. The last one finds all records."""
     if not _is_worthwhile(database, choice):
         yield Way()
         return
@@ -113,21 +116,21 @@ async def ways(database: Database, choice: Choice, short: Short = AT_FIRST) -> A
     for raised in RAISES:
         limits = Short(short.entries * raised, short.column_entries * raised)
         long = await _longer(database, choice, limits)
-        if not long or not choice.required <= long:  # a short list that all are on leads to them all
+        if not long or not choice.required <= long:  # a short list that all records are on leads to all of them
             break
         yield Way(long, limits.entries)
     yield Way(long, start=choice.start(long))
 
 
 def _is_worthwhile(database: Database, choice: Choice) -> bool:
-    """Whether to count the lists, where there are any."""
+    """Whether it saves time to count the lists."""
     if choice.lists and len(choice.starts) == len(choice.lists):
         return database.path is not None and database.path.stat().st_size >= SMALL_FILE
     return bool(choice.lists)
 
 
 async def _longer(database: Database, choice: Choice, short: Short) -> Lists:
-    """The lists that are not short, as far as SQLite has to go to know."""
+    """The numbers of the lists that are longer than their limit, each counted up to it."""
     counted = [_more(each, short.column_entries if number in choice.starts else short.entries) for number, each in enumerate(choice.lists)]
     found = [await _values(database, counted[start : start + AT_ONCE]) for start in range(0, len(counted), AT_ONCE)]
     return frozenset(number for number, more in enumerate(chain.from_iterable(found)) if more)

@@ -1,6 +1,6 @@
-"""What a condition asks of one stored value, each kind with its two readings side by side: as SQL and in memory.
+"""The checks that conditions make of one stored value, each both as SQL and as a function.
 
-A missing value fails every check: in SQL the check is then NULL or false, and in memory it is not asked.
+A missing value fails every check. In SQL the check is then NULL or false, and in memory it is not called.
 """
 
 from bisect import bisect_right
@@ -19,23 +19,23 @@ InMemory = Callable[[Any], bool]
 
 
 class InSql(NamedTuple):
-    """A check on a column, and the table of ranges that it refers to, if it does."""
+    """A check of a column in SQL, and the table of ranges that it refers to, if there is one."""
 
     where: Sql
     given: Given | None = None
 
 
 class Check:
-    """A question about a value that is there."""
+    """A check of a value that is not missing."""
 
     __slots__ = ()
 
     def in_sql(self, column: str) -> InSql:
-        """The check on a column; it uses the column's index where it can."""
+        """The check of a column in SQL, which uses the index of the column where that is possible."""
         raise NotImplementedError
 
     def in_memory(self) -> InMemory:
-        """The check on a value."""
+        """The check as a function of a value."""
         raise NotImplementedError
 
 

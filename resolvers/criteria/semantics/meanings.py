@@ -1,7 +1,7 @@
-"""What operators mean: functions from an operand and the moment of evaluation to the check that is asked of each value.
+"""The meanings of operators: functions from an operand and a moment to the check that values must pass.
 
-Everything ordered, numbers, days and instants alike, becomes ranges of stored integers. Query, predicate and the
-boundaries in time are read off the same ranges and cannot disagree.
+Comparisons of numbers, days and instants become ranges of stored integers. Queries, predicates and the boundaries in time
+are computed from the same ranges, so that they cannot differ.
 """
 
 from collections.abc import Callable, Iterable

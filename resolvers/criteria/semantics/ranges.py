@@ -1,4 +1,4 @@
-"""Sets of values as sorted, disjoint half-open ranges [low, high): what every ordered comparison comes down to."""
+"""Sets of values as sorted, disjoint half-open ranges [low, high), to which every comparison by order is reduced."""
 
 from collections.abc import Iterable
 from itertools import chain, pairwise
@@ -16,7 +16,7 @@ Bound = TypeVar("Bound", int, str)
 
 
 class Turn(NamedTuple):
-    """A stretch of values, from `low` on and before `high`, in which ranges recur: so many units later than they are given."""
+    """An interval of values from `low` to before `high`, in which ranges recur, moved by `shift`."""
 
     shift: int
     low: int
@@ -24,7 +24,7 @@ class Turn(NamedTuple):
 
 
 def normalised(ranges: Iterable[tuple[Bound, Bound]]) -> tuple[tuple[Bound, Bound], ...]:
-    """The same set of values with the empty ranges gone and touching ones merged, in ascending order."""
+    """The same set of values in ascending order, without empty ranges, and with touching ranges merged."""
     merged: list[tuple[Bound, Bound]] = []
     for low, high in sorted(ranges):
         if low >= high:
@@ -49,7 +49,7 @@ def difference(one: Ranges, other: Ranges) -> Ranges:
 
 
 def turns(given: Range, *, period: int, within: Range) -> tuple[Turn, ...]:
-    """The stretches in which ranges that are given for a while recur, up to the ends of `within`: its first or last period."""
+    """The intervals in which ranges recur that are given for one interval, up to the ends of `within`."""
     (first, last), (least, end) = given, within
     earlier = (Turn(-shift, max(least, first - shift), first - shift + period) for shift in range(period, first - least + period, period))
     later = (Turn(shift, last + shift - period, min(last + shift, end)) for shift in range(period, end - last + period, period))

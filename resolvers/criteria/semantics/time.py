@@ -1,4 +1,4 @@
-"""Moments, days and offsets as conditions write them, and what they come to at a given moment in the account's time zone."""
+"""Moments, days and offsets in criteria, and their values at a moment in the account's time zone."""
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ LAST_DAY = to_day_number(date.max)
 FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11  # months since the year 0
 
 # The calendar repeats itself every 400 years, and so do time zones before their first change and after their last irregular
-# one. Only the days between are looked up, which makes it cheap to ask for a day of every year there is.
+# one. Only the days between are looked up, so that the start of a day can be computed quickly for every year.
 CYCLE = 146_097  # days
 FIRST_CHANGE = to_day_number(date(1800, 1, 1))
 REGULAR_FROM = to_day_number(date(2100, 1, 1))
@@ -46,7 +46,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """A stretch of time: months, then weeks and days, move the calendar; hours and minutes elapse."""
+    """A distance in time. Months, weeks and days move the date in the calendar, and then hours and minutes elapse."""
 
     months: int = 0
     weeks: int = 0
@@ -59,7 +59,7 @@ class Offset:
 
 
 class NamedDay(StrEnum):
-    """A day that is said relative to today."""
+    """A day that is named relative to today."""
 
     TODAY = "TODAY"
     YESTERDAY = "YESTERDAY"
@@ -79,7 +79,7 @@ class NamedDay(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FromToday:
-    """The day that lies this far from today."""
+    """The day at this offset from today."""
 
     offset: Offset
 
@@ -93,7 +93,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class FromNow:
-    """The moment that lies this far from now."""
+    """The moment at this offset from now."""
 
     offset: Offset
 
@@ -149,7 +149,7 @@ NAMED_DAYS: Mapping[NamedDay, tuple[Anchor, Offset]] = {
 
 
 def moved(day: date, offset: Offset) -> date:
-    """A day moved by the calendar part of an offset, and never beyond the ends of the calendar."""
+    """The day moved by the months, weeks and days of an offset, within the calendar."""
     month = _clamped(day.year * 12 + day.month - 1 + offset.months, FIRST_MONTH, LAST_MONTH)
     year, month = divmod(month, 12)
     month += 1
@@ -158,9 +158,9 @@ def moved(day: date, offset: Offset) -> date:
 
 
 def shifted(now: Now, offset: Offset) -> int:
-    """The instant that lies this far from now: first the calendar moves the local day, then hours and minutes elapse."""
+    """The instant at this offset from now. First the local date moves in the calendar, then hours and minutes elapse."""
     instant = now.instant_us
-    # Without a calendar part nothing is read off the wall clock, so the second of two repeated hours stays the second.
+    # Without a calendar part the wall clock is not used, so that the second of two repeated hours stays the second.
     if offset.months or 7 * offset.weeks + offset.days:
         local = now.local
         instant = instant_of(datetime.combine(moved(local.date(), offset), local.time()), now.zone)
@@ -168,13 +168,13 @@ def shifted(now: Now, offset: Offset) -> int:
 
 
 def instant_of(wall: datetime, zone: ZoneInfo) -> int:
-    """The instant of a wall time: one that daylight saving skips moves forward by the gap, a repeated one is the first."""
+    """The instant of a wall time. A time that daylight saving skips moves forward by the gap, and of a repeated one the first is taken."""
     offset = wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
     return _clamped(to_microseconds(wall.replace(tzinfo=UTC)) - offset // MICROSECOND, EARLIEST, LATEST)
 
 
 def start_of_day(number: int, zone: ZoneInfo) -> int:
-    """The first instant of a day, given by its number; beyond the calendar's ends, the end of time."""
+    """The first instant of a day that is given by its number. Beyond the ends of the calendar, the earliest or latest instant."""
     if not FIRST_DAY <= number <= LAST_DAY:
         return EARLIEST if number < FIRST_DAY else LATEST + 1
     cycles = max(0, (number - REGULAR_FROM) // CYCLE) + min(0, (number - FIRST_CHANGE) // CYCLE + 1)
@@ -189,7 +189,7 @@ def _start_of_day(number: int, zone: ZoneInfo) -> int:
 
 
 def day_number(day: Day, now: Now) -> int:
-    """The number of the day that is meant at this moment."""
+    """The number of the day at this moment."""
     match day:
         case date():
             return to_day_number(day)
@@ -203,7 +203,7 @@ def day_number(day: Day, now: Now) -> int:
 
 
 def instant(moment: Moment, now: Now) -> int:
-    """The instant that is meant at this moment."""
+    """The instant that a moment of criteria stands for at this moment."""
     match moment:
         case At():
             return moment.instant_us

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from zoneinfo import ZoneInfo
 
-from resolvers.criteria.evaluation.predicate import Needs, Predicate, compile_predicate, needs
+from resolvers.criteria.evaluation.needs import Needs, needs
+from resolvers.criteria.evaluation.predicate import Predicate, compile_predicate
 from resolvers.criteria.language.mentions import Mention, groups_mentioned
 from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.temporal import TemporalLeaf, temporal_leaves, zoned_leaves

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.mentions import ANY_TAG, Mention
 from resolvers.criteria.semantics.ranges import HIGHEST, LOWEST
 from resolvers.membership.candidates.persistent_map import Map

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
-from resolvers.criteria.evaluation.predicate import Judge, judge
+from resolvers.criteria.evaluation.predicate import NodePredicate, compile_node
 from resolvers.criteria.language.mentions import ANY_TAG, EXISTENCE, Mention, existence
 from resolvers.criteria.language.operators import IS_EMPTY, Quantifier
 from resolvers.criteria.language.record_types import CONTACT, RecordType
@@ -64,7 +64,7 @@ class Question:
 
     def __init__(self, condition: Condition, check: Check) -> None:
         self.condition = condition
-        self.answer: Judge = judge(condition)
+        self.answer: NodePredicate = compile_node(condition)
         # The values for which the answer is yes, if they are ranges that time does not move.
         self.ranges: tuple[tuple[Any, Any], ...] = check.ranges if isinstance(check, Within) and not moves(condition) else ()
         self._hash = hash(condition)  # computed once: it takes longer than the evaluation

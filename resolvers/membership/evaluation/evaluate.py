@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from resolvers.criteria.evaluation.facts import ContactFacts, Facts
-from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.semantics.time import Now

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from models.engine.database import Database, Row, Rows
 from models.groups import CONTACT_TYPE
 from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
-from resolvers.criteria.evaluation.predicate import Needs
+from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.membership.candidates.account_definitions import Definition
 
