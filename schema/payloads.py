@@ -13,7 +13,7 @@ from resolvers.authoring.segment_fields import SegmentField as StoredField
 from resolvers.authoring.segment_fields import of_custom
 from resolvers.bulk.actions import Started
 from resolvers.bulk.preview import BulkPreview as FoundPreview
-from resolvers.records.save_contacts import PutResult
+from resolvers.records.save_contacts import SaveResult
 from resolvers.tagging.taggings import TagResult
 from schema.builder import SegmentField
 from schema.bulk import BulkAction, BulkPreview
@@ -122,7 +122,7 @@ class ImportPayload:
     user_errors: Sequence[Problem] = _errors()
 
     @classmethod
-    def of(cls, result: PutResult) -> Self:
+    def of(cls, result: SaveResult) -> Self:
         """Create the payload from the result of the resolver."""
         return cls(created=result.created, updated=result.updated)
 

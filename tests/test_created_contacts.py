@@ -20,7 +20,7 @@ from resolvers.membership.change import Change
 from resolvers.membership.settle import settle
 from resolvers.records.drafts import Aim, Row
 from resolvers.records.imports import import_contacts
-from resolvers.records.save_contacts import put_contacts
+from resolvers.records.save_contacts import save_contacts
 from resolvers.tagging.tags import create_tag
 from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support.batches import Judge, Members, together, tried
@@ -56,7 +56,7 @@ async def members_after(account: World, rows: list[Row], judge: Judge) -> Member
     found: Members = set()
     async with tried(services.database):
         change = Change(services.database, account_id, None, ChangeCause.IMPORT, account.clock())
-        ids = list((await put_contacts(account.context, change, rows)).contact_ids)
+        ids = list((await save_contacts(account.context, change, rows)).contact_ids)
         definitions = await services.definitions.current(services.database, account_id)
         await judge(change, definitions)
         members = await services.database.rows(MEMBERS, account=account_id, ids=[each for each in ids if each is not None])

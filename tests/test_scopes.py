@@ -75,7 +75,7 @@ async def test_without_its_scope_no_mutation_runs_whatever_the_role(owner: Conte
             query, given_ = guide.operation(kind, name, root, depth=1), variables(guide.own_arguments(name, root), "")
             denied = await answer(limited(owner, *others), query, given_)
             assert [error["extensions"]["code"] for error in denied["errors"]] == ["FORBIDDEN"], name
-            assert f"the scope {needed}," in denied["errors"][0]["message"], name
+            assert f"the scope {needed}." in denied["errors"][0]["message"], name
             allowed = await answer(limited(owner, READ, needed), query, given_)
             assert not any("scope" in error["message"] for error in allowed.get("errors", [])), name
 

@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[1]
 CODE = ("app", "schema", "resolvers", "subscriptions", "models", "bench")
 # Rooms that do not keep the laws yet. The list may only become shorter.
 PENDING: tuple[str, ...] = (
-    "resolvers/",
+    "resolvers/authoring/",
+    "resolvers/bulk/",
+    "resolvers/criteria/",
+    "resolvers/membership/",
+    "resolvers/write.py",
     "models/",
 )
 COINED = {

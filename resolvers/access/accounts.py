@@ -1,4 +1,4 @@
-"""The account itself: its name, and the time zone in which its days begin."""
+"""The caller's account: its name, and the time zone in which its days begin."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,12 +21,12 @@ CHECKS: dict[str, Callable[[str], str | None]] = {"name": required_text, "timezo
 
 
 async def account(context: Context) -> Account:
-    """The caller's account."""
+    """Return the caller's account."""
     return await context.scope.account.get()
 
 
 async def update_account(context: Context, changes: Mapping[str, Any]) -> Account:
-    """Rename the account or move it to another time zone, which settles every group that counts in days; nulls change nothing."""
+    """Change the account's name or time zone. A new time zone changes every group that counts in days. None changes nothing."""
     require_admin(context)
     problems = Problems()
     given = {name: value for name, value in changes.items() if value is not None}
@@ -46,7 +46,7 @@ async def update_account(context: Context, changes: Mapping[str, Any]) -> Accoun
 
 
 async def record_created(context: Context, change: Change, account: Account) -> None:
-    """Write down that an account was made."""
+    """Record that an account was created."""
     await record(context, change, _audited(AuditAction.ACCOUNT_CREATED, None, account))
 
 

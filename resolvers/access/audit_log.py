@@ -1,4 +1,4 @@
-"""The audit log: written in the transaction of the change that it tells of, and read by those who manage the account."""
+"""The audit log. Entries are written in the transaction of the change, and read by admins of the account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from resolvers.operation.identify import id_of
 from resolvers.reading import paging
 from resolvers.reading.paging import Edge, Page, PageArguments
 
-MOST_BYTES = 4_096  # of one value, so that whoever edits large criteria often does not fill the log
+MOST_BYTES = 4_096  # of one value, so that frequent edits of large criteria do not fill the log
 NEWEST_FIRST = Order("auditLog", descending=True)
 PRUNE = "DELETE FROM audit_entries WHERE occurred_at < :before"
 
@@ -31,7 +31,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """What was done to what; `audience` holds the marks of those who may read its name and values."""
+    """What was done to what. `audience` holds the marks of those who may read the name and the values."""
 
     action: AuditAction
     subject: str
@@ -42,7 +42,7 @@ class Audited:
 
 
 async def record(context: Context, change: Change, audited: Audited) -> None:
-    """Write an entry, which is there if and only if the change is; an update that changes nothing has none."""
+    """Write an entry, in the transaction of the change. An update that changes nothing has none."""
     before, after = _differing(audited.before, audited.after)
     if before == {} == after:
         return
@@ -61,7 +61,7 @@ async def record(context: Context, change: Change, audited: Audited) -> None:
 
 
 def _differing(before: Values | None, after: Values | None) -> tuple[Values | None, Values | None]:
-    """Both without what is the same in both, if there are both."""
+    """Return only the values that differ, if there are values before and after."""
     if before is None or after is None:
         return before, after
     names = [name for name in after if before.get(name) != after[name]]
@@ -78,7 +78,7 @@ def _short(value: Any) -> Any:
 
 
 async def audit_log(context: Context, where: Mapping[str, Any] | None, page: PageArguments) -> Page[AuditEntry]:
-    """The entries of the caller's account that a filter lets through, the newest first."""
+    """Return a page of the account's entries that a filter selects, the newest first."""
     require_admin(context)
     found = _filtered(context.scope.audit_entries, where or {})
     rows = await paging.page(found, page, order=NEWEST_FIRST, limits=context.services.pages)
@@ -86,7 +86,7 @@ async def audit_log(context: Context, where: Mapping[str, Any] | None, page: Pag
 
 
 async def audit_entry(context: Context, number: int) -> AuditEntry | None:
-    """One entry, if the caller may read the log."""
+    """Return an entry, or None if the caller may not read the log."""
     found = None if outranks(Role.ADMIN, context.caller.role) else await context.scope.audit_entries.get_or_none(id=number)
     return found and _as_seen(context, found)
 
@@ -113,12 +113,12 @@ def _storable(subject: str) -> str:
 
 
 def _as_seen(context: Context, entry: AuditEntry) -> AuditEntry:
-    """The entry, without what it says of a group that the caller could not view."""
+    """Hide the name and the values of a group that the caller could not view."""
     if not read_audience(entry.audience).includes(context.caller.user_id, context.caller.role):
         entry.update_from_dict({"subject_name": None, "before": None, "after": None})
     return entry
 
 
 async def prune(database: Database, *, before: datetime) -> None:
-    """Forget what happened before this moment."""
+    """Delete the entries from before this moment."""
     await database.rows(PRUNE, before=to_microseconds(before))

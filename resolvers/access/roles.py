@@ -1,4 +1,4 @@
-"""What a caller may do: the rules of roles and scopes that stand before every change."""
+"""The rules of roles and scopes, checked before every change."""
 
 from tortoise.queryset import QuerySet
 
@@ -6,7 +6,7 @@ from models import AccessToken, Role, TokenScope
 from models.errors import Forbidden
 from resolvers.operation.context import Context
 
-ROLES = tuple(Role)  # from the one that may do most
+ROLES = tuple(Role)  # the one that may do most first
 
 
 def outranks(role: Role, other: Role) -> bool:
@@ -15,18 +15,18 @@ def outranks(role: Role, other: Role) -> bool:
 
 
 def require_scope(context: Context, scope: TokenScope) -> None:
-    """Refuse a caller whose access token was not made for this."""
+    """Raise `Forbidden` unless the caller's access token has this scope."""
     if scope not in context.caller.scopes:
-        raise Forbidden(f"This needs an access token with the scope {scope}, and yours has it not. Sign in with one that has.")
+        raise Forbidden(f"Your access token lacks the scope {scope}. Sign in with a token that has it.")
 
 
 def require_admin(context: Context) -> None:
-    """Refuse everyone below ADMIN: who may manage users, tokens, custom fields and the account."""
+    """Raise `Forbidden` for roles below ADMIN, who manages users, tokens, custom fields and the account."""
     _require(context, Role.ADMIN)
 
 
 def require_editor(context: Context) -> None:
-    """Refuse everyone below EDITOR: who may write records, tags and groups."""
+    """Raise `Forbidden` for roles below EDITOR, who writes records, tags and groups."""
     _require(context, Role.EDITOR)
 
 
@@ -36,6 +36,6 @@ def _require(context: Context, least: Role) -> None:
 
 
 def visible_tokens(context: Context) -> QuerySet[AccessToken]:
-    """The tokens that the caller may see and revoke: the account's from ADMIN on, their own below."""
+    """Return the tokens that the caller may see and revoke: all of the account for an ADMIN or OWNER, else the caller's own."""
     tokens = context.scope.access_tokens
     return tokens.filter(user_id=context.caller.user_id) if outranks(Role.ADMIN, context.caller.role) else tokens

@@ -1,4 +1,4 @@
-"""Signing in: from an access token, or from what an identity provider vouches for, to the caller; and when that ends."""
+"""Sign-in: find the caller behind an access token or an identity, and notice when a sign-in ends or changes."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ from models.text import fold
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.operation.scope import Scope
 
-LAST_USE_GRAIN = timedelta(minutes=1)  # finer would make every read a write
+LAST_USE_GRAIN = timedelta(minutes=1)  # a finer one would make every read a write
 _CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
 _ASCII_LOWERED = {ord(letter): letter.lower() for letter in ascii_uppercase}
 
@@ -41,14 +41,14 @@ _ROLES = "SELECT id, account_id, role FROM users WHERE id = ANY(:ids)"
 
 
 async def authenticate(services: Services, authorization: str | None) -> Context:
-    """The context of the user whose valid token this `Authorization` header carries; else `Unauthenticated`."""
+    """Return the context of the user whose access token this `Authorization` header carries. Raises `Unauthenticated`."""
     token = await _find(services, authorization or "")
     await _mark_used(services, token)
     return context_of(services, _caller(token))
 
 
 def context_of(services: Services, caller: Caller) -> Context:
-    """A fresh context in which to act for a caller."""
+    """Return a new context that acts for a caller."""
     return Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
 
 
@@ -58,7 +58,7 @@ async def _find(services: Services, authorization: str) -> Row:
         raise Unauthenticated
     hashed = hash_of(credentials[1])
     for token in await services.database.rows(_FIND, hash=hashed):
-        # How long the index takes says something about hashes, of which nobody can choose one. What decides says nothing.
+        # The time of the index look-up depends on hashes, which nobody can choose. The comparison takes constant time.
         if compare_digest(token["hash"], hashed) and not _is_over(token["expires_at"], services.wall_clock()):
             return token
     raise Unauthenticated
@@ -69,7 +69,7 @@ def _is_over(expires_at: int | None, now: datetime) -> bool:
 
 
 def _caller(token: Row) -> Caller:
-    """The caller whom a token signs in: it allows what its scopes and its user's role both allow."""
+    """Return the caller that a token signs in. It may do what both its scopes and its user's role allow."""
     role, expires_at = Role(token["role"]), token["expires_at"]
     scopes = scopes_read(token["scopes"]) & SCOPES_BY_ROLE[role]
     expiry = None if expires_at is None else from_microseconds(expires_at)
@@ -86,13 +86,13 @@ async def _mark_used(services: Services, token: Row) -> None:
 
 
 def hash_of(secret: str) -> str:
-    """The form in which a token's secret is stored and found again."""
+    """Return the hash under which a token's secret is stored."""
     return sha256(secret.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom an identity provider vouches for, until when, and in which account if it says so."""
+    """The user that an identity provider vouches for, until when, and in which account if the provider names one."""
 
     known_by: Literal["email", "subject"]
     name: str
@@ -101,7 +101,7 @@ class Identity:
 
 
 async def sign_in(services: Services, identity: Identity) -> Context:
-    """The context of the one user who is meant; else `Unauthenticated`, which says why nobody is."""
+    """Return the context of the one user with this identity. Raises `Unauthenticated` with the reason."""
     users = await _by_address(services, identity.name) if identity.known_by == "email" else await _by_subject(services, identity.name)
     meant = [user for user in users if identity.account_id in (None, user["account_id"])]
     if not meant:
@@ -113,10 +113,10 @@ async def sign_in(services: Services, identity: Identity) -> Context:
 
 
 async def _by_address(services: Services, address: str) -> list[Row]:
-    """The users with this address, whatever the case of its ASCII letters.
+    """Return the users with this address, whatever the case of its ASCII letters.
 
-    Full case folding, by which addresses are found, takes more for the same: a sharp s for two, the Kelvin sign for a k. Those are
-    other mailboxes, and may be somebody else's.
+    Stored addresses are found by full case folding, which equates more: a sharp s with two s, the Kelvin sign with a k. Those
+    are other mailboxes and may belong to somebody else.
     """
     users = await services.database.rows(_BY_ADDRESS, folded=fold(address))
     return [user for user in users if _mailbox(user["email"]) == _mailbox(address)]
@@ -127,29 +127,29 @@ async def _by_subject(services: Services, subject: str) -> list[Row]:
 
 
 def _mailbox(address: str) -> str:
-    """The form in which two spellings of one address are equal: composed, with ASCII letters in lower case."""
+    """Return an address composed and with ASCII letters in lower case, so that two spellings of it are equal."""
     text = address.strip().translate(_ASCII_LOWERED)
-    # Composing also exchanges a few single characters for others: it is where the Kelvin sign becomes a K.
+    # Composing also replaces a few single characters: the Kelvin sign becomes a K.
     exchanges = any(unicodedata.normalize("NFC", character) != character for character in text)
     return text if exchanges else unicodedata.normalize("NFC", text)
 
 
 class Lapse(Enum):
-    """Why a sign-in does not give the same caller any more."""
+    """Why a sign-in no longer gives the same caller."""
 
-    OVER = auto()  # it has expired or was revoked, and gives nobody
-    CHANGED = auto()  # it is as good as ever, and allows something else now
+    OVER = auto()  # it has expired or was revoked
+    CHANGED = auto()  # it is still valid, and allows something else now
 
 
 async def lapsed(services: Services, callers: Collection[Caller]) -> Mapping[Caller, Lapse]:
-    """Those of these callers whom their sign-ins do not give any more, and why."""
+    """Return those of these callers whose sign-in has ended or changed, with the reason."""
     now = services.wall_clock()
     present = await _present(services, {caller for caller in callers if not (caller.expires_at and caller.expires_at <= now)})
     return {caller: Lapse.CHANGED if caller in present else Lapse.OVER for caller in callers if present.get(caller) != caller}
 
 
 async def _present(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
-    """Whom the sign-ins of these callers give now, as far as they give anybody."""
+    """Return the caller that each sign-in gives now, without those that have ended."""
     with_token = {caller for caller in callers if caller.token_id}
     return {**await _by_their_tokens(services, with_token), **await _with_their_roles(services, callers - with_token)}
 

@@ -1,4 +1,4 @@
-"""Access tokens: handing them out, listing them and taking them back."""
+"""Access tokens: create, list and revoke them."""
 
 import secrets
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SECRET_BYTES = 32  # 43 characters
 
 
 async def access_tokens(context: Context) -> list[AccessToken]:
-    """The account's tokens for those who manage them, the caller's own for everybody else; oldest first."""
+    """Return the account's tokens for an ADMIN or OWNER, else the caller's own, the oldest first."""
     return await visible_tokens(context).order_by("id")
 
 
@@ -36,7 +36,7 @@ async def create_access_token(
     expires_at: datetime | None = None,
     scopes: Sequence[TokenScope] | None = None,
 ) -> tuple[AccessToken, str]:
-    """Hand out a token, with all scopes that are possible unless some are named, and its secret, which is not stored."""
+    """Create a token with the named scopes, or with all that are possible. Return it with its secret, which is not stored."""
     user = await _user(context, context.caller.user_id if user_id is None else id_of(user_id, "User", "user"))
     problems = Problems()
     values: dict[str, Any] = {
@@ -51,7 +51,7 @@ async def create_access_token(
 
 
 def _scopes(asked: Sequence[TokenScope] | None, possible: Scopes) -> str:
-    """What the token will allow: READ always, for whoever changes something is answered with it."""
+    """Return the scopes of a token. READ is always among them, because every change is answered with what it changed."""
     if asked is None:
         return scopes_written(possible)
     if not asked:
@@ -76,7 +76,7 @@ async def _create(context: Context, values: dict[str, Any], change: Change) -> A
 
 
 async def revoke_access_token(context: Context, token_id: str) -> str:
-    """Take a token back: it signs nobody in any more, and the streams that run on it end soon."""
+    """Revoke a token, and return its id. Streams that run on it end within seconds."""
     token = await visible_tokens(context).get_or_none(id=id_of(token_id, "AccessToken", "access token"))
     if token is None:
         raise unknown("access token")
@@ -86,12 +86,12 @@ async def revoke_access_token(context: Context, token_id: str) -> str:
 
 
 async def _revoke(context: Context, token: AccessToken, change: Change) -> None:
-    if await context.scope.access_tokens.filter(id=token.id).delete():  # by one of two who revoke it at once
+    if await context.scope.access_tokens.filter(id=token.id).delete():  # false for the second of two callers who revoke it at once
         await record(context, change, _audited(AuditAction.ACCESS_TOKEN_REVOKED, token, before=_values(token)))
 
 
 async def _user(context: Context, user_id: int) -> User:
-    """The user whose tokens the caller is about to manage: themselves, or for an admin anybody who may not do more."""
+    """Return the user whose tokens are managed: the caller, or for an admin anybody with no higher role."""
     if user_id != context.caller.user_id:
         require_admin(context)
     user = await context.scope.users.get_or_none(id=user_id)
@@ -103,7 +103,7 @@ async def _user(context: Context, user_id: int) -> User:
 
 
 def scopes_of(token: AccessToken) -> list[TokenScope]:
-    """What a token was made for, from the scope that allows least."""
+    """Return the scopes of a token, the one that allows least first."""
     return in_order(scopes_read(token.scopes))
 
 

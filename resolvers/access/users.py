@@ -1,4 +1,4 @@
-"""The people of an account and their roles."""
+"""Users of an account and their roles."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,22 +22,22 @@ LONGEST_SUBJECT = 255  # what OpenID Connect allows
 
 
 async def user(context: Context, user_id: int | None) -> User | None:
-    """The user behind a reference; None where it names nobody."""
+    """Return the user with this id, or None."""
     return await context.loaders.users_by_id.load(user_id) if user_id else None
 
 
 async def users_among(context: Context, user_ids: Sequence[int]) -> list[User]:
-    """Those of these users that still exist."""
+    """Return those of these users that still exist."""
     return [found for found in await context.loaders.users_by_id.load_many(user_ids) if found]
 
 
 async def users(context: Context) -> list[User]:
-    """Everybody in the account, by name."""
+    """Return all users of the account by name."""
     return sorted(await context.scope.users, key=lambda user: (fold(user.name), user.id))
 
 
 async def create_user(context: Context, *, name: str, email: str, role: Role, subject: str | None = None) -> User:
-    """Add a person to the account; the e-mail address must be new in it, whatever its case, and so must the subject."""
+    """Add a user to the account. The e-mail address, in any case, and the subject must be new in it."""
     require_admin(context)
     _refuse_touching_owners(context, role)
     problems = Problems()
@@ -62,7 +62,7 @@ async def create_user(context: Context, *, name: str, email: str, role: Role, su
 
 
 async def record_created(context: Context, change: Change, user: User) -> None:
-    """Write down that a user was added."""
+    """Record that a user was added."""
     await record(context, change, _audited(AuditAction.USER_CREATED, user, after=_values(user)))
 
 
@@ -88,7 +88,7 @@ def _audited(action: AuditAction, user: User, *, before: Values | None = None, a
 
 
 async def update_user(context: Context, *, user_id: str, changes: Mapping[str, Any]) -> User:
-    """Give a user another name, role or subject; nulls change nothing, and an account always keeps an owner."""
+    """Change a user's name, role or subject. None changes nothing, and an account always keeps an owner."""
     require_admin(context)
     assigned = {name: value for name, value in changes.items() if value is not None}
     user_number = id_of(user_id, "User", "user")
@@ -112,7 +112,7 @@ async def update_user(context: Context, *, user_id: str, changes: Mapping[str, A
 
 
 async def _locked(context: Context, user_id: int, role: Role | None) -> User:
-    """The user, once it is certain that they may take the role; nobody else can change the owners meanwhile."""
+    """Lock the user and all owners, and return the user. Refuses a role that would leave the account without an owner."""
     rows = await context.scope.users.filter(Q(id=user_id) | Q(role=Role.OWNER)).order_by("id").select_for_update()
     found = next((row for row in rows if row.id == user_id), None)
     if found is None:
@@ -125,7 +125,7 @@ async def _locked(context: Context, user_id: int, role: Role | None) -> User:
 
 
 async def _refuse_subject(context: Context, user: User, subject: str | None) -> None:
-    """Refuse to have an identity provider sign in as somebody who may do more than the caller."""
+    """Refuse to let an identity provider sign in as a user with a higher role than the caller."""
     if outranks(user.role, context.caller.role):
         raise Forbidden("Only an owner can change the subject of an owner. Ask an owner of the account.")
     await _refuse_taken_subject(context, subject, but=user.id)

@@ -13,7 +13,7 @@ from resolvers.bulk.statements import EXISTING_FIELDS, TAKEN_EMAILS
 from resolvers.membership.change import Change
 from resolvers.records.contact_table import Pair, Stored, read_locked, read_values
 from resolvers.records.drafts import Draft, Row
-from resolvers.records.save_contacts import Target, put_targets
+from resolvers.records.save_contacts import Target, save_targets
 from resolvers.values.custom_values import Cells
 
 
@@ -37,7 +37,7 @@ class FieldChange:
         """Set the fields of these contacts."""
         rows = await read_locked(change, contact_ids)
         targets = _targets(rows, dict.fromkeys(rows, _draft(self.cells, self.custom)))
-        changed = await put_targets(change, targets)
+        changed = await save_targets(change, targets)
         change.batch_touched(rows)
         return Outcome(changed, inverse={"contacts": [self._before(target) for target in targets if target.changed]})
 
@@ -51,7 +51,7 @@ class FieldChange:
         wanted: dict[int, Document] = {before["id"]: before for before in inverse["contacts"]}
         present = await self._read(change, wanted)
         drafts = {contact_id: self._reverting(wanted[contact_id], present, contact_id) for contact_id in present.rows}
-        changed = await put_targets(change, _targets(present.rows, drafts))
+        changed = await save_targets(change, _targets(present.rows, drafts))
         change.batch_touched(present.rows)
         complete = sum(_is_complete(draft, wanted[contact_id]) for contact_id, draft in drafts.items())
         return Outcome(changed, kept=len(wanted) - complete)

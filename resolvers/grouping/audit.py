@@ -1,4 +1,4 @@
-"""What the audit log says of groups: their definitions to those who could view them, and their permissions as a matter of their own."""
+"""Audit log entries about groups. Definitions are for those who could view the group, and permissions have entries of their own."""
 
 from dataclasses import replace
 
@@ -14,12 +14,12 @@ PERMISSION = ("view", "edit")
 
 
 async def record_created(context: Context, change: Change, group: Group) -> None:
-    """Write down that a group has been created."""
+    """Record that a group was created."""
     await record(context, change, replace(_audited(AuditAction.GROUP_CREATED, group, group.view), after=_everything(group)))
 
 
 async def record_updated(context: Context, change: Change, group: Group, values: Values) -> None:
-    """Write down what becomes of a group: its definition for those who may view it before and after, its permission for either."""
+    """Record the changes of a group: the definition for viewers from before and after, the permission for either."""
     view = values.get("view", group.view)
     definition = _audited(AuditAction.GROUP_UPDATED, group, view if view == group.view else "")
     before = {name: getattr(group, name) for name in DEFINITION}
@@ -30,12 +30,12 @@ async def record_updated(context: Context, change: Change, group: Group, values:
 
 
 async def record_deleted(context: Context, change: Change, group: Group) -> None:
-    """Write down that a group has been deleted."""
+    """Record that a group was deleted."""
     await record(context, change, replace(_audited(AuditAction.GROUP_DELETED, group, group.view), before=_everything(group)))
 
 
 def _with(before: Values, values: Values) -> Values:
-    """What is made of the values before: those that are given take the place of theirs."""
+    """Return the values before, replaced by the new ones where there are any."""
     return {name: values.get(name, value) for name, value in before.items()}
 
 

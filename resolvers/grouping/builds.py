@@ -1,4 +1,4 @@
-"""Defining groups of large accounts while writers go on: deciding for it, and carrying it through."""
+"""Online builds of groups in large accounts: decide when one is needed, start it and run it while writers go on."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,29 +18,29 @@ IS_LARGE = "SELECT count(*) > :most AS large FROM (SELECT 1 FROM {table} WHERE a
 BUILDING = "SELECT DISTINCT account_id FROM groups WHERE replaces_id IS NOT NULL ORDER BY account_id"
 
 
-async def is_online(context: Context, record_type: RecordType) -> bool:
-    """Whether a new definition must not keep the account's writers waiting until all records have been judged."""
+async def needs_online_build(context: Context, record_type: RecordType) -> bool:
+    """Whether evaluating all records at once would make the account's writers wait too long."""
     database, account_id, most = context.services.database, context.caller.account_id, context.services.judged_at_once
     row = await database.row(IS_LARGE.format(table=record_type.table), account=account_id, most=most, enough=most + 1)
     return bool(row["large"]) or bool(await builds(database, account_id))
 
 
-async def build_online(context: Context, change: Change, wanted: Mapping[int, Mapping[str, Any] | None]) -> None:
-    """Begin to build groups with these criteria, or give up what is being built for them where there are none."""
+async def start_builds(context: Context, change: Change, wanted: Mapping[int, Mapping[str, Any] | None]) -> None:
+    """Start to build groups with these criteria, or cancel the build of a group where the criteria are None."""
     definitions = await context.services.definitions.current(change.database, change.account_id)
     await plan(change, definitions, wanted)
 
 
-async def coming_mentions(context: Context) -> dict[int, list[int]]:
-    """The groups that groups in the making will ask for once they are in force."""
+async def mentions_once_built(context: Context) -> dict[int, list[int]]:
+    """Return the groups that each group under construction will mention once it is built."""
     found = await builds(context.services.database, context.caller.account_id)
     return {each.group_id: [*groups_named(each.criteria)] for each in found}
 
 
 async def build(services: Services) -> None:
-    """Carry every membership in the making through, until it is in force; what another edit overtakes begins anew with it."""
+    """Run every build to its end. If another edit overtakes one, both begin anew together."""
     for row in await services.database.rows(BUILDING):
-        # After a large import PostgreSQL knows nothing of the contacts yet, and would sort all of them for each chunk.
+        # Without statistics, as after a large import, PostgreSQL would sort all contacts for each chunk.
         if services.database.engine == "postgresql":
             await services.database.rows("ANALYZE contacts")
         context = system_context(services, row["account_id"])
@@ -58,13 +58,13 @@ async def _build(context: Context, found: list[Build]) -> None:
 
 
 async def _scan(context: Context, change: Change) -> bool:
-    # Whatever is in the making now: another edit may have begun it anew.
+    # Read again, because another edit may have restarted the builds.
     found = await builds(change.database, change.account_id)
     definitions = await context.services.definitions.current(change.database, change.account_id)
     return bool(found) and await scan_next(change, definitions, [each.id for each in found])
 
 
 async def _swap(change: Change, found: Mapping[Build, Difference]) -> bool:
-    # What they are to be defined by may have been rewritten meanwhile: a tag merged, a group deleted.
+    # Read again, because merging a tag or deleting a group may have rewritten their criteria.
     known, still = {each.id: changes for each, changes in found.items()}, await builds(change.database, change.account_id)
     return known.keys() == {each.id for each in still} and await swap(change, {each: known[each.id] for each in still})

@@ -1,4 +1,4 @@
-"""Groups: reading, defining, editing and deleting saved searches that stay true."""
+"""Groups: read, create, edit and delete saved searches whose membership is kept up to date."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ from resolvers.criteria.language.mentions import Mention, groups_mentioned
 from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.grouping.audit import record_created, record_deleted, record_updated
-from resolvers.grouping.builds import build_online, coming_mentions, is_online
+from resolvers.grouping.builds import mentions_once_built, needs_online_build, start_builds
 from resolvers.grouping.permissions import audiences, editable_group
 from resolvers.grouping.usage import in_use
 from resolvers.membership.change import Change
@@ -41,12 +41,12 @@ BY_NAME = Order("groups", "name_folded")
 
 
 async def group(context: Context, group_id: str) -> Group | None:
-    """The group, if it exists for the caller."""
+    """Return the group, or None if it does not exist for the caller."""
     return await context.loaders.groups_by_id.load(id_or_none(group_id, "Group") or 0)
 
 
 async def groups(context: Context, *, search: str | None, record_type: str | None, page: PageArguments) -> Page[Group]:
-    """The groups that the caller may view, by name."""
+    """Return a page of the groups that the caller may view, by name."""
     found = search_names(context.scope.groups, search)
     if record_type:
         found = found.filter(record_type=record_type)
@@ -54,7 +54,7 @@ async def groups(context: Context, *, search: str | None, record_type: str | Non
 
 
 async def groups_of(context: Context, contact: Contact, page: PageArguments) -> Page[Group]:
-    """The groups that a contact is in, by name, as far as the caller may view them."""
+    """Return a page of the groups that contain a contact and that the caller may view, by name."""
     memberships = context.scope.group_members.filter(record_id=contact.id)
     found = context.scope.groups.filter(record_type=CONTACT_TYPE, members_id__in=Subquery(memberships.values("set_id")))
     return await _page(context, found, page)
@@ -67,23 +67,23 @@ async def _page(context: Context, found: QuerySet[Group], arguments: PageArgumen
 
 
 async def criteria_text(context: Context, group: Group) -> str:
-    """The criteria as an English sentence with today's names."""
+    """Return the criteria as an English sentence with current names."""
     return sentence(*await read_stored(context, group.criteria))
 
 
 async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
-    """What is questionable about the criteria as they stand today."""
+    """Return what is questionable about the group's criteria."""
     return diagnose(*await read_stored(context, group.criteria))
 
 
 async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:
-    """Define a group; its first members have joined when this returns, or will join at once when a large account's is ready."""
+    """Create a group. Its members have joined when this returns, or all at once later in a large account."""
     require_editor(context)
     given = _named(name) | await audiences(context, permission)
 
     async def work(change: Change) -> int:
         tree = await _checked_criteria(context, criteria)
-        online = await is_online(context, tree.record_type)
+        online = await needs_online_build(context, tree.record_type)
         created = await Group.create(
             **{"view": EVERYONE.marks(), "edit": EVERYONE.marks()} | given,
             account_id=change.account_id,
@@ -98,7 +98,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
         await record_created(context, change, created)
         number: int = created.id
         if online:
-            await build_online(context, change, {number: tree.document})
+            await start_builds(context, change, {number: tree.document})
         else:
             await context.scope.all_groups.filter(id=number).update(members_id=number)
             change.invalidate(number)
@@ -109,7 +109,7 @@ async def create_group(context: Context, *, name: str, criteria: Mapping[str, An
 
 
 async def update_group(context: Context, *, group_id: str, changes: Mapping[str, Any]) -> Group:
-    """Rename, redefine or reassign a group; new criteria are in force when this returns, or when a large account's group is ready."""
+    """Change a group's name, criteria or permission. In a large account, new criteria apply once they are built."""
     edited = await editable_group(context, group_id)
     values = await audiences(context, changes.get("permission"))
     if changes.get("name") is not None:
@@ -137,7 +137,7 @@ async def update_group(context: Context, *, group_id: str, changes: Mapping[str,
 
 
 async def _current(context: Context, group_id: int) -> Group:
-    """The group with the members that it has after a write, or `NotFound` if somebody has deleted it since."""
+    """Return the group as it is after a write. Raises `NotFound` if somebody has deleted it since."""
     found = await context.scope.all_groups.get_or_none(id=group_id)
     if found is None:
         raise unknown("group")
@@ -151,10 +151,10 @@ async def _redefinition(context: Context, change: Change, edited: Group, tree: T
     is_in_force = edited.members_id != 0
     if is_in_force and tree.document == edited.criteria:
         if edited.state is GroupState.BUILDING:
-            await build_online(context, change, {edited.id: None})
+            await start_builds(context, change, {edited.id: None})
         return {}
-    if await is_online(context, tree.record_type):
-        await build_online(context, change, {edited.id: tree.document})
+    if await needs_online_build(context, tree.record_type):
+        await start_builds(context, change, {edited.id: tree.document})
         return {} if is_in_force else {"criteria": tree.document}
     change.note_edited(edited.id)
     return {"criteria": tree.document}
@@ -162,7 +162,7 @@ async def _redefinition(context: Context, change: Change, edited: Group, tree: T
 
 async def _refuse_cycle(context: Context, edited: Group, tree: Tree) -> None:
     definitions = await context.services.definitions.current(context.services.database, edited.account_id)
-    way = find_cycle(definitions, edited.id, groups_mentioned(tree), coming=await coming_mentions(context))
+    way = find_cycle(definitions, edited.id, groups_mentioned(tree), coming=await mentions_once_built(context))
     if way:
         names = dict(await context.scope.groups.filter(id__in=way).values_list("id", "name"))
         path = " → ".join(names.get(group_id, "(a group you cannot view)") for group_id in way)
@@ -184,7 +184,7 @@ def _named(name: str) -> dict[str, Any]:
 
 
 async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
-    """Delete a group with its members and log; its contacts stay. Refused while other groups' criteria use it, unless forced."""
+    """Delete a group with its members and log, and return its id. Refused while criteria of other groups use it, unless forced."""
     deleted = await editable_group(context, group_id)
 
     async def work(change: Change) -> None:
@@ -206,5 +206,5 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
 
 
 def audience_of(group: Group, side: str) -> Audience:
-    """Who may `view` or `edit` the group, besides its owner."""
+    """Return who may `view` or `edit` the group besides its owner."""
     return read_audience(getattr(group, side))

@@ -1,4 +1,4 @@
-"""The members of a group, read from the materialised membership and never by evaluating criteria."""
+"""Members of a group, read from the stored membership without evaluating criteria."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ COLUMNS = {"ID": None, "JOINED_AT": "joined_at"}
 
 
 async def members(context: Context, group: Group, *, order: tuple[str, str] | None, search: str | None, page: PageArguments) -> Page[Any]:
-    """The group's records, each edge with its `joined_at`; `search` is that of contacts, also for what they own."""
+    """Return a page of the group's records. The search is that of contacts, also for the records that they own."""
     column, direction = order or ("ID", "ASC")
     by = Order(f"members {group.id} {column}", COLUMNS[column], tie="record_id", descending=direction == "DESC")
     rows = await paging.page(_members(context, group, search), page, order=by, limits=context.services.pages)
@@ -51,6 +51,6 @@ async def _records(context: Context, group: Group, ids: Sequence[int]) -> Sequen
 
 
 async def is_member(context: Context, group: Group, record_id: str) -> bool:
-    """Whether the record is in the group now; false for anything that is no record of the group's type."""
+    """Whether the record is in the group now. False for an id of another type."""
     number = number_of(record_id, context.services.record_types.named(group.record_type).type_name)
     return number is not None and await context.scope.group_members.filter(set_id=group.members_id, record_id=number).exists()

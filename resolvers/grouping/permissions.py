@@ -1,4 +1,4 @@
-"""Who may view and edit a group: reading the audiences a client sends, and standing guard before edits."""
+"""Permissions of groups: read the audiences that clients send, and check them before edits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from resolvers.operation.identify import id_of, unknown
 
 
 async def audiences(context: Context, permission: Mapping[str, Any] | None) -> dict[str, str]:
-    """The stored forms of the audiences that are given, by `view` and `edit`; what is not given is absent."""
+    """Return the stored form of the given audiences, by `view` and `edit`."""
     given = permission or {}
     return {side: (await _audience(context, side, given[side])).marks() for side in ("view", "edit") if given.get(side)}
 
@@ -49,7 +49,7 @@ async def _users(context: Context, side: str, ids: list[str]) -> tuple[int, ...]
 
 
 async def editable_group(context: Context, group_id: str) -> Group:
-    """The group, if the caller may edit it; `NotFound` if they may not even view it, `Forbidden` if they may only view it."""
+    """Return the group if the caller may edit it. Raises `Forbidden` if they may only view it, else `NotFound`."""
     require_editor(context)
     group = await context.scope.groups.get_or_none(id=id_of(group_id, "Group", "group"))
     if group is None:
@@ -60,7 +60,7 @@ async def editable_group(context: Context, group_id: str) -> Group:
 
 
 def audience_document(marks: str) -> dict[str, Any]:
-    """A stored audience as clients send it."""
+    """Return a stored audience in the form that clients send."""
     audience = read_audience(marks)
     if audience.everyone:
         return {"everyone": True}
@@ -71,7 +71,7 @@ def audience_document(marks: str) -> dict[str, Any]:
 
 
 def viewer_can_edit(context: Context, group: Group) -> bool:
-    """Whether the caller may change the group: by role, and by the group's own permission."""
+    """Whether the caller's role and the group's permission allow the caller to edit it."""
     caller = context.caller
     permitted = group.owner_id == caller.user_id or read_audience(group.edit).includes(caller.user_id, caller.role)
     return permitted and caller.role is not Role.VIEWER

@@ -1,4 +1,4 @@
-"""What groups' criteria use may not be deleted unawares: the refusal that names those groups."""
+"""The refusal to delete what criteria of groups still use."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ MOST_NAMED = 10
 
 
 async def in_use(context: Context, group_ids: Sequence[int], *path: str) -> Refused:
-    """The refusal that names the groups that use something, as far as the caller may view them, and counts the others."""
+    """Return the refusal with the names of the groups that the caller may view, and the number of the others."""
     visible = context.scope.groups.filter(id__in=list(group_ids)).order_by("name_folded", "id").limit(MOST_NAMED)
     named = [group.name for group in await visible]
     others = len(group_ids) - len(named)

@@ -1,4 +1,4 @@
-"""Watching on behalf of a caller: groups, their counts, and the groups of a contact."""
+"""Subscriptions on behalf of a caller: to a group, to member counts, and to the groups of a contact."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
@@ -17,12 +17,12 @@ MOST_COUNTED = 100  # groups in one subscription to counts
 
 
 def cursor(group: Group) -> str:
-    """The place in the group's log up to which this row tells; a stream that starts there misses nothing after it."""
+    """Return the group's position in its log. A stream that starts there misses nothing after this row was read."""
     return str(Cursor(group.id, group.epoch, group.position))
 
 
 def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIterable[Message]:
-    """Everything that happens to the group after a cursor, or from now on."""
+    """Yield everything that happens to the group after a cursor, or from now on."""
     services = context.services
     number = id_of(group_id, "Group", "group")
     cursor = None if after is None else read_cursor(after)
@@ -30,7 +30,7 @@ def group_changes(context: Context, group_id: str, after: str | None) -> AsyncIt
 
 
 def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[GroupCount]:
-    """The present member counts of these groups, then each change, the latest always and not more often than is useful."""
+    """Yield the current member counts of these groups, then each change. Quick changes are combined, but the latest is always sent."""
     if not 1 <= len(group_ids) <= MOST_COUNTED:
         raise BadInput(f"`groupIds` names {len(group_ids)} groups. Name 1 to {MOST_COUNTED}.")
     numbers = dict.fromkeys(id_of(group_id, "Group", "group") for group_id in group_ids)
@@ -38,14 +38,14 @@ def group_counts(context: Context, group_ids: Sequence[str]) -> AsyncIterator[Gr
 
 
 def contact_group_changes(context: Context, contact_id: str) -> AsyncIterator[ContactGroupChange]:
-    """The groups that the contact is in, as far as the caller may view them, then every join and leave until it is deleted."""
+    """Yield the groups of a contact that the caller may view, then each join and leave until the contact is deleted."""
     services = context.services
     number = id_of(contact_id, "Contact", "contact")
     return ContactStream(services.hub.contacts, _viewer(context), services.wall_clock).follow(number)
 
 
 async def group_of(context: Context, group_id: int) -> Group:
-    """The group that a message is about: whoever is told the message was found entitled to view the group, just before."""
+    """Return the group that a message is about. That the caller may view it was checked just before."""
     rows = await context.scope.all_groups.filter(id=group_id)
     if not rows:
         raise unknown("group")
@@ -53,7 +53,7 @@ async def group_of(context: Context, group_id: int) -> Group:
 
 
 async def group_left_or_joined(context: Context, change: ContactGroupChange) -> Group:
-    """The group that a contact joined or left; one that has been deleted since, as it was last known."""
+    """Return the group that a contact joined or left. If it was deleted since, return the last known row."""
     rows = await context.scope.all_groups.filter(id=change.group_id)
     return context.loaders.remember_groups(rows or [change.last_known])[0]
 

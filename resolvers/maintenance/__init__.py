@@ -1,1 +1,1 @@
-"""Work that no request asks for: the step of the clock, verification and repair, restore."""
+"""Work that no request starts: the step of the clock, verification and repair, and the steps after a restore."""

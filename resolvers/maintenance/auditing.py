@@ -1,4 +1,4 @@
-"""Auditing and repairing an account: for operators, after something outside Muster has touched its tables."""
+"""Verify and repair an account's memberships, for operators, after its tables were changed outside of Muster."""
 
 from functools import partial
 
@@ -11,12 +11,12 @@ from resolvers.write import write
 
 
 async def audit(services: Services, account_id: int) -> list[Difference]:
-    """Every difference between stored membership, log and criteria; none, unless something is broken."""
+    """Return every difference between stored members, log and criteria. There are none unless something is broken."""
     return await verify(services.database, services.definitions, account_id)
 
 
 async def repair(services: Services, account_id: int) -> list[Difference]:
-    """Heal what `audit` finds, with proper joins and leaves; returns what is left, which should be nothing.
+    """Repair what `audit` finds by logged joins and leaves, and return what is left, which should be nothing.
 
     A group whose log contradicts its members begins a new epoch, so that its watchers read it anew.
     """

@@ -1,4 +1,4 @@
-"""Letting time pass: one step of the logical clock, and the joins and leaves that come of it."""
+"""One step of the logical clock, and the joins and leaves that follow from it."""
 
 from functools import partial
 from itertools import islice
@@ -12,14 +12,14 @@ from resolvers.membership.fence import wait_for_writers
 from resolvers.operation.context import Services, system_context
 from resolvers.write import write
 
-CHUNK = 500  # contacts judged in one transaction
+CHUNK = 500  # contacts that are evaluated in one transaction
 
 
 async def step(services: Services) -> None:
-    """Move the logical clock to the wall clock, and settle what lies between; one step equals many.
+    """Move the logical clock to the wall clock, and bring memberships up to date. One long step has the effect of many short ones.
 
-    A crash in between loses nothing: the next step first completes the one that was broken off, at the time at which it was,
-    because what has been written since was judged at that time.
+    A crash in between loses nothing. The next step first completes the interrupted one at its own time, because later writes
+    were evaluated at that time.
     """
     await _settle(services, await read_span(services.database))
     await _settle(services, await advance(services.database, services.wall_clock()))
@@ -27,7 +27,7 @@ async def step(services: Services) -> None:
 
 async def _settle(services: Services, span: tuple[int, int]) -> None:
     if span[0] < span[1]:
-        # Who read the clock before it moved, to write or to define, must have committed, or the scan would miss it.
+        # Writers that read the clock before it moved must have committed, or the scan would miss their records.
         await wait_for_writers(services.database)
         for account_id, definitions in (await services.definitions.temporal(services.database)).items():
             await _pass_over(services, account_id, definitions, span)

@@ -1,4 +1,4 @@
-"""After the database was restored from a backup: histories and ids that others have seen and the database has not count no more."""
+"""After a restore from a backup: invalidate cursors and ids that clients got from the time after the backup."""
 
 from models import ChangeCause
 from models.fields import to_microseconds
@@ -18,9 +18,9 @@ MOST_AT_ONCE = 10_000  # groups in one statement
 
 
 async def begin_new_epochs(services: Services, account_id: int) -> int:
-    """Begin a new epoch of every group of an account, so that whoever comes with an older cursor reads anew; returns how many.
+    """Begin a new epoch of every group of an account, so that clients with older cursors read anew. Return the number of groups.
 
-    The account gets a new mark too: an id in a file from before may by now be somebody else's, so it finds nobody any more.
+    The account gets a new mark too, because an id in an older export may belong to another row by now.
     """
     return await write(system_context(services, account_id), ChangeCause.GROUP_EDITED, _begin_anew, redefines=True)
 

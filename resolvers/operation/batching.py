@@ -1,4 +1,4 @@
-"""A loader: many small questions asked while fields resolve side by side become one query, and are asked only once."""
+"""A loader: combines many look-ups by key into few queries, and reads each key once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -7,16 +7,16 @@ from typing import Generic, NoReturn, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-LARGEST_BATCH = 1000  # keys travel as parameters, of which both engines take some 32,000
+LARGEST_BATCH = 1000  # keys are parameters, of which both engines allow some 32,000
 
 
 def unexpected() -> NoReturn:
-    """For loaders that find a value for every key."""
+    """Raise `LookupError`, for loaders that must find a value for every key."""
     raise LookupError("a key has no value, and each must have one")
 
 
 class Loader(Generic[K, V]):
-    """Values by key, each read once; keys that are asked for in the same turn of the event loop are read together."""
+    """Values by key, each read once. Keys requested in the same iteration of the event loop are read together."""
 
     def __init__(self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], missing: Callable[[], V] = unexpected) -> None:
         self._read = read
@@ -26,15 +26,15 @@ class Loader(Generic[K, V]):
         self._reading: set[asyncio.Task[None]] = set()
 
     async def load(self, key: K) -> V:
-        """The value of one key."""
+        """Return the value of a key."""
         return await _result(self._future(key))
 
     async def load_many(self, keys: Iterable[K]) -> list[V]:
-        """The values of these keys, in their order."""
+        """Return the values of these keys in their order."""
         return [await _result(future) for future in [self._future(key) for key in keys]]
 
     def remember(self, key: K, value: V) -> V:
-        """The value that was seen first for the key, which is this one unless the key has been read before."""
+        """Keep a value that was read elsewhere, and return the value that was known first for the key."""
         future = self._futures.setdefault(key, asyncio.get_running_loop().create_future())
         if not future.done():
             future.set_result(value)
@@ -62,7 +62,7 @@ class Loader(Generic[K, V]):
         try:
             found = await self._read(keys)
             values = [found[key] if key in found else self._missing() for key in keys]
-        except Exception as error:  # whoever waits is told, and nobody else could be
+        except Exception as error:  # raised in those who wait for the values
             for future in futures:
                 if not future.done():
                     future.set_exception(error)

@@ -1,4 +1,4 @@
-"""What a resolver is given: the services of this process, and on whose behalf it acts."""
+"""The context of an operation: the services of this process, and the caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ WallClock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """How many nodes a connection returns when not told, and at most."""
+    """How many nodes a connection returns by default, and at most."""
 
     default: int = 50
     largest: int = 250
@@ -50,9 +50,9 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, and all that their sign-in allows: a user of an account with a token, or without one (0).
+    """The user and token behind an operation, and what they allow. Without a token, `token_id` is 0.
 
-    Two that are equal may do the same; long-lived connections end when signing in would not give the same caller any more.
+    Two equal callers may do the same. Long-lived connections end when signing in would no longer give an equal caller.
     """
 
     account_id: int
@@ -76,7 +76,7 @@ class Context:
 
     @property
     def loaders(self) -> Loaders:
-        """The caches of this operation; there are none until something is read."""
+        """The caches of this operation, created when something is first read."""
         if self._loaders is None:
             self._loaders = Loaders(self.scope, self.services.database, self.services.record_types)
         return self._loaders
@@ -87,10 +87,10 @@ class Context:
 
     @property
     def token_id(self) -> int:
-        """The token that this operation runs on."""
+        """The id of the token that this operation runs on."""
         return self.caller.token_id
 
 
 def system_context(services: Services, account_id: int) -> Context:
-    """A context for what Muster itself does in an account."""
+    """Return a context in which Muster itself acts in an account."""
     return Context(services, Caller(account_id, 0, Role.OWNER, 0), Scope(account_id, 0, Role.OWNER))

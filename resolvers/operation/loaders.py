@@ -1,4 +1,4 @@
-"""What an operation reads by key: named by value and key, read in batches, each row once and always the same instance."""
+"""The loaders of an operation, each named by value and key. A row is read once, and always as the same instance."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ from resolvers.operation.scope import Scope
 
 M = TypeVar("M", bound=Model)
 C = TypeVar("C", Tagging, CustomValue)
-BulkDocuments = tuple[Any, Any]  # target and change; in the place of contacts that were chosen one by one stands their number
+BulkDocuments = tuple[Any, Any]  # target and change, with the number of contacts in place of a list of contacts
 
-# Of an action on chosen contacts, and of what undoes it, the total of the first is their number.
+# For a list of contacts, and for its undo, the total of the original action is their number.
 BULK_DOCUMENTS = """
     SELECT action.id, action.change, first.total, CASE WHEN substr(action.target, 1, 12) <> '{"contacts":' THEN action.target END AS target
     FROM bulk_actions AS action JOIN bulk_actions AS first ON first.id = coalesce(action.undoes_id, action.id)
@@ -32,12 +32,12 @@ BULK_DOCUMENTS = """
 
 
 class Loaders:
-    """The loaders of one operation; they see what its caller may see, and never outlive it."""
+    """The loaders of one operation. They see what its caller may see, and live no longer than it."""
 
     def __init__(self, scope: Scope, database: Database, record_types: RecordTypes) -> None:
         self._database = database
         self._record_types = record_types
-        self._scope = scope  # query sets are built when they are needed: an operation needs few of them
+        self._scope = scope  # query sets are built when needed, because an operation needs few of them
         self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
         self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
         self._owned_by_id = {each: _by_id(partial(scope.records, each)) for each in record_types.owned}
@@ -58,12 +58,12 @@ class Loaders:
         return self.contacts_by_id if record_type is CONTACT else self._owned_by_id[record_type]
 
     def remember_contacts(self, rows: Iterable[Row]) -> dict[int, Contact]:
-        """The contacts in whole rows of their table, by id; they are not read again."""
+        """Return the contacts in whole rows of their table by id, and keep them from being read again."""
         found = [from_row(Contact, row) for row in rows]
         return {contact.id: self.contacts_by_id.remember(contact.id, contact) or contact for contact in found}
 
     def remember_groups(self, groups: Iterable[Group]) -> list[Group]:
-        """For each group the instance that this operation saw first, so that it never tells two versions of one row."""
+        """Return, for each group, the instance that this operation read first, so that it never shows two versions of a row."""
         return [self.groups_by_id.remember(group.id, group) or group for group in groups]
 
     async def _read_tags_by_contact(self, contact_ids: Sequence[int]) -> dict[int, list[Tag]]:
@@ -93,7 +93,7 @@ class Loaders:
 
 
 async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
-    """Those of these groups that the caller may view."""
+    """Return those of these groups that the caller may view."""
     if not group_ids:
         return set()
     return {row["id"] for row in await scope.groups.filter(id__in=list(group_ids)).values("id")}

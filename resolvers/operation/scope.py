@@ -1,7 +1,7 @@
-"""The caller's account as query sets: the only place from which a resolver may start a query.
+"""The rows of the caller's account as query sets. Resolvers start every query here.
 
-Every query set here is already restricted to the account, and groups to those that the caller may view, so that a
-resolver cannot reach another tenant's rows by forgetting a condition.
+Every query set is restricted to the account, and groups to those that the caller may view, so that a resolver cannot reach
+another account's rows by forgetting a condition.
 """
 
 from dataclasses import dataclass
@@ -105,12 +105,12 @@ class Scope:
 
     @property
     def all_groups(self) -> QuerySet[Group]:
-        """Every group of the account, for rules that must hold beyond what the caller sees."""
+        """Every group of the account, also those that the caller may not view."""
         return Group.filter(account_id=self.account_id, replaces_id=None)
 
     @property
     def definitions(self) -> QuerySet[Group]:
-        """Every group of the account, and the next memberships of groups that are in the making."""
+        """Every group of the account, with the hidden groups of builds."""
         return Group.filter(account_id=self.account_id)
 
     @property

@@ -1,4 +1,4 @@
-"""Criteria as a client sends or stores them, read on behalf of the caller: what the caller may not view is not named to them."""
+"""Criteria that clients send or have stored, parsed for the caller. Groups that the caller may not view have no name in them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,31 +30,31 @@ class Criteria(NamedTuple):
 
 
 async def matching(context: Context, records: str, *, where: Document | None, among: QuerySet[M]) -> Selection[M]:
-    """Those among these `records`, named by their key in criteria, for which the criteria hold now; all of them without criteria."""
+    """Return those of these records that match the criteria now, or all without criteria. `records` is their key in criteria."""
     if where is None:
         return Selection(among)
     try:
         read = await read_new(context, {records: where})
     except Refused as refused:
-        _say([replace(problem, path=("where", *problem.path[1:])) for problem in refused.problems])
+        _refuse([replace(problem, path=("where", *problem.path[1:])) for problem in refused.problems])
     return Selection(among, Criterion(context.services.database, read.tree, await now(context, read.vocabulary)))
 
 
 async def read_argument(context: Context, name: str, document: Document) -> Criteria:
-    """The criteria in an argument of a query; `BadInput` where they are against a rule, for a query has no other way to say so."""
+    """Parse the criteria in an argument of a query. Raises `BadInput`, because a query has no `userErrors`."""
     try:
         return await read_new(context, document)
     except Refused as refused:
-        _say([problem.under(name) for problem in refused.problems])
+        _refuse([problem.under(name) for problem in refused.problems])
 
 
 async def readable_tree(context: Context, document: Document) -> Tree:
-    """What a client's criteria mean; `Refused` where they are against a rule or name something that does not exist for it."""
+    """Parse criteria for a mutation. Raises `Refused` if they break a rule or name something that does not exist for the caller."""
     return (await read_new(context, document)).tree
 
 
 async def read_new(context: Context, document: Document) -> Criteria:
-    """Criteria that nobody has accepted yet, for which hidden groups do not exist."""
+    """Parse criteria that are not stored yet, for which groups that the caller may not view do not exist."""
     names = await load_vocabulary(context.services.database, context.services.record_types, context.caller.account_id, [document])
     visible = await viewable(context.scope, names.groups)
     vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
@@ -62,17 +62,17 @@ async def read_new(context: Context, document: Document) -> Criteria:
 
 
 async def read_stored(context: Context, document: Document) -> Criteria:
-    """Criteria of a group, in which hidden groups are there but have no name; those of many groups are read together."""
+    """Parse the stored criteria of a group. Groups that the caller may not view stay in them, without a name."""
     vocabulary = await context.loaders.vocabulary_by_document.load(orjson.dumps(document))
     return Criteria(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
 
 
 async def now(context: Context, vocabulary: Vocabulary) -> Now:
-    """The logical time, in the account's time zone."""
+    """Return the logical time, in the account's time zone."""
     return Now((await context.services.database.row(NOW))["now"], vocabulary.zone)
 
 
-def _say(problems: list[Problem]) -> NoReturn:
-    """Answer a query with its problems: in words for people, and as the cause for whoever publishes the error to programs."""
+def _refuse(problems: list[Problem]) -> NoReturn:
+    """Raise `BadInput` with the problems as text for people, and as the cause for the programs of clients."""
     words = " ".join(f"`{'.'.join(problem.path)}`: {problem.message}" for problem in problems)
     raise BadInput(words) from Refused(problems)

@@ -1,4 +1,4 @@
-"""Connections by keyset: a page begins where a cursor points, whatever was inserted or deleted in the meantime."""
+"""Keyset pagination of connections. A page begins where a cursor points, whatever was inserted or deleted meanwhile."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageArguments:
-    """What the client asked for: the first nodes after a cursor, or the last ones before it."""
+    """The page that a client asks for: the first nodes after a cursor, or the last ones before it."""
 
     first: int | None = None
     after: str | None = None
@@ -34,7 +34,7 @@ class PageArguments:
 
 @dataclass(frozen=True, slots=True)
 class Edge(Generic[N_co]):
-    """A node at its place in a list, with what the list knows about it beyond the node itself."""
+    """A node in a list with its cursor, and what the list adds to the node."""
 
     cursor: str
     node: N_co
@@ -43,7 +43,7 @@ class Edge(Generic[N_co]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[N_co]):
-    """Some consecutive edges of a list; the whole list is counted only when somebody calls `total_count`."""
+    """Consecutive edges of a list. The whole list is counted only if `total_count` is called."""
 
     edges: Sequence[Edge[N_co]]
     has_next_page: bool
@@ -52,7 +52,7 @@ class Page(Generic[N_co]):
 
     @property
     def nodes(self) -> list[N_co]:
-        """The nodes alone."""
+        """The nodes without their cursors."""
         return [edge.node for edge in self.edges]
 
     @property
@@ -66,12 +66,12 @@ class Page(Generic[N_co]):
         return self.edges[-1].cursor if self.edges else None
 
     def with_edges(self, edges: Sequence[Edge[T]]) -> "Page[T]":
-        """The same page with other edges, for a list whose rows only point at its nodes."""
+        """Return the same page with other edges, for a list whose rows only refer to its nodes."""
         return Page(edges, self.has_next_page, self.has_previous_page, self.total_count)
 
 
 async def page(listed: QuerySet[M] | Selection[M], arguments: PageArguments, *, order: Order, limits: PageLimits) -> Page[M]:
-    """The page of the list that the arguments ask for; raises `BadInput` for arguments that make no sense."""
+    """Read the page that the arguments ask for. Raises `BadInput` for arguments that contradict each other or are out of range."""
     selection = listed if isinstance(listed, Selection) else Selection(listed)
     size = _size(arguments, limits)
     after = read_cursor(selection.records, order, "after", arguments.after)

@@ -21,17 +21,20 @@ M = TypeVar("M", bound=Model)
 
 MOST_WORDS = 10
 LONGEST_PART = 1_000  # characters of a part of a name: SQLite takes no longer pattern than 50,000 bytes
-MOST_REMEMBERED = 4_096  # names that are kept apart, for most of them come again
+MOST_REMEMBERED = 4_096  # names whose words are cached, because most names repeat
 NAMES = ("first_name_folded", "last_name_folded", "company_folded")
 SEARCHED = (*NAMES, "email_folded", "phone", "phone_e164")
 
-_PART = re.compile(r"[^\W_]+")  # of a word: what is between punctuation
+_PART = re.compile(r"[^\W_]+")  # the parts of a word between punctuation
 _TELEPHONE = re.compile(r"[\d+()./-]+", re.ASCII)
 _NO_DIGIT = re.compile(r"\D+", re.ASCII)
 
 
 def terms_of(contact: Mapping[str, Any]) -> set[str]:
-    """The terms by which a contact with these stored values is found; none with which another one begins, for that is found as well."""
+    """Return the search terms of a contact with these stored values.
+
+    A term with which another one begins is left out, because a search for it finds the other.
+    """
     terms = digits_of(contact["phone"], contact["phone_e164"])
     for name in NAMES:
         if named := contact[name]:
@@ -40,19 +43,19 @@ def terms_of(contact: Mapping[str, Any]) -> set[str]:
         local, _, domain = contact["email_folded"].rpartition("@")
         terms.update((contact["email_folded"], domain), _PART.findall(local), domain.split("."))
     terms.discard("")
-    # In order, a term comes right before the first of those that begin with it.
+    # In sorted order, a term stands right before the first one that begins with it.
     ordered = sorted(terms)
     return terms.difference(term for term, following in pairwise(ordered) if following.startswith(term))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _words_in(name: str) -> frozenset[str]:
-    """The words of a name, and the parts of those with punctuation in them."""
+    """Return the words of a name, and the parts of words with punctuation."""
     return frozenset(part for word in name.split() for part in (word, *_PART.findall(word)))
 
 
 def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:
-    """The contacts that every word of the search leads to; all of them if there is no word."""
+    """Return the contacts that every word of the search finds, or all if there is no word."""
     found = context.scope.contacts
     for word in _words(search or ""):
         found = found.filter(id__in=Subquery(_terms(context.scope, word).values("contact_id")))
@@ -60,7 +63,7 @@ def search_contacts(context: Context, search: str | None) -> QuerySet[Contact]:
 
 
 def search_names(named: QuerySet[M], search: str | None) -> QuerySet[M]:
-    """The rows whose name contains the search, whatever its case, or all of them if it is blank."""
+    """Return the rows whose name contains the search in any case, or all rows if it is blank."""
     part = _folded(search or "")
     if len(part) > LONGEST_PART:
         raise BadInput(f"`search` has {len(part):,} characters. Send at most {LONGEST_PART:,}.")

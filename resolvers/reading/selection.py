@@ -1,4 +1,4 @@
-"""Records for which criteria hold: all of them as a query set, or the first few by id in the way that is shortest."""
+"""Records that match criteria: all of them as a query set, or the first few by the cheapest way to find them."""
 
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ M = TypeVar("M", bound=Model)
 
 
 class Criterion(NamedTuple):
-    """Criteria at one moment, and the database to ask."""
+    """Criteria at one moment, and the database to query."""
 
     database: Database
     tree: Tree
@@ -29,18 +29,18 @@ class Criterion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection(Generic[M]):
-    """Those of some records for which criteria hold, or all of these records."""
+    """Those of some records that match criteria, or all of these records."""
 
     records: QuerySet[M]
     criterion: Criterion | None = None
 
     @property
     def all(self) -> QuerySet[M]:
-        """All of them."""
+        """All selected records."""
         return self.found(Way())
 
     def found(self, way: Way, *, rising: bool = True) -> QuerySet[M]:
-        """Those that one goes through this way."""
+        """Return the selected records, limited to those that this way to search looks at."""
         if self.criterion is None:
             return self.records
         found = self.records.filter(criteria_query(self.criterion.tree, self.criterion.now, way.long))
@@ -49,7 +49,7 @@ class Selection(Generic[M]):
         return found if way.ids is None else found.filter(_near(self.records, way.ids, rising=rising))
 
     async def first(self, count: int, *columns: str) -> list[M]:
-        """The first so many in the order of these columns."""
+        """Return the first records in the order of these columns."""
         if self.criterion is None or columns not in {("id",), ("-id",)}:
             return await self.all.order_by(*columns).limit(count)
         rows: list[M] = []
@@ -66,7 +66,7 @@ def _that_meet(condition: Sql) -> Q:
 
 
 def _near(records: QuerySet[M], distance: int, *, rising: bool) -> Q:
-    """The records whose id is less than so many above the least id of some records, or below the greatest one."""
+    """Select records by their distance in ids from the least id of some records, or from the greatest one."""
     end = Subquery(records.order_by("id" if rising else "-id").limit(1).values("id"))
     less, plus = ("<", "+") if rising else (">", "-")
     return Filter(lambda table: Sql(f'"{table}"."id" {less} (', end, f") {plus} ", Parameter(distance)))

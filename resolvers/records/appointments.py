@@ -1,4 +1,4 @@
-"""Appointments: meetings with a contact, whose lock covers them; their row in the table of record types."""
+"""Appointments, each with one contact, and their entry in the table of record types. The contact's lock covers them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -43,26 +43,26 @@ BY_ID = Order("appointments")
 
 
 async def appointment(context: Context, appointment_id: str) -> Appointment | None:
-    """The appointment, if it exists."""
+    """Return the appointment with this id, or None."""
     number = id_or_none(appointment_id, "Appointment")
     found: Appointment | None = None if number is None else await context.loaders.records_by_id(APPOINTMENT).load(number)
     return found
 
 
 async def appointments(context: Context, *, where: Mapping[str, Any] | None, page: PageArguments) -> Page[Appointment]:
-    """The appointments for which the criteria hold."""
+    """Return a page of the appointments that match the criteria."""
     found = await matching(context, APPOINTMENT.key, where=where, among=context.scope.appointments)
     return await paging.page(found, page, order=BY_ID, limits=context.services.pages)
 
 
 async def appointments_of(context: Context, contact: Contact, page: PageArguments) -> Page[Appointment]:
-    """A contact's appointments."""
+    """Return a page of a contact's appointments."""
     found = context.scope.appointments.filter(contact_id=contact.id)
     return await paging.page(found, page, order=BY_ID, limits=context.services.pages)
 
 
 async def create_appointment(context: Context, *, contact_id: str, values: Mapping[str, Any]) -> Appointment:
-    """A new appointment with a contact."""
+    """Create an appointment with a contact."""
     require_editor(context)
     number = id_of(contact_id, "Contact", "contact")
     checked = _checked({"title": None, "starts_at": None, "status": None, **values})
@@ -80,7 +80,7 @@ async def create_appointment(context: Context, *, contact_id: str, values: Mappi
 
 
 async def update_appointment(context: Context, *, appointment_id: str, values: Mapping[str, Any]) -> Appointment:
-    """The appointment with these values changed: what is absent stays as it is, what is None is cleared."""
+    """Change these values of an appointment. An absent value stays as it is, and None clears it."""
     require_editor(context)
     number = id_of(appointment_id, "Appointment", "appointment")
     checked = _checked(values)
@@ -100,7 +100,7 @@ async def update_appointment(context: Context, *, appointment_id: str, values: M
 
 
 async def delete_appointment(context: Context, appointment_id: str) -> str:
-    """Delete an appointment; its contact stays."""
+    """Delete an appointment and keep its contact. Return the deleted id."""
     require_editor(context)
     number = id_of(appointment_id, "Appointment", "appointment")
 
@@ -115,7 +115,7 @@ async def delete_appointment(context: Context, appointment_id: str) -> str:
 
 
 async def _locked(context: Context, change: Change, appointment_id: int) -> Appointment:
-    """The appointment, which stays as it is until the write ends."""
+    """Lock an appointment until the write ends, and return it."""
     found = await context.scope.appointments.get_or_none(id=appointment_id)
     if found:
         await change.lock_contacts([found.contact_id])

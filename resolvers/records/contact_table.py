@@ -1,4 +1,4 @@
-"""Statements that read and write contacts and what belongs to them, each for any number of contacts at once."""
+"""SQL statements that read and write contacts and their values, tags and search terms, for any number of contacts at once."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ READ = f"SELECT id, {COLUMNS} FROM contacts WHERE account_id = :account AND id =
 UPDATE = "UPDATE contacts SET {settings} FROM ROWS(:contacts AS given(id bigint, {columns})) WHERE contacts.id = given.id"
 DELETE = "DELETE FROM contacts WHERE account_id = :account AND id = ANY(:ids)"
 
-# Lists by contact: SQLite takes them apart in half the time that a row for each entry takes.
+# Lists by contact: SQLite reads them in half the time of one row for each entry.
 SPREAD: Mapping[Engine, str] = {
     "sqlite": "json_each(:lists) AS contact, json_each(contact.value) AS entry",
     "postgresql": "json_each(CAST(:lists AS json)) AS contact, json_array_elements_text(contact.value) AS entry(value)",
@@ -78,28 +78,28 @@ INSERT_MISSING_TAGGINGS = f"{INSERT_TAGGINGS} ON CONFLICT (contact_id, tag_id) D
 
 
 async def ids_by_email(change: Change, emails: Iterable[str]) -> list[int]:
-    """The contacts with one of these folded e-mail addresses."""
+    """Return the ids of the contacts with one of these folded e-mail addresses."""
     wanted = [{"email": email} for email in sorted(set(emails))]
     return [row["id"] for row in await change.database.rows(IDS_BY_EMAIL, account=change.account_id, emails=wanted)] if wanted else []
 
 
 async def read_locked(change: Change, contact_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """The stored values of those of these contacts that exist, which stay as they are until the write ends."""
+    """Lock those of these contacts that exist until the write ends, and return their columns by id."""
     ids = sorted(set(contact_ids))
     if not ids or not await change.lock_contacts(ids):
         return {}
-    # A statement of its own: it sees what those wrote who held the locks before.
+    # A separate statement sees what the earlier holders of the locks have committed.
     return {row.pop("id"): row for row in await change.database.rows(READ, account=change.account_id, ids=ids)}
 
 
 async def insert_contacts(change: Change, contacts: Sequence[Mapping[str, Stored]]) -> list[int]:
-    """Add contacts with these stored values and return their ids in the same order."""
+    """Insert contacts with these columns, and return their ids in the same order."""
     if not contacts:
         return []
-    # Columns that nobody fills are left out: their nulls cost as much as the values of the others.
+    # Columns without any value are left out, because nulls cost as much as values.
     names = [name for name in TYPES if any(contact[name] is not None for contact in contacts)]
     columns = {"account_id": "bigint"} | {name: TYPES[name] for name in names}
-    values_of = itemgetter(*names)  # the times are always among them: of a single name it would make no tuple
+    values_of = itemgetter(*names)  # of several names, for the times are always among them: for a single name it would return no tuple
     return await insert_rows(change.database, "contacts", columns, [(change.account_id, *values_of(contact)) for contact in contacts])
 
 
@@ -122,7 +122,7 @@ async def delete_contacts(change: Change, contact_ids: Sequence[int]) -> None:
 
 
 async def replace_terms(change: Change, gone: Mapping[int, Collection[str]], added: Mapping[int, Collection[str]]) -> None:
-    """Remove search terms of contacts and add others."""
+    """Delete some search terms of contacts and insert others."""
     removed = [{"contact_id": contact_id, "term": term} for contact_id, terms in gone.items() for term in terms]
     if removed:
         await change.database.rows(DELETE_TERMS, terms=removed)
@@ -130,7 +130,7 @@ async def replace_terms(change: Change, gone: Mapping[int, Collection[str]], add
 
 
 async def _spread(change: Change, statement: str, entries: Mapping[int, Collection[int] | Collection[str]], **values: Any) -> Rows:
-    """Run a statement with entries of contacts, if there are any."""
+    """Run a statement over lists of entries by contact, unless all lists are empty."""
     lists = {contact_id: list(entries[contact_id]) for contact_id in sorted(entries) if entries[contact_id]}
     if not lists:
         return []
@@ -140,7 +140,7 @@ async def _spread(change: Change, statement: str, entries: Mapping[int, Collecti
 
 
 async def read_values(change: Change, contact_ids: Iterable[int], field_ids: Iterable[int]) -> dict[Pair, list[Cells]]:
-    """The values of these custom fields on these contacts, by contact and field."""
+    """Return the stored values of custom fields, by contact and field."""
     found: defaultdict[Pair, list[Cells]] = defaultdict(list)
     for row in await change.database.rows(READ_VALUES, contacts=sorted(contact_ids), fields=sorted(field_ids)):
         found[row["contact_id"], row["field_id"]].append({name: row[name] for name in VALUE_COLUMNS})
@@ -148,7 +148,7 @@ async def read_values(change: Change, contact_ids: Iterable[int], field_ids: Ite
 
 
 async def replace_values(change: Change, values: Mapping[Pair, Sequence[Cells]], known: Iterable[Pair]) -> None:
-    """Set custom fields of contacts to these values; `known` are those that had values before."""
+    """Replace the values of custom fields on contacts. `known` are the pairs of contact and field that had values before."""
     gone = [{"contact_id": contact_id, "field_id": field_id} for contact_id, field_id in known]
     if gone:
         await change.database.rows(DELETE_VALUES, gone=gone)
@@ -162,13 +162,13 @@ async def replace_values(change: Change, values: Mapping[Pair, Sequence[Cells]],
 
 
 async def insert_taggings(change: Change, tag_ids: Mapping[int, Collection[int]]) -> list[Pair]:
-    """Tag contacts, and return the pairs of contact and tag that are new."""
+    """Tag contacts, and return the new pairs of contact and tag."""
     rows = await _tag(change, INSERT_MISSING_TAGGINGS, tag_ids)
     return [(row["contact_id"], row["tag_id"]) for row in rows]
 
 
 async def insert_first_taggings(change: Change, tag_ids: Mapping[int, Collection[int]]) -> None:
-    """Tag contacts that carry no tag yet."""
+    """Tag new contacts, which carry no tag yet."""
     await _tag(change, INSERT_TAGGINGS, tag_ids)
 
 

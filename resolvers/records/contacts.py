@@ -1,4 +1,4 @@
-"""Contacts: finding, creating, updating and deleting them."""
+"""Contacts: find, create, update and delete them one at a time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from resolvers.reading.paging import Page, PageArguments
 from resolvers.reading.search import search_contacts
 from resolvers.records.contact_table import delete_contacts
 from resolvers.records.drafts import Aim, Row
-from resolvers.records.save_contacts import put_contacts
+from resolvers.records.save_contacts import save_contacts
 from resolvers.tagging.references import TagRef
 from resolvers.values.custom_values import as_json
 from resolvers.write import write
@@ -38,7 +38,7 @@ ORDERS = {
 
 
 async def contact_by(context: Context, by: Mapping[str, str]) -> Contact | None:
-    """The contact with an id or an e-mail address, whatever its case, if it exists."""
+    """Return the contact with an id or an e-mail address, or None. The address matches in any case."""
     if "id" in by:
         number = id_or_none(by["id"], "Contact")
         return None if number is None else await context.loaders.contacts_by_id.load(number)
@@ -49,7 +49,7 @@ async def contact_by(context: Context, by: Mapping[str, str]) -> Contact | None:
 async def contacts(
     context: Context, *, where: Mapping[str, Any] | None, search: str | None, order: tuple[str, str] | None, page: PageArguments
 ) -> Page[Contact]:
-    """The contacts for which the criteria hold and that the search finds, in order."""
+    """Return a page of the contacts that match the criteria and the search, in the given order."""
     field, direction = order or ("ID", "ASC")
     found = await matching(context, "contacts", where=where, among=search_contacts(context, search))
     by = Order(f"contacts {field}", ORDERS[field], descending=direction == "DESC")
@@ -59,12 +59,12 @@ async def contacts(
 async def create_contact(
     context: Context, *, fields: Mapping[str, Any], tags: Sequence[TagRef] = (), create_missing_tags: bool = False
 ) -> Contact:
-    """A new contact; its e-mail address must be new too."""
+    """Create a contact. Its e-mail address must be new in the account."""
     return await _save(context, ChangeCause.RECORD_CREATED, Row(fields, tags, create_missing_tags, Aim.CREATE))
 
 
 async def update_contact(context: Context, *, contact_id: str, fields: Mapping[str, Any]) -> Contact:
-    """The contact with these fields changed: what is absent stays as it is, what is None is cleared."""
+    """Change these fields of a contact. An absent field stays as it is, and None clears it."""
     row = Row(fields, aim=Aim.UPDATE, contact_id=id_of(contact_id, "Contact", "contact"))
     return await _save(context, ChangeCause.RECORD_CHANGED, row)
 
@@ -72,7 +72,7 @@ async def update_contact(context: Context, *, contact_id: str, fields: Mapping[s
 async def upsert_contact(
     context: Context, *, fields: Mapping[str, Any], tags: Sequence[TagRef] = (), create_missing_tags: bool = False
 ) -> Contact:
-    """The contact with this e-mail address with these fields changed and tags added, created where there is none."""
+    """Change the contact with this e-mail address and add tags to it, or create it if there is none."""
     if not (fields.get("email") or "").strip():
         raise refuse(ProblemCode.BLANK, "An upsert finds the contact by its e-mail address. Give one.", "input", "fields", "email")
     return await _save(context, ChangeCause.RECORD_CHANGED, Row(fields, tags, create_missing_tags, Aim.UPSERT))
@@ -82,7 +82,7 @@ async def _save(context: Context, cause: ChangeCause, row: Row) -> Contact:
     require_editor(context)
 
     async def work(change: Change) -> Contact:
-        result = await put_contacts(context, change, [row])
+        result = await save_contacts(context, change, [row])
         result.raise_any()
         # Read before the commit, after which somebody else may delete the contact.
         return await context.scope.contacts.get(id=result.contact_ids[0])
@@ -91,7 +91,7 @@ async def _save(context: Context, cause: ChangeCause, row: Row) -> Contact:
 
 
 async def delete_contact(context: Context, contact_id: str) -> str:
-    """Delete a contact with its taggings, its memberships and the records that it owns."""
+    """Delete a contact with its taggings, its memberships and the records that it owns. Return the deleted id."""
     require_editor(context)
     number = id_of(contact_id, "Contact", "contact")
 
@@ -109,7 +109,7 @@ async def delete_contact(context: Context, contact_id: str) -> str:
 
 
 async def custom_fields_of(context: Context, contact: Contact) -> dict[str, Any]:
-    """The values of the contact's custom fields by key, as clients read them; fields without a value are absent."""
+    """Return the values of a contact's custom fields by key, as clients read them, without the fields that are empty."""
     values = await context.loaders.custom_values_by_contact.load(contact.id)
     fields = await context.loaders.custom_fields_by_id.load_many({value.field_id: None for value in values})
     return {

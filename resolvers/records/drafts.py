@@ -1,4 +1,4 @@
-"""From rows as clients send them to drafts of contacts: every value checked, everything they refer to looked up at once."""
+"""Drafts of contacts: check the rows that clients send, and look up all tags, owners and custom fields that they name at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from models.records import CONTACT_TEXTS
 from models.text import fold_or_none
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
-from resolvers.tagging.references import MOST_TAGS, KnownTags, TagRef, check_count, create_tags, find_tags, missing_names
+from resolvers.tagging.references import MOST_TAGS, FoundTags, TagRef, check_count, create_tags, find_tags, missing_names
 from resolvers.values.custom_values import Cells, stored_values
 from resolvers.values.validation import Check, Problems, camel, day, decimal, email, instant, integer, text
 
 LONGEST_LINE = 500  # of an address or a web site
-MOST_REMEMBERED = 2_048  # texts of each field whose cells are kept, for in files of many contacts most of them come again
+MOST_REMEMBERED = 2_048  # checked texts that are kept for each field, because most texts repeat in large files
 
 Stored = str | int | None
 Columns = Mapping[str, Stored]
@@ -54,14 +54,14 @@ _READ: Mapping[str, Callable[[Any], Columns]] = {
     **{name: partial(_text_columns, name, check) for name, check in TEXT_CHECKS.items()},
     **{name: partial(_value_columns, name, check, store) for name, (check, store) in VALUE_CHECKS.items()},
 }
-# The same for texts and for nothing: one that comes again is not checked again, unless it was refused.
+# The same for texts and None, with a cache of the results. Refusals are not cached.
 _READ_TEXT: Mapping[str, Callable[[str | None], Columns]] = {
     name: read if name in HARDLY_REPEATED else lru_cache(maxsize=MOST_REMEMBERED)(read) for name, read in _READ.items()
 }
 
 
 class Aim(Enum):
-    """What a row asks for."""
+    """Whether a row creates a contact, updates one, or does either."""
 
     CREATE = auto()
     UPDATE = auto()
@@ -69,10 +69,10 @@ class Aim(Enum):
 
 
 class Row(NamedTuple):
-    """One contact as a client describes it; `path` leads to it in the client's input.
+    """One contact as a client describes it, and the path of that description in the client's input.
 
-    An UPDATE names the contact by `contact_id`; an UPSERT may do so too, else it finds it by e-mail address, and creates it
-    where there is none.
+    An UPDATE names the contact by `contact_id`. An UPSERT finds it by `contact_id` or else by e-mail address, and creates it if
+    there is none.
     """
 
     fields: Mapping[str, Any]
@@ -87,14 +87,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a row sets of the fields that need nothing looked up, and what is wrong with them."""
+    """The columns that a row sets, as far as no look-up is needed, and the problems with them."""
 
     cells: Columns
     problems: Sequence[Problem]
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], *path: str) -> "Checked":
-        """What these fields of the row under the path set, which can be found out before the transaction that will write it."""
+        """Check the fields of the row under this path. This needs no transaction."""
         cells: dict[str, Stored] = {}
         problems: list[Problem] = []
         for name, value in fields.items():
@@ -108,7 +108,7 @@ class Checked:
 
 @dataclass(slots=True)
 class Draft:
-    """A row after checking: the stored values that it sets, and what is wrong with it."""
+    """A checked row: the stored values that it sets, and the problems with it."""
 
     row: Row
     cells: dict[str, Stored] = field(default_factory=dict)
@@ -118,26 +118,26 @@ class Draft:
 
     @property
     def email(self) -> str | None:
-        """The folded e-mail address that the row sets."""
+        """The folded e-mail address that the row sets, or None."""
         found = self.cells.get("email_folded")
         return found if isinstance(found, str) else None
 
     @property
     def is_blank(self) -> bool:
-        """Whether the row says nothing about a contact."""
+        """Whether the row sets no value at all."""
         return not any(value is not None for value in self.cells.values()) and not any(self.custom.values())
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the rows refer to and the account has."""
+    """The owners and custom fields that the rows may refer to."""
 
     owner_ids: frozenset[int]
     custom_fields: Mapping[str, CustomField]
 
 
 async def draft_contacts(context: Context, change: Change, rows: Sequence[Row]) -> list[Draft]:
-    """The rows, checked; tags that are missing and may be created are created, if their rows are otherwise good."""
+    """Check the rows, and create missing tags where a row allows that and has no problem."""
     references = await _look_up(context, rows)
     drafts = [_draft(row, references) for row in rows]
     await _find_tags(change, drafts)
@@ -160,7 +160,7 @@ def _draft(row: Row, references: References) -> Draft:
         _set_owner(draft, row.fields["owner_id"], references.owner_ids)
     check_count(row.tags, draft.problems, *row.path, "tags", most=row.most_tags)
     if row.aim is Aim.UPSERT and row.contact_id is None and draft.is_blank and not draft.problems:
-        draft.problems.note(ProblemCode.BLANK, "The row says nothing about a contact. Fill in a field, or leave the row out.", *row.path)
+        draft.problems.note(ProblemCode.BLANK, "The row sets no field of a contact. Fill in a field, or leave the row out.", *row.path)
     return draft
 
 
@@ -196,11 +196,11 @@ async def _find_tags(change: Change, drafts: Sequence[Draft]) -> None:
         else:
             draft.tag_ids = found
     if lacking:
-        await _make_up(change, lacking, known)
+        await _create_missing_tags(change, lacking, known)
 
 
-async def _make_up(change: Change, drafts: Sequence[Draft], known: KnownTags) -> None:
-    """Create tags that these drafts name and that do not exist, or note them as problems."""
+async def _create_missing_tags(change: Change, drafts: Sequence[Draft], known: FoundTags) -> None:
+    """Create the tags that these drafts name and that do not exist, or note them as problems."""
     missing: dict[str, str] = {}
     for draft in drafts:
         if draft.row.create_missing_tags:

@@ -1,4 +1,4 @@
-"""Exporting contacts: everything that an import can set, read part after part, so that an account of any size fits in memory."""
+"""Export contacts with everything that an import can set, in parts, so that an account of any size fits in memory."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -19,8 +19,8 @@ from resolvers.reading.criteria_input import Document, matching
 from resolvers.records.drafts import VALUE_CHECKS
 from resolvers.values.validation import camel
 
-PART = 1_000  # contacts that are read at once with all that belongs to them
-AHEAD = 50_000  # ids that are found at once: criteria are asked, and on SQLite their lists made, once for all of these
+PART = 1_000  # contacts that are read together with all that belongs to them
+AHEAD = 50_000  # ids that one query finds, because each query evaluates the criteria anew
 
 COLUMNS = (*CONTACT_TEXTS, *VALUE_CHECKS)
 KEPT = ("text", "number", "day", "instant", "boolean")  # columns of custom values, of which one is filled
@@ -38,7 +38,7 @@ VALUES = f"""
 
 @dataclass(frozen=True, slots=True)
 class ExportedContact:
-    """What there is to be set of a contact, by the names and in the forms that clients use; missing values are None."""
+    """The values of a contact by the names and in the forms that clients use. Missing values are None."""
 
     id: int
     fields: Mapping[str, str | int | None]
@@ -48,28 +48,28 @@ class ExportedContact:
 
 
 class Source(Protocol):
-    """The contacts that are to be exported."""
+    """The contacts to export."""
 
     async def total(self) -> int:
-        """How many there are now."""
+        """Count the contacts."""
 
     async def after(self, position: int) -> list[int]:
-        """The ids of the next ones above this id, ascending."""
+        """Return the ids that follow this id, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of a group of contacts, which may get others while they are exported."""
+    """The members of a group of contacts. The group may change during the export."""
 
     context: Context
     group_id: int
 
     async def total(self) -> int:
-        """How many members the group has."""
+        """Return the group's member count."""
         return int((await self._group()).member_count)
 
     async def after(self, position: int) -> list[int]:
-        """The next members."""
+        """Return the members that follow this id, ascending."""
         members: QuerySet[GroupMember] = self.context.scope.group_members.filter(set_id=(await self._group()).members_id)
         following = members.filter(record_id__gt=position).order_by("record_id").limit(AHEAD)
         return [row["record_id"] for row in await following.values("record_id")]
@@ -88,21 +88,21 @@ class Selected:
     contacts: QuerySet[Contact]
 
     async def total(self) -> int:
-        """How many it holds."""
+        """Count the contacts."""
         return await self.contacts.count()
 
     async def after(self, position: int) -> list[int]:
-        """The next ones."""
+        """Return the ids that follow this id, ascending."""
         return [row["id"] for row in await self.contacts.filter(id__gt=position).order_by("id").limit(AHEAD).values("id")]
 
 
 async def contacts_matching(context: Context, where: Document | None) -> Source:
-    """The contacts for which criteria hold at this moment, or all; `BadInput` says what is wrong with the criteria, and where."""
+    """Return the contacts that match the criteria now, or all contacts. Raises `BadInput` with the place of each problem."""
     return Selected((await matching(context, "contacts", where=where, among=context.scope.contacts)).all)
 
 
 def members_of(context: Context, group: Group) -> Source:
-    """The members of a group that the caller may view; `BadInput` if it is none of contacts."""
+    """Return the members of a group that the caller may view. Raises `BadInput` unless it is a group of contacts."""
     record_type = context.services.record_types.named(group.record_type)
     if record_type is not CONTACT:
         raise BadInput(f"The group {group.name} is one of {record_type.key}. Name a group of contacts.")
@@ -112,7 +112,7 @@ def members_of(context: Context, group: Group) -> Source:
 
 
 async def exported(context: Context, source: Source, custom: Sequence[CustomField]) -> AsyncIterator[list[ExportedContact]]:
-    """The contacts in parts, ascending by id, each part as of one moment; whoever is deleted meanwhile is left out."""
+    """Yield the contacts in parts, ascending by id, each part as of one moment. Contacts deleted meanwhile are left out."""
     fields = {field.id: field for field in custom}
     position = 0
     while ids := await source.after(position):

@@ -1,4 +1,4 @@
-"""Custom fields: what an account keeps about its contacts beyond the fields that every account has."""
+"""Custom fields: the fields that an account defines for its contacts."""
 
 import re
 from collections.abc import Mapping
@@ -20,24 +20,24 @@ from resolvers.write import write
 LONGEST_LABEL = 100
 LONGEST_CHOICE = 100
 MOST_CHOICES = 500
-MOST_FIELDS = 500  # every form shows them all, and every import reads them all
+MOST_FIELDS = 500  # because every form shows all of them, and every import reads all of them
 WITH_CHOICES = (FieldType.DROPDOWN, FieldType.LIST)
 NOT_CUSTOM = (FieldType.TAGS, FieldType.GROUP, FieldType.REFERENCE, FieldType.RELATION)
 
 KEY = re.compile(r"[a-z][A-Za-z0-9_]{0,63}")
 
-# Criteria name custom fields by key: those that named a deleted one mean a new one of the same key. A `_` in the
-# pattern also finds other keys, whose groups are worked out anew for nothing and stay as they are.
+# Criteria name custom fields by key, so criteria that name a deleted field refer to a new one with its key. A `_` in the
+# pattern also matches other keys, whose groups are then evaluated again without need.
 GROUPS_NAMING = "SELECT id FROM groups WHERE account_id = :account AND criteria LIKE :pattern"
 
 
 async def custom_fields(context: Context) -> list[CustomField]:
-    """The account's custom fields, by label."""
+    """Return the account's custom fields by label."""
     return sorted(await context.scope.custom_fields, key=lambda found: (fold(found.label), found.key))
 
 
 async def create_custom_field(context: Context, *, key: str, label: str, type: FieldType, choices: list[str] | None = None) -> CustomField:
-    """A new custom field."""
+    """Create a custom field. Groups whose criteria name its key are evaluated again."""
     require_admin(context)
     values = _checked({"key": key, "label": label, "type": type, "choices": choices}, type)
 
@@ -61,7 +61,7 @@ async def _refuse_taken(context: Context, key: str) -> None:
 
 
 async def update_custom_field(context: Context, *, key: str, changes: Mapping[str, Any]) -> CustomField:
-    """The field with another label or other choices; a choice that is gone stays on the contacts that have it."""
+    """Change a field's label or choices. A removed choice stays on the contacts that have it."""
     require_admin(context)
 
     async def work(change: Change) -> CustomField:
@@ -79,7 +79,7 @@ async def update_custom_field(context: Context, *, key: str, changes: Mapping[st
 
 
 async def delete_custom_field(context: Context, *, key: str, force: bool = False) -> str:
-    """Delete a field with its values; refused while groups' criteria use it, unless forced. Returns its key."""
+    """Delete a field with its values, and return its key. Refused while criteria of groups use it, unless forced."""
     require_admin(context)
 
     async def work(change: Change) -> None:

@@ -1,4 +1,4 @@
-"""Importing contacts: many rows at once, found by e-mail address; all or nothing, or the good ones with a report on the others."""
+"""Import contacts, many rows in one transaction: all or nothing, or the good rows with a report on the others."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -10,15 +10,15 @@ from resolvers.access.roles import require_editor
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.records.drafts import Row
-from resolvers.records.save_contacts import PutResult, put_contacts
+from resolvers.records.save_contacts import SaveResult, save_contacts
 from resolvers.write import write
 
-MOST_ROWS = 1000  # of one call: they are written in one transaction, whose locks others wait for
-CHUNK = MOST_ROWS  # rows of a file: half as many take a tenth more time
+MOST_ROWS = 1000  # of one call, because all are written in one transaction whose locks block other writers
+CHUNK = MOST_ROWS  # rows of a file in one transaction: half as many would take a tenth longer
 
 
-async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]) -> PutResult:
-    """Create or update a contact for every row, or none at all if any row has a problem."""
+async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]) -> SaveResult:
+    """Create or update a contact for every row, or none if any row has a problem."""
     require_editor(context)
     if len(rows) > MOST_ROWS:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, f"These are {len(rows):,} rows. Send at most {MOST_ROWS:,} in a call.", "input", "rows")
@@ -30,13 +30,13 @@ def _read(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         yield Row(row["fields"], row.get("tags") or (), row.get("create_missing_tags", False), path=("input", "rows", str(index)))
 
 
-async def _import_all(context: Context, rows: Sequence[Row], change: Change) -> PutResult:
-    total = await put_contacts(context, change, rows)
+async def _import_all(context: Context, rows: Sequence[Row], change: Change) -> SaveResult:
+    total = await save_contacts(context, change, rows)
     total.raise_any()
     return total
 
 
-async def import_good_rows(context: Context, rows: Sequence[Row]) -> PutResult:
-    """Create or update a contact for every row that is in order, in one transaction, and report what is wrong with the others."""
+async def import_good_rows(context: Context, rows: Sequence[Row]) -> SaveResult:
+    """Create or update a contact for every row without problems, in one transaction, and report the other rows."""
     require_editor(context)
-    return await write(context, ChangeCause.IMPORT, lambda change: put_contacts(context, change, rows))
+    return await write(context, ChangeCause.IMPORT, lambda change: save_contacts(context, change, rows))

@@ -1,4 +1,4 @@
-"""Finding anything by its global id."""
+"""Find any object by its global id."""
 
 from asyncio import gather
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,16 @@ from resolvers.operation.context import Context
 
 
 async def node(context: Context, node_id: str) -> Model | None:
-    """What the id names, if it exists for the caller."""
+    """Return the object with this id, or None if it does not exist for the caller."""
     return await _find(context, *from_global_id(node_id))
 
 
 async def nodes(context: Context, node_ids: Sequence[str]) -> list[Model | None]:
-    """What each of these ids names, in their order; as many as a page may have."""
+    """Return the objects with these ids in their order, at most as many as a page may have."""
     most = context.services.pages.largest
     if len(node_ids) > most:
         raise BadInput(f"`ids` has {len(node_ids)} entries. Ask for at most {most} at a time.")
-    places = [from_global_id(node_id) for node_id in node_ids]  # all of them before any is looked up
+    places = [from_global_id(node_id) for node_id in node_ids]  # so that a malformed id is refused before anything is read
     return await gather(*(_find(context, *place) for place in places))
 
 
@@ -50,12 +50,12 @@ async def _find(context: Context, kind: str, number: int) -> Model | None:
 
 
 def record_ids(context: Context, record_type: str, numbers: Iterable[int]) -> list[str]:
-    """The global ids of records of the type with this name."""
+    """Return the global ids of records of the type with this name."""
     type_name = context.services.record_types.named(record_type).type_name
     return [to_global_id(type_name, number) for number in numbers]
 
 
 async def records(context: Context, record_type: str, numbers: Iterable[int]) -> list[Model]:
-    """The records as they are now; those that no longer exist are absent."""
+    """Return the records that still exist, as they are now."""
     loader = context.loaders.records_by_id(context.services.record_types.named(record_type))
     return [found for found in await loader.load_many(numbers) if found]

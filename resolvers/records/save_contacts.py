@@ -1,4 +1,4 @@
-"""Putting contacts: creating and updating any number of them, with tags and custom values, in a constant number of statements."""
+"""Create and update any number of contacts, with tags and custom values, in a constant number of statements."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,17 +29,16 @@ from resolvers.records.drafts import Aim, Draft, Row, Stored, draft_contacts
 from resolvers.values.custom_values import Cells
 from resolvers.values.phones import e164
 
-UPDATED_AT = "updated_at"
-AT_A_STRETCH = 8  # contacts whose terms are worked out before the database may get its next statement
+TERMS_AT_ONCE = 8  # contacts whose terms are computed before other tasks may run
 COMPARED = ("folded", "long_folded", "number", "day", "instant", "boolean")
 
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """A contact that one or more rows are about: as it was, if it was, and as it shall be.
+    """A contact that one or more rows describe: its columns before the write, and after it.
 
-    `changed` has the values from before of what is other than before; tags have none. `replaced` has those of custom
-    fields as they were stored. `terms` are the search terms of a new contact.
+    `changed` holds the earlier values of everything that changes. Tags have none. `replaced` holds the earlier stored values of
+    custom fields. `terms` are the search terms of a new contact.
     """
 
     id: int
@@ -52,7 +51,7 @@ class Target:
     terms: set[str] = field(default_factory=set)
 
     def take(self, draft: Draft) -> None:
-        """Let a draft have its way; where two are about the same contact, the later one wins."""
+        """Apply a draft. Where several drafts describe one contact, the last one wins."""
         before = self.after["phone"], self.after["country"]
         self.after |= draft.cells
         self.custom |= draft.custom
@@ -61,26 +60,26 @@ class Target:
             self.after["phone_e164"] = e164(self.text("phone"), self.text("country"))
 
     def text(self, column: str) -> str | None:
-        """The text that a column shall have."""
+        """Return the text that a column will have."""
         found = self.after[column]
         return found if isinstance(found, str) else None
 
     def changed_columns(self) -> set[str]:
-        """The columns that shall be other than they are."""
+        """Return the columns that change. A new contact has none."""
         if self.before is None or self.after == self.before:
             return set()
         return {column for column in TYPES if self.after[column] != self.before[column]}
 
     def note_columns(self) -> None:
-        """Count the columns among what changed."""
+        """Add the changed columns to `changed`."""
         for column in self.changed_columns():
             value = self.before[column] if self.before else None
             self.changed[Mention("contact", column)] = () if value is None else (value,)
 
 
 @dataclass(frozen=True, slots=True)
-class PutResult:
-    """What became of the rows: the contact that each was about (None for a refused one), and how many changed."""
+class SaveResult:
+    """The result for each row: the contact's id, or None if it was refused. Also how many contacts were created and updated."""
 
     contact_ids: Sequence[int | None]
     created: int
@@ -88,23 +87,23 @@ class PutResult:
     problems: Sequence[Sequence[Problem]]
 
     def raise_any(self) -> None:
-        """Refuse everything if any row has a problem."""
+        """Raise `Refused` with the problems of all rows, if there are any."""
         found = [problem for problems in self.problems for problem in problems]
         if found:
             raise Refused(found)
 
 
-async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) -> PutResult:
-    """Write the rows that are in order and report what is wrong with the others; what stays the same is not touched."""
+async def save_contacts(context: Context, change: Change, rows: Sequence[Row]) -> SaveResult:
+    """Write the rows without problems, and report the problems of the others. A contact that stays the same is not written."""
     drafts = await draft_contacts(context, change, rows)
-    roll = await _Roll.of(change, drafts)
-    found = [roll.target_of(draft) for draft in drafts]
+    matcher = await _ContactMatcher.of(change, drafts)
+    found = [matcher.target_of(draft) for draft in drafts]
     targets = list(dict.fromkeys(target for target in found if target))
     new = [target for target in targets if target.before is None]
     await asyncio.gather(_insert(change, new), _find_terms(new))
     await _put_taggings(change, targets)
-    updated = await put_targets(change, targets)
-    return PutResult(
+    updated = await save_targets(change, targets)
+    return SaveResult(
         contact_ids=[target.id if target else None for target in found],
         created=sum(target.before is None for target in targets),
         updated=updated,
@@ -112,15 +111,15 @@ async def put_contacts(context: Context, change: Change, rows: Sequence[Row]) ->
     )
 
 
-async def put_targets(change: Change, targets: Sequence[Target]) -> int:
-    """Write the fields that shall be other than they are; returns how many contacts that were there before changed."""
+async def save_targets(change: Change, targets: Sequence[Target]) -> int:
+    """Write the fields that change, and return how many existing contacts changed."""
     await _put_values(change, targets)
     await _put_terms(change, targets)
     return await _update(change, [target for target in targets if target.before is not None])
 
 
-class _Roll:
-    """The contacts that are known while rows are matched to them, those that earlier rows will create included."""
+class _ContactMatcher:
+    """Finds the contact that each row describes, among stored contacts and those that earlier rows create."""
 
     def __init__(self, at: int, known: Mapping[int, Mapping[str, Any]]) -> None:
         self._blank: Mapping[str, Stored] = dict.fromkeys(TYPES) | {"created_at": at, "updated_at": at}
@@ -128,15 +127,15 @@ class _Roll:
         self._by_email = {target.after["email_folded"]: target for target in self._by_id.values()}
 
     @staticmethod
-    async def of(change: Change, drafts: Iterable[Draft]) -> "_Roll":
-        """What there is in the database of what the drafts are about, locked."""
+    async def of(change: Change, drafts: Iterable[Draft]) -> "_ContactMatcher":
+        """Lock and read the stored contacts that the drafts may describe."""
         good = [draft for draft in drafts if not draft.problems]
         named = [draft.row.contact_id for draft in good if draft.row.contact_id is not None]
         found = await ids_by_email(change, (email for draft in good if (email := draft.email)))
-        return _Roll(to_microseconds(change.at), await read_locked(change, [*named, *found]))
+        return _ContactMatcher(to_microseconds(change.at), await read_locked(change, [*named, *found]))
 
     def target_of(self, draft: Draft) -> Target | None:
-        """The contact that a draft is about, which takes the draft; None if the draft has a problem."""
+        """Apply a draft to the contact that it describes, and return that. None if the draft has a problem."""
         if draft.problems:
             return None
         email = draft.email
@@ -158,8 +157,8 @@ class _Roll:
         if holder and holder is not target:
             draft.problems.note(ProblemCode.TAKEN, "Another contact has this e-mail address. Use that one.", *email)
         elif holder and holder.text("email_folded") != draft.email and row.contact_id != holder.id:
-            # It is free only when the other contact has been written.
-            draft.problems.note(ProblemCode.TAKEN, "Another contact gives this e-mail address up only now. Send the row again.", *email)
+            # It becomes free only once the other contact has been written.
+            draft.problems.note(ProblemCode.TAKEN, "Another row frees this e-mail address. Send this row again afterwards.", *email)
 
     def _aimed_at(self, draft: Draft, holder: Target | None) -> Target:
         if draft.row.aim is Aim.UPDATE:
@@ -179,9 +178,9 @@ async def _insert(change: Change, targets: Sequence[Target]) -> None:
 
 
 async def _find_terms(targets: Iterable[Target]) -> None:
-    """Work out the search terms of new contacts; they need no ids, so this can be done while the database stores the contacts."""
+    """Compute the search terms of new contacts. They need no ids, so this runs while the database inserts the contacts."""
     for index, target in enumerate(targets):
-        if index % AT_A_STRETCH == 0:
+        if index % TERMS_AT_ONCE == 0:
             await asyncio.sleep(0)
         target.terms = terms_of(target.after)
 
@@ -200,7 +199,7 @@ async def _put_values(change: Change, targets: Iterable[Target]) -> None:
 
 
 def _compared(values: Iterable[Cells]) -> Values:
-    """Custom values in the form in which conditions compare them."""
+    """Return custom values in the form in which conditions compare them."""
     return tuple(next((value for column in COMPARED if (value := cells[column]) is not None), False) for cells in values)
 
 
@@ -224,16 +223,16 @@ async def _put_terms(change: Change, targets: Iterable[Target]) -> None:
 
 
 async def _update(change: Change, targets: Iterable[Target]) -> int:
-    """Write what changed and say so; returns how many contacts that were."""
+    """Write the changed columns, note the changes, and return the number of changed contacts."""
     columns: set[str] = set()
     changed: dict[int, Mapping[str, Stored]] = {}
     for target in targets:
         target.note_columns()
         if target.changed:
-            target.after[UPDATED_AT] = to_microseconds(change.at)
-            columns |= {UPDATED_AT, *target.changed_columns()}
+            target.after["updated_at"] = to_microseconds(change.at)
+            columns |= {"updated_at", *target.changed_columns()}
             changed[target.id] = target.after
             change.note_before(target.id, target.changed)
-            change.touch(target.id, Mention("contact", UPDATED_AT), *target.changed)
+            change.touch(target.id, Mention("contact", "updated_at"), *target.changed)
     await update_contacts(change, columns, changed)
     return len(changed)

@@ -1,4 +1,4 @@
-"""Merging two tags into one: taggings move over, and groups' criteria that named the one name the other."""
+"""Merge one tag into another: move its taggings, and rewrite the criteria of groups that name it."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ REWRITE = """
 
 
 async def merge(context: Context, change: Change, source: int, target: int) -> None:
-    """Leave nothing that refers to the source: its contacts carry the target, since the earlier time where they carried both."""
+    """Replace the source tag by the target in taggings and criteria. Of two taggings of one contact, the earlier time is kept."""
     await _redefine(context, change, source, target)
     for statement in (KEEP_EARLIER, DROP_DOUBLE, MOVE_OTHERS):
         await change.database.rows(statement, source=source, target=target)
@@ -58,7 +58,7 @@ async def _rewrite(change: Change, edited: list[tuple[Group, Any]]) -> None:
 
 
 def renamed(document: Any, old: dict[str, str], new: dict[str, str]) -> Any:
-    """The document with another reference in every place of this one; a list does not name it twice."""
+    """Return the document with one reference replaced everywhere. No list then names it twice."""
     match document:
         case dict() if document == old:
             return new

@@ -1,4 +1,4 @@
-"""Tagging contacts and removing tags from them, any number at once, in a constant number of statements."""
+"""Add tags to contacts and remove them, for many contacts in a constant number of statements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,25 @@ from resolvers.criteria.language.mentions import Mention
 from resolvers.membership.change import CONTACT_UPDATED, LOCK, Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
-from resolvers.tagging.references import FIND, KnownTags, TagRef, check_count, create_tags, find_tags, known_tags, missing_names, named
+from resolvers.tagging.references import (
+    FIND,
+    FoundTags,
+    TagRef,
+    check_count,
+    create_tags,
+    find_parameters,
+    find_tags,
+    found_tags,
+    missing_names,
+)
 from resolvers.values.validation import Problems
 from resolvers.write import write
 
-MOST_CONTACTS = 1000  # of one call: they are locked until it ends
+MOST_CONTACTS = 1000  # of one call, because they are locked until it ends
 PATH = ("input", "tags")
-Statements = tuple[str, str]  # one that moves `updated_at` where a tagging is about to change, one that changes taggings
+Statements = tuple[str, str]  # one sets `updated_at` where a tagging will change, the other changes taggings
 
-# SQLite would rather go through all tags of the account than look for the few that are named, but for `+ 0`.
+# `+ 0` keeps SQLite from reading all tags of the account by the index of account_id, instead of a few by id.
 ADD = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
     SELECT contacts.account_id, contacts.id, tags.id, CAST(:at AS bigint), CAST(:actor AS bigint) FROM contacts CROSS JOIN tags
@@ -40,14 +50,14 @@ MARK_TO_REMOVE = f"{MARK_UPDATED} AND {PRESENT} > 0"
 
 @dataclass(frozen=True, slots=True)
 class TagResult:
-    """The contacts as they are now, and how many taggings really changed."""
+    """The contacts after the change, and how many taggings changed."""
 
     contacts: Sequence[Contact]
     changed: int
 
 
 async def add_tags(context: Context, *, contact_ids: Sequence[str], tags: Sequence[TagRef], create_missing: bool = False) -> TagResult:
-    """Tag these contacts; a tag that a contact already carries keeps its time."""
+    """Tag these contacts. A tagging that exists keeps its time."""
     return await _change_tags(context, contact_ids, tags, statements=(MARK_TO_ADD, ADD), create_missing=create_missing)
 
 
@@ -71,8 +81,10 @@ async def _change_tags(
         if create_missing:
             await create_missing_tags(change, tags, *PATH)
         lock = LOCK[change.database.engine].format(columns="*")
-        known, contacts = await change.database.answers(FIND, lock, account=change.account_id, contact_ids=sorted(ids), **named(tags))
-        tag_ids = _tag_ids(tags, known_tags(known))
+        known, contacts = await change.database.answers(
+            FIND, lock, account=change.account_id, contact_ids=sorted(ids), **find_parameters(tags)
+        )
+        tag_ids = _tag_ids(tags, found_tags(known))
         if len(change.note_locked(contacts)) < len(ids):
             raise unknown("contact")
         return await _carry_out(change, statements, contacts, sorted(tag_ids))
@@ -83,7 +95,10 @@ async def _change_tags(
 
 
 async def create_missing_tags(change: Change, tags: Sequence[TagRef], *path: str) -> None:
-    """Create those of these tags that do not exist; before contacts are locked, as in every write, so that no two wait for each other."""
+    """Create those of these tags that do not exist.
+
+    Every write does this before it locks contacts, so that no two writes wait for each other.
+    """
     problems = Problems()
     missing = missing_names(tags, await find_tags(change, tags), problems, *path)
     problems.raise_any()
@@ -91,7 +106,7 @@ async def create_missing_tags(change: Change, tags: Sequence[TagRef], *path: str
         await create_tags(change, missing)
 
 
-def _tag_ids(tags: Sequence[TagRef], known: KnownTags) -> set[int]:
+def _tag_ids(tags: Sequence[TagRef], known: FoundTags) -> set[int]:
     problems = Problems()
     found = known.ids_of(tags, problems, *PATH)
     problems.raise_any()
@@ -99,7 +114,7 @@ def _tag_ids(tags: Sequence[TagRef], known: KnownTags) -> set[int]:
 
 
 async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag_ids: list[int]) -> tuple[Rows, int]:
-    """The contacts as they are now, and how many taggings changed."""
+    """Change the taggings, and return the contacts after the change with the number of changed taggings."""
     given = {"account": change.account_id, "contacts": [row["id"] for row in contacts], "tags": tag_ids, "count": len(tag_ids)}
     at = to_microseconds(change.at)
     rows = await _run(change.database, statements, given | {"at": at, "actor": change.actor_id})
@@ -112,7 +127,7 @@ async def _carry_out(change: Change, statements: Statements, contacts: Rows, tag
 
 
 async def _run(database: Database, statements: Statements, given: dict[str, Any]) -> Rows:
-    """The taggings that changed; neither statement sees what the other does, so that PostgreSQL can take both as one."""
+    """Run both statements and return the changed taggings. Neither depends on the other, so PostgreSQL runs both as one."""
     mark, change = statements
     if database.engine == "postgresql":
         return await database.rows(f"WITH marked AS ({mark}) {change}", **given)
@@ -120,12 +135,12 @@ async def _run(database: Database, statements: Statements, given: dict[str, Any]
 
 
 async def tags_of(context: Context, contact: Contact) -> list[Tag]:
-    """The tags that a contact carries, by name."""
+    """Return a contact's tags by name."""
     return await context.loaders.tags_by_contact.load(contact.id)
 
 
 async def taggings_of(context: Context, contact: Contact) -> list[Tagging]:
-    """A contact's taggings, in the order of the tags' names."""
+    """Return a contact's taggings by the name of the tag."""
     taggings = await context.loaders.taggings_by_contact.load(contact.id)
     position = {tag.id: index for index, tag in enumerate(await tags_of(context, contact))}
     return sorted((tagging for tagging in taggings if tagging.tag_id in position), key=lambda tagging: position[tagging.tag_id])

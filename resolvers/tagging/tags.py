@@ -1,4 +1,4 @@
-"""Tags: the account's labels, of which groups' criteria speak by id, so that renaming one changes no membership."""
+"""Tags: find, create, rename, merge and delete them. Criteria refer to tags by id, so renaming one changes no membership."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _COLOR = re.compile(r"#[0-9A-Fa-f]{6}|[A-Za-z]{1,32}")
 
 
 async def tag_by(context: Context, by: TagRef) -> Tag | None:
-    """The tag with an id or a name, whatever its case, if it exists."""
+    """Return the tag with an id or a name, or None. The name matches in any case."""
     if "id" in by:
         number = id_or_none(by["id"], "Tag")
         return None if number is None else await context.loaders.tags_by_id.load(number)
@@ -41,24 +41,24 @@ async def tag_by(context: Context, by: TagRef) -> Tag | None:
 
 
 async def tags(context: Context, *, search: str | None, page: PageArguments) -> Page[Tag]:
-    """The tags by name, those whose name contains the search."""
+    """Return a page of the tags by name, only those whose name contains the search if there is one."""
     return await paging.page(search_names(context.scope.tags, search), page, order=BY_NAME, limits=context.services.pages)
 
 
 async def contacts_of(context: Context, tag: Tag, page: PageArguments) -> Page[Contact]:
-    """The contacts that carry a tag."""
+    """Return a page of the contacts that carry a tag."""
     carriers = Subquery(context.scope.taggings.filter(tag_id=tag.id).values("contact_id"))
     found = context.scope.contacts.filter(id__in=carriers)
     return await paging.page(found, page, order=Order("contacts of a tag"), limits=context.services.pages)
 
 
 async def contact_count(context: Context, tag: Tag) -> int:
-    """How many contacts carry a tag."""
+    """Return how many contacts carry a tag."""
     return await context.loaders.contact_count_by_tag.load(tag.id)
 
 
 async def used_by(context: Context, tag: Tag) -> list[Group]:
-    """The groups whose criteria name a tag, by name, as far as the caller may view them."""
+    """Return the groups whose criteria name a tag and that the caller may view, by name."""
     group_ids = await _users(context, Mention("tag", tag.id))
     groups = await context.loaders.groups_by_id.load_many(group_ids)
     return sorted((group for group in groups if group), key=lambda group: (group.name_folded, group.id))
@@ -70,7 +70,7 @@ async def _users(context: Context, *mentions: Mention) -> list[int]:
 
 
 async def create_tag(context: Context, *, name: str, description: str | None = None, color: str | None = None) -> Tag:
-    """A new tag."""
+    """Create a tag."""
     require_editor(context)
     values = _checked({"name": name, "description": description, "color": color})
 
@@ -82,7 +82,7 @@ async def create_tag(context: Context, *, name: str, description: str | None = N
 
 
 async def update_tag(context: Context, *, tag_id: str, changes: Mapping[str, Any]) -> Tag:
-    """The tag with other words on it; no membership changes, and no contact is touched."""
+    """Change a tag's name, description or color. This changes no membership and no contact."""
     require_editor(context)
     number = id_of(tag_id, "Tag", "tag")
     values = _checked(changes)
@@ -127,7 +127,7 @@ async def _refuse_taken(context: Context, values: Mapping[str, Any], but: int = 
 
 
 async def merge_tags(context: Context, *, source_id: str, target_id: str) -> Tag:
-    """The target, which afterwards every contact carries that carried either; the source is gone."""
+    """Move all taggings of the source to the target, delete the source, and return the target."""
     require_editor(context)
     source, target = id_of(source_id, "Tag", "tag"), id_of(target_id, "Tag", "tag")
     if source == target:
@@ -143,7 +143,7 @@ async def merge_tags(context: Context, *, source_id: str, target_id: str) -> Tag
 
 
 async def delete_tag(context: Context, *, tag_id: str, force: bool = False) -> str:
-    """Delete a tag with its taggings; refused while groups' criteria name it, unless forced."""
+    """Delete a tag with its taggings, and return its id. Refused while criteria of groups use it, unless forced."""
     require_editor(context)
     number = id_of(tag_id, "Tag", "tag")
 
@@ -152,7 +152,7 @@ async def delete_tag(context: Context, *, tag_id: str, force: bool = False) -> s
         users = await _users(context, Mention("tag", number))
         if users and not force:
             raise await in_use(context, users, "id")
-        # Who carried no other tag carries none now.
+        # Contacts without another tag now carry none, which criteria can ask for.
         change.invalidate(*users, *await _users(context, Mention("tag", ANY_TAG)))
         await tag.delete()
 

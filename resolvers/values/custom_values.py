@@ -1,4 +1,4 @@
-"""Values of custom fields: from what a client sends to the stored cells, and from those to what a client reads."""
+"""Values of custom fields: convert what clients send to stored cells, and back."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -18,7 +18,7 @@ Cells = dict[str, str | int | bool | None]
 
 
 def stored_values(field: CustomField, value: Any) -> list[Cells]:
-    """The rows that keep this value of the field, one for each entry of a LIST and none for a missing value."""
+    """Check a value and return its rows: one for each entry of a LIST, none for a missing value."""
     if field.type in (FieldType.DROPDOWN, FieldType.LIST):
         found = _entries(field, value) if field.type is FieldType.LIST else [_choice(field, value)]
         return [_cells(**_text(choice)) for choice in found if choice is not None]
@@ -88,7 +88,7 @@ _KINDS: dict[FieldType, tuple[Check, Callable[[Any], Cells]]] = {
 
 
 def as_json(field: CustomField, values: Sequence[CustomValue]) -> Any:
-    """What a client reads: numbers as strings, days and instants in ISO form, a LIST as an array, the rest as it is."""
+    """Return the value that clients read: numbers as strings, days and instants in ISO form, a LIST as an array."""
     if field.type is FieldType.LIST:
         return [value.text for value in values]
     return _one_as_json(values[0])

@@ -1,4 +1,4 @@
-"""Recognising the e-mail addresses that nearly everybody has, so that a file of a million need not be taken apart one by one."""
+"""A fast check that recognises most e-mail addresses, so that large imports rarely need the full validation."""
 
 import re
 from functools import lru_cache
@@ -15,9 +15,9 @@ _RESERVED = tuple(f".{name}" for name in SPECIAL_USE_DOMAIN_NAMES)
 
 
 def is_ordinary_address(address: str) -> bool:
-    """Whether this is an e-mail address for certain: of ASCII, unquoted, at a domain that is neither reserved nor encoded.
+    """Whether this is certainly an e-mail address: ASCII, unquoted, in a domain that is neither reserved nor encoded.
 
-    Of any other text it says nothing; it never accepts what email-validator refuses.
+    False says nothing about an address. True is never said of one that email-validator refuses.
     """
     local, _, domain = address.rpartition("@")
     return len(address) <= LONGEST_ADDRESS and _LOCAL.fullmatch(local) is not None and _is_ordinary_domain(domain)

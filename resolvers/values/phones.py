@@ -1,4 +1,4 @@
-"""Telephone numbers: their international form where they can be read, and the digits that people search by."""
+"""Telephone numbers: their international form, and the digits by which they are searched."""
 
 import re
 from functools import lru_cache
@@ -10,7 +10,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, Phon
 from models.text import fold
 
 CODE_LENGTHS = (1, 2, 3)  # of countries' calling codes, none of which begins with another
-MOST_RUNS = 8  # no telephone number is written in more groups of digits
+MOST_RUNS = 8  # no number is written in more groups of digits
 ALSO_CALLED = {
     "america": "US",
     "britain": "GB",
@@ -34,7 +34,7 @@ _PUNCTUATION = str.maketrans("", "", "+ ().-")
 
 @lru_cache(maxsize=1)
 def _regions() -> dict[str, str]:
-    """Two-letter codes of countries by their folded names and codes."""
+    """Return two-letter codes of countries by folded name and code."""
     table = files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text(encoding="utf-8")
     lines = [line.split("\t") for line in table.splitlines() if line and not line.startswith("#")]
     named = {fold(name): code for code, name in lines} | {code.lower(): code for code, _ in lines}
@@ -42,7 +42,7 @@ def _regions() -> dict[str, str]:
 
 
 def e164(phone: str | None, country: str | None) -> str | None:
-    """The number in E.164, read as dialled in the contact's country where that is known; None if it cannot be read."""
+    """Return the number in E.164, read as dialled in the contact's country if that is known. None if it cannot be read."""
     if phone is None:
         return None
     if ordinary := _international(phone):
@@ -55,9 +55,9 @@ def e164(phone: str | None, country: str | None) -> str | None:
 
 
 def _international(phone: str) -> str | None:
-    """A number that is written with its calling code, in E.164, if nothing more than its length needs to be looked at.
+    """Convert a number that is written with its calling code to E.164, if its length alone decides.
 
-    The library takes fifteen times as long, and comes to the same.
+    The library gives the same result in fifteen times as long.
     """
     if not _INTERNATIONAL.fullmatch(phone):
         return None
@@ -71,7 +71,7 @@ def _international(phone: str) -> str | None:
 
 @lru_cache(maxsize=2048)
 def _numbering_plan(code: str) -> tuple[frozenset[int], re.Pattern[str]] | None:
-    """For a country's calling code, how long its numbers are and what may stand before them within the country."""
+    """Return the possible lengths of national numbers under a calling code, and the prefixes dialled within the country."""
     metadata = PhoneMetadata.metadata_for_region(region_code_for_country_code(int(code)), None)
     if metadata is None or metadata.general_desc is None:
         return None
@@ -79,7 +79,7 @@ def _numbering_plan(code: str) -> tuple[frozenset[int], re.Pattern[str]] | None:
 
 
 def digits_of(phone: str | None, international: str | None) -> set[str]:
-    """What a number may be searched by: its international and national digits, and those as given from each group on."""
+    """Return the digits that find a number: international, national, and as written from each group on."""
     found: set[str] = set()
     if phone is not None:
         runs = _DIGITS.findall(phone)
@@ -95,5 +95,5 @@ def digits_of(phone: str | None, international: str | None) -> set[str]:
 
 @lru_cache(maxsize=1000)
 def _code_lengths(beginning: str) -> tuple[int, ...]:
-    """How long the country's calling code can be with which these digits begin."""
+    """Return how long the calling code that begins these digits can be."""
     return tuple(length for length in CODE_LENGTHS if int(beginning[:length]) in COUNTRY_CODE_TO_REGION_CODE)

@@ -1,4 +1,4 @@
-"""What values must look like: each check returns the value as Muster keeps it, or refuses it and says how to mend it."""
+"""Checks of single values. Each returns the value in the form that is stored, or refuses it with what to change."""
 
 import re
 from collections.abc import Callable
@@ -31,10 +31,10 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[
 
 
 class Problems(list[Problem]):
-    """The problems found so far in one input, so that a client learns of all of them at once."""
+    """The problems found so far in one input, so that a client sees all of them at once."""
 
     def attempt(self, check: Callable[[Any], T], value: Any, *path: str) -> T | None:
-        """What the check makes of the value; where it refuses, None, and its problems are noted under the path."""
+        """Return the checked value, or note the problems under the path and return None."""
         try:
             return check(value)
         except Refused as refused:
@@ -46,38 +46,38 @@ class Problems(list[Problem]):
         self.append(Problem(code, message, path))
 
     def raise_any(self) -> None:
-        """Refuse the input if there is any problem with it."""
+        """Raise `Refused` if there is any problem."""
         if self:
             raise Refused(self)
 
 
 @lru_cache(maxsize=256)
 def camel(name: str) -> str:
-    """A field's name as clients write it."""
+    """Return a field's name as clients write it."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 
 
 def invalid(message: str) -> Refused:
-    """The refusal of a value that is not of its kind."""
+    """Return the refusal of a value of the wrong form."""
     return refuse(ProblemCode.INVALID, message)
 
 
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
-    """Text as given; a blank one is a missing value."""
+    """Check text. Blank text is a missing value."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise invalid("Expected text.")
     if not storable(value):
-        raise invalid("The text holds a character that no text may hold (NUL, or half of a surrogate pair). Remove it.")
+        raise invalid("The text holds a character that cannot be stored (NUL, or half of a surrogate pair). Remove it.")
     if len(value) > longest:
         raise refuse(ProblemCode.TOO_LONG, f"The text has {len(value):,} characters. At most {longest:,} are possible.")
     return value if value.strip() else None
 
 
 def required_text(value: Any, longest: int = LONGEST_TEXT) -> str:
-    """Text that must not be blank."""
+    """Check text that must not be blank."""
     found = text(value, longest)
     if found is None:
         raise refuse(ProblemCode.BLANK, "This must not be blank.")
@@ -85,14 +85,14 @@ def required_text(value: Any, longest: int = LONGEST_TEXT) -> str:
 
 
 def email(value: Any) -> str | None:
-    """An e-mail address, without white space around it."""
+    """Check an e-mail address, and trim it."""
     address = text(value, LONGEST_EMAIL)
     if address is None:
         return None
     address = address.strip()
     if not is_ordinary_address(address):
         try:
-            # The domain is not looked up: whether it answers today says nothing about the address.
+            # The domain is not looked up, because whether it answers today says nothing about the address.
             validate_email(address, check_deliverability=False, test_environment=True)
         except EmailNotValidError as error:
             raise invalid(f"This is not an e-mail address: {error}") from error
@@ -100,7 +100,7 @@ def email(value: Any) -> str | None:
 
 
 def url(value: Any) -> str | None:
-    """A web address."""
+    """Check a web address, and trim it."""
     address = text(value, LONGEST_URL)
     if address is None:
         return None
@@ -115,7 +115,7 @@ def url(value: Any) -> str | None:
 
 
 def time_zone(value: Any) -> str | None:
-    """The IANA name of a time zone."""
+    """Check the IANA name of a time zone, and trim it."""
     name = text(value)
     if name is not None and name.strip() not in _zones():
         raise invalid("There is no such time zone. Use an IANA name such as Europe/Berlin.")
@@ -128,12 +128,12 @@ def _zones() -> frozenset[str]:
 
 
 def _given(value: Any) -> Any:
-    """The value without white space around it, where it is written out; None where nothing is written."""
+    """Trim a value that is text. Blank text is None."""
     return value.strip() or None if isinstance(value, str) else value
 
 
 def integer(value: Any) -> int | None:
-    """A whole number of 32 bits, given as a number or as its digits."""
+    """Check a whole number of 32 bits, given as a number or as its digits."""
     given = _given(value)
     if given is None:
         return None
@@ -145,14 +145,14 @@ def integer(value: Any) -> int | None:
 
 
 def decimal(value: Any) -> Decimal | None:
-    """An exact number of at most four decimal places, given as a number or as its digits; never rounded."""
+    """Check an exact number of at most four decimal places, given as a number or as its digits. It is never rounded."""
     given = _given(value)
     if given is None:
         return None
     sign, digits, exponent = _read_decimal(given).as_tuple()
     if not isinstance(exponent, int):
         raise invalid("Expected a finite number.")
-    # By its digits, because arithmetic would round a long one, and overflow with a large one.
+    # Computed from the digits, because arithmetic would round long numbers and overflow for large ones.
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
     exact = Decimal((sign, digits[: len(digits) - zeros], exponent + zeros))
     if exact and -(exponent + zeros) > DECIMAL_PLACES:
@@ -167,14 +167,14 @@ def _read_decimal(value: Any) -> Decimal:
         raise invalid("Expected a number.")
     if isinstance(value, (Decimal, int)):
         return Decimal(value)
-    written = str(value)  # a float as it is most briefly written
+    written = str(value)  # the shortest text that reads as the same float
     if not _NUMBER.fullmatch(written):
         raise invalid("Expected a number such as 1250 or 12.50.")
     return Decimal(written)
 
 
 def day(value: Any) -> date | None:
-    """A calendar day, given as such or as YYYY-MM-DD."""
+    """Check a calendar day, given as a date or as YYYY-MM-DD."""
     given = _given(value)
     if given is None or (isinstance(given, date) and not isinstance(given, datetime)):
         return given
@@ -185,7 +185,7 @@ def day(value: Any) -> date | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """An instant in UTC, given as an aware datetime or in RFC 3339 with an offset."""
+    """Check an instant, given as an aware datetime or in RFC 3339 with an offset, and return it in UTC."""
     given = _given(value)
     if given is None:
         return None

@@ -18,7 +18,7 @@ from models.errors import Conflict, Problem
 from resolvers.operation.context import Context
 from resolvers.records.drafts import Row
 from resolvers.records.imports import CHUNK, import_good_rows
-from resolvers.records.save_contacts import PutResult
+from resolvers.records.save_contacts import SaveResult
 
 RECORDS_BETWEEN_YIELDS = 4  # records that are checked before the task yields, because the database waits meanwhile
 ATTEMPTS = 5  # to save a chunk. Each waits for the database, on SQLite for ten seconds
@@ -64,7 +64,7 @@ class Summary:
         told = f"{self.created:,} created, {self.updated:,} updated, {self.unchanged:,} unchanged{repeated}"
         return f"{rows}: {told}, {self.bad:,} bad{written}"
 
-    def count(self, chunk: Chunk, result: PutResult) -> None:
+    def count(self, chunk: Chunk, result: SaveResult) -> None:
         """Add the result of a chunk, except for its bad rows, which are counted as they are written."""
         ids = [contact_id for contact_id in result.contact_ids if contact_id is not None]
         self.rows += len(chunk.records)
