@@ -20,9 +20,9 @@ SEVERAL_OPERATIONS = "The document has several operations: name the one to run i
 TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
 TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
-MOST_REMEMBERED = 128  # documents; with the next bound it keeps the memory of their trees to some tens of megabytes
+MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
-CHARACTERS = 10  # of a refused document that cost a point
+CHARACTERS = 10  # of a refused document that cost one point
 
 
 class DocumentCheck:

@@ -84,5 +84,5 @@ def without_cause(message: str, cause: Exception) -> str:
 
 
 def without_suggestion(message: str) -> str:
-    """The message without names that the client did not know: graphql-core cannot be told to leave them out everywhere."""
+    """The message without suggested names, which the client did not know. graphql-core adds them in some places in any case."""
     return SUGGESTION.sub("", message)

@@ -45,7 +45,7 @@ class MembersChanged(Shareable):
 
 @dataclass(frozen=True, slots=True)
 class GroupReset(Shareable):
-    """Not all changes since the watcher's position are known, so it has to read again. `group_id` is None for a deleted group."""
+    """The changes since the watcher's position are not all available: read the members again. `group_id` is None for a deleted group."""
 
     group_id: int | None
     cursor: str

@@ -36,6 +36,7 @@ from resolvers.records.contacts import create_contact, delete_contact, update_co
 from resolvers.records.fields import create_custom_field, delete_custom_field
 from resolvers.tagging.taggings import add_tags, remove_tags
 from resolvers.tagging.tags import delete_tag
+from schema.strawberry_adapter import graphql_schema
 from tests.support.bulk_account import (
     ADD_VIP,
     EVERYBODY,
@@ -598,4 +599,4 @@ async def test_summaries_are_sentences(owner: Context) -> None:
 def test_every_operation_in_the_documentation_is_valid() -> None:
     found = re.findall(r"```graphql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(found) == 4
-    assert [error.message for document in found for error in validate(schema()._schema, parse(document))] == []
+    assert [error.message for document in found for error in validate(graphql_schema(schema()), parse(document))] == []

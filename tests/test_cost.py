@@ -27,6 +27,7 @@ from resolvers.records.imports import MOST_ROWS
 from schema.cost import LIST, MOST, MOST_REMEMBERED, Cost, OperationCost, Pricing
 from schema.documents import CHARACTERS, holds_more
 from schema.limits import DocumentLimits
+from schema.strawberry_adapter import graphql_schema
 from tests.support.graphql import answer, ask, schema
 
 LIMITS = DocumentLimits(page=2, largest_page=7)
@@ -247,17 +248,17 @@ query ($first: Int) {
     ],
 )
 def test_the_cost_of_typical_operations(query: str, cost: int) -> None:
-    assert OperationCost(schema()._schema, DocumentLimits(), parse(query), None).points({"ids": ["a", "b"]}) == cost
+    assert OperationCost(graphql_schema(schema()), DocumentLimits(), parse(query), None).points({"ids": ["a", "b"]}) == cost
 
 
 async def test_the_largest_page_of_contacts_with_tags_and_groups_is_allowed(owner: Context) -> None:
     found = await answer(owner, PAGE, {"first": 250})
     assert "errors" not in found
-    assert OperationCost(schema()._schema, DocumentLimits(), parse(PAGE), None).points({"first": 250}) <= DocumentLimits().cost / 3
+    assert OperationCost(graphql_schema(schema()), DocumentLimits(), parse(PAGE), None).points({"first": 250}) <= DocumentLimits().cost / 3
 
 
 def test_a_full_import_with_every_field_five_custom_values_and_five_tags_in_each_row_is_allowed() -> None:
-    fields = dict.fromkeys(schema()._schema.type_map["ContactFields"].fields, "x")  # type: ignore[attr-defined]  # it is an input type
+    fields = dict.fromkeys(graphql_schema(schema()).type_map["ContactFields"].fields, "x")  # type: ignore[attr-defined]  # it is an input type
     custom, tags = {f"key{number}": "x" for number in range(5)}, [{"name": str(number)} for number in range(5)]
     row = {"fields": {**fields, "customFields": custom}, "tags": tags, "createMissingTags": True}
     assert not holds_more({"input": {"rows": [row] * MOST_ROWS}}, DocumentLimits().values)

@@ -35,6 +35,7 @@ from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import NamedDay, Now, Offset, day_number, shifted
 from resolvers.operation.context import Context
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account
 from tests.support.clock import NOON, DrivenClock
 from tests.support.composition import RECORD_TYPES
@@ -53,7 +54,7 @@ MISSING = re.compile(r"\*Missing: (no match|match)\.\*")
 def _input_types(root: str = "CriteriaInput") -> dict[str, set[str]]:
     """The keys of every input type that criteria consist of."""
     found: dict[str, set[str]] = {}
-    waiting: list[GraphQLNamedType | None] = [schema()._schema.get_type(root)]
+    waiting: list[GraphQLNamedType | None] = [graphql_schema(schema()).get_type(root)]
     while waiting:
         reached = waiting.pop()
         if is_input_object_type(reached) and reached.name not in found:
@@ -157,7 +158,7 @@ async def names(owner: Context) -> Vocabulary:
 
 
 async def test_every_example_is_accepted_and_reads_as_it_says(names: Vocabulary) -> None:
-    criteria = cast(GraphQLInputObjectType, schema()._schema.get_type("CriteriaInput"))
+    criteria = cast(GraphQLInputObjectType, graphql_schema(schema()).get_type("CriteriaInput"))
     for document, says, _ in READ:
         coerce_input_value(document, criteria)
         assert sentence(parse(document, names, LIMITS), names) == says
@@ -211,7 +212,7 @@ def test_every_link_within_leads_to_a_heading() -> None:
 
 def test_every_graphql_document_is_valid() -> None:
     for document in re.findall(r"^```graphql\n(.+?)^```$", REFERENCE, re.MULTILINE | re.DOTALL):
-        assert validate(schema()._schema, parse_graphql(document)) == []
+        assert validate(graphql_schema(schema()), parse_graphql(document)) == []
 
 
 # ---------------------------------------------------------------- tables

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
+from schema.strawberry_adapter import graphql_schema
 from tests.support import folder_tree
 from tests.support.graphql import schema
 
@@ -72,7 +73,7 @@ def test_every_file_and_folder_that_a_page_names_exists(page: Path) -> None:
 def test_every_example_is_well_formed(page: Path) -> None:
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "graphql":
-            assert [error.message for error in validate(schema()._schema, parse(text))] == []
+            assert [error.message for error in validate(graphql_schema(schema()), parse(text))] == []
         elif language == "json":
             json.loads(text)
         elif language == "python":

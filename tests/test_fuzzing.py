@@ -15,6 +15,7 @@ from schemathesis.specs.graphql.schemas import GraphQLSchema
 from schemathesis.specs.graphql.validation import CLIENT_ERROR_MARKERS
 
 from models.ids import to_global_id
+from schema.strawberry_adapter import graphql_schema
 from tests.support.effort import examples
 from tests.support.graphql import schema as our_schema
 from tests.support.leaks import traces_in
@@ -54,7 +55,7 @@ def fuzzed(url: str, token: str) -> GraphQLSchema:
     """The operations of our schema, to be sent to a server."""
     for name, strategy in SCALARS.items():
         schemathesis.graphql.scalar(name, strategy)
-    loaded = schemathesis.graphql.from_dict(dict(introspection_from_schema(our_schema()._schema)))
+    loaded = schemathesis.graphql.from_dict(dict(introspection_from_schema(graphql_schema(our_schema()))))
     loaded.config.update(base_url=url, headers={"Authorization": f"Bearer {token}"})
     return loaded
 

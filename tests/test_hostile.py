@@ -25,6 +25,7 @@ from graphql import (
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.operation.context import Context
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.effort import examples
@@ -102,7 +103,7 @@ def selection(field: GraphQLField) -> str:
 
 def operations() -> dict[str, tuple[str, dict[str, GraphQLArgument]]]:
     """Every root field that answers once, with its arguments."""
-    roots = {"query": schema()._schema.query_type, "mutation": schema()._schema.mutation_type}
+    roots = {"query": graphql_schema(schema()).query_type, "mutation": graphql_schema(schema()).mutation_type}
     return {name: (operation(kind, name, field), field.args) for kind, root in roots.items() if root for name, field in root.fields.items()}
 
 
@@ -162,7 +163,7 @@ def asked(frame: str, kind: str, name: str, field: GraphQLField, *, type_: str =
 @cache
 def fields_with_arguments() -> dict[str, Asked]:
     """Every field that takes arguments, those of the root first."""
-    graph = schema()._schema
+    graph = graphql_schema(schema())
     root = {name: asked(ROOT, kind, name, field) for kind, name, field in roots(graph) if field.args}
     below = {
         f"{type_.name}.{name}": asked(OF_ANOTHER.get(type_.name, OF_A_NODE), "query", name, field, type_=type_.name)
@@ -177,7 +178,7 @@ def fields_with_arguments() -> dict[str, Asked]:
 @cache
 def first_places() -> dict[tuple[str, str], str]:
     """Every argument and every field of an input, by what declares it and its name, with the first of the fields that lead there."""
-    guide, found = Guide(schema()._schema, {"Contact": ""}), dict[tuple[str, str], str]()
+    guide, found = Guide(graphql_schema(schema()), {"Contact": ""}), dict[tuple[str, str], str]()
     for place, each in fields_with_arguments().items():
         for leaf in guide.leaves(each.name, each.field):
             found.setdefault((leaf.owner, leaf.name) if leaf.owner != each.name else (place, leaf.name), place)
@@ -193,7 +194,7 @@ async def first_answer(context: Context, asked: Asked, given: dict[str, Any]) ->
 
 
 def test_every_argument_of_the_schema_is_spoilt_somewhere() -> None:
-    graph = schema()._schema
+    graph = graphql_schema(schema())
     inputs = [type_ for type_ in graph.type_map.values() if isinstance(type_, GraphQLInputObjectType)]
     scalars = {(type_.name, name) for type_ in inputs for name, each in type_.fields.items() if is_scalar_type(get_named_type(each.type))}
     arguments = {
@@ -209,7 +210,7 @@ def test_every_argument_of_the_schema_is_spoilt_somewhere() -> None:
 async def test_one_hostile_value_among_good_ones_is_understood_or_refused(caller: Context, place: str) -> None:
     own, each = await furnish(caller, "Okapi"), fields_with_arguments()[place]
     node = own.get(place.partition(".")[0], "")
-    guide, done = Guide(schema()._schema, own), set[tuple[str, str]]()
+    guide, done = Guide(graphql_schema(schema()), own), set[tuple[str, str]]()
     for leaf in guide.leaves(each.name, each.field):
         key = (leaf.owner, leaf.name) if leaf.owner != each.name else (place, leaf.name)
         if first_places()[key] != place or key in done:

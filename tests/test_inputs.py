@@ -20,6 +20,7 @@ from schema.conditions import TagRef, TextCondition
 from schema.criteria import ContactCriteria, CriteriaInput
 from schema.inputs import ContactFields, CreateGroupInput, UpdateContactInput
 from schema.scalars import JSON, SCALARS, Criteria, parse_day, parse_decimal, parse_instant, write_decimal, write_instant
+from schema.strawberry_adapter import graphql_schema
 from tests.support.graphql import schema
 
 OFFSETS = st.integers(-839, 839).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -143,7 +144,7 @@ def _recurs(type_: Any) -> bool:
 
 @given(st.data())
 async def test_criteria_arrive_as_they_were_sent(data: st.DataObject) -> None:
-    sent = data.draw(written(schema()._schema.type_map["CriteriaInput"]))
+    sent = data.draw(written(graphql_schema(schema()).type_map["CriteriaInput"]))
     result = await echo_schema().execute("query ($sent: CriteriaInput!) { echo(criteria: $sent) }", variable_values={"sent": sent})
     assert result.errors is None
     assert result.data == {"echo": sent}

@@ -9,6 +9,7 @@ from graphql import GraphQLObjectType
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.operation.context import Context, Services
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account
 from tests.support.furnished_account import furnish
 from tests.support.graphql import answer, formatted, schema
@@ -58,9 +59,9 @@ async def test_ids_of_another_account_answer_like_ids_that_never_were(services: 
     stranger, caller = await new_account(services), await new_account(services)
     foreign, own = await furnish(stranger, "Zebra"), await furnish(caller, "Okapi")
     before = await everything_of(services.database, stranger)
-    guide = Guide(schema()._schema, own)
+    guide = Guide(graphql_schema(schema()), own)
     asked = 0
-    for kind, name, root in roots(schema()._schema):
+    for kind, name, root in roots(graphql_schema(schema())):
         query = guide.operation(kind, name, root, depth=2)
         for place in guide.arguments(name, root, "ID"):
             for type_name, theirs in foreign.items():
@@ -81,9 +82,9 @@ def text(said: Any, id: str) -> str:
 async def test_names_of_another_account_answer_like_names_that_never_were(services: Services) -> None:
     stranger, caller = await new_account(services), await new_account(services)
     own = (await furnish(stranger, "Zebra"), await furnish(caller, "Okapi"))[1]
-    guide = Guide(schema()._schema, own)
+    guide = Guide(graphql_schema(schema()), own)
     asked = 0
-    for kind, name, root in roots(schema()._schema):
+    for kind, name, root in roots(graphql_schema(schema())):
         places = guide.arguments(name, root, "String") if kind == "query" else ()
         query = guide.operation(kind, name, root, depth=2)
         for place in places:
@@ -109,9 +110,9 @@ async def test_a_walk_over_every_field_meets_nothing_of_another_account(services
     stranger, caller = await new_account(services), await new_account(services)
     foreign, own = await furnish(stranger, "Zebra"), await furnish(caller, "Okapi")
     before = await everything_of(services.database, stranger)
-    guide = Guide(schema()._schema, own)
+    guide = Guide(graphql_schema(schema()), own)
     read = []
-    for kind, name, root in roots(schema()._schema):
+    for kind, name, root in roots(graphql_schema(schema())):
         query = guide.operation(kind, name, root, depth=5)
         given = variables(guide.own_arguments(name, root), own["Contact"])
         read.append(json.dumps(await reply(caller, kind, query, given)).lower())
@@ -119,7 +120,7 @@ async def test_a_walk_over_every_field_meets_nothing_of_another_account(services
     assert [said for said in read if "zebra" in said or any(id.lower() in said for id in foreign.values())] == []
     assert guide.visited >= {
         (type_.name, name)
-        for type_ in schema()._schema.type_map.values()
+        for type_ in graphql_schema(schema()).type_map.values()
         if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__")
         for name in type_.fields
     }

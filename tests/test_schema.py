@@ -11,6 +11,7 @@ from models import Role
 from models.ids import to_global_id
 from resolvers.operation.context import Context
 from schema.descriptions import describe, described
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_user
 from tests.support.graphql import answer, ask, schema
 
@@ -24,15 +25,15 @@ def test_the_printed_schema_is_the_one_that_was_reviewed() -> None:
 
 
 def test_everything_in_the_schema_is_described() -> None:
-    assert [(type_name, name) for type_name, name, element in described(schema()._schema) if not element.description] == []
+    assert [(type_name, name) for type_name, name, element in described(graphql_schema(schema())) if not element.description] == []
 
 
 def test_every_description_describes_something() -> None:
-    assert describe(schema()._schema).unused() == set()
+    assert describe(graphql_schema(schema())).unused() == set()
 
 
 def test_descriptions_are_sentences() -> None:
-    words = {element.description for _, _, element in described(schema()._schema)}
+    words = {element.description for _, _, element in described(graphql_schema(schema()))}
     assert [text for text in words if not text.endswith(".") or text != text.strip() or text[0].islower()] == []
 
 

@@ -17,6 +17,7 @@ from resolvers.access.users import update_user
 from resolvers.operation.context import Context, Services
 from schema.mutation import Mutation
 from schema.scopes import RequiresScope
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_user
 from tests.support.graphql import answer, schema
 from tests.support.schema_walk import Guide, roots, variables
@@ -68,8 +69,8 @@ def test_every_mutation_declares_the_one_scope_that_it_needs() -> None:
 
 
 async def test_without_its_scope_no_mutation_runs_whatever_the_role(owner: Context) -> None:
-    guide = Guide(schema()._schema, {kind: to_global_id(kind, 2**52) for kind in KINDS})
-    for kind, name, root in roots(schema()._schema):
+    guide = Guide(graphql_schema(schema()), {kind: to_global_id(kind, 2**52) for kind in KINDS})
+    for kind, name, root in roots(graphql_schema(schema())):
         if kind == "mutation":
             needed, others = (ADMIN, (READ, WRITE)) if name in ADMINISTRATION else (WRITE, (READ, ADMIN))
             query, given_ = guide.operation(kind, name, root, depth=1), variables(guide.own_arguments(name, root), "")
@@ -81,8 +82,8 @@ async def test_without_its_scope_no_mutation_runs_whatever_the_role(owner: Conte
 
 
 async def test_whoever_may_only_read_may_ask_every_query(owner: Context) -> None:
-    guide = Guide(schema()._schema, {kind: to_global_id(kind, 2**52) for kind in KINDS})
-    for kind, name, root in roots(schema()._schema):
+    guide = Guide(graphql_schema(schema()), {kind: to_global_id(kind, 2**52) for kind in KINDS})
+    for kind, name, root in roots(graphql_schema(schema())):
         if kind == "query":
             query, given_ = guide.operation(kind, name, root, depth=1), variables(guide.own_arguments(name, root), "")
             said = await answer(limited(owner, READ), query, given_)

@@ -10,6 +10,7 @@ from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.operation.context import Context
 from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import NOT_CUSTOM, WITH_CHOICES, create_custom_field
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account
 from tests.support.composition import RECORD_TYPES
 from tests.support.graphql import ask, schema
@@ -17,7 +18,7 @@ from tests.support.graphql import ask, schema
 
 def inputs(name: str) -> dict[str, GraphQLInputObjectType]:
     """The fields of an input type, with the types that they take."""
-    type_ = schema()._schema.type_map[name]
+    type_ = graphql_schema(schema()).type_map[name]
     assert isinstance(type_, GraphQLInputObjectType)
     return {key: get_named_type(found.type) for key, found in type_.fields.items()}
 

@@ -20,6 +20,7 @@ from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact
 from schema.changes import SAME_FOR_ALL
+from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account, new_user
 from tests.support.clock import DrivenClock
 from tests.support.graphql import schema
@@ -38,7 +39,7 @@ CONTACT = "subscription ($id: ID!) { contactGroupChanges(contactId: $id) { joine
 
 def selecting(selection: str) -> bool:
     document = parse(f"subscription ($n: Int) {{ groupChanges(groupId: 1) {{ ... on MembersChanged {{ {selection} }} }} }}")
-    found = analyse_sharing(schema()._schema, document, None)
+    found = analyse_sharing(graphql_schema(schema()), document, None)
     assert found is not None
     return found.is_personal
 
@@ -77,13 +78,13 @@ def test_only_variables_beneath_the_root_field_matter() -> None:
         }
         fragment Change on MembersChanged { joined @include(if: $with) { ... on Contact { groups(first: $n) { totalCount } } } }
     """)
-    found = analyse_sharing(schema()._schema, document, None)
+    found = analyse_sharing(graphql_schema(schema()), document, None)
     assert found is not None
     assert found.variables == {"with", "n", "skip"}
 
 
 def test_every_field_that_is_said_to_be_the_same_for_all_exists() -> None:
-    types = schema()._schema.type_map
+    types = graphql_schema(schema()).type_map
     for coordinate in SAME_FOR_ALL:
         owner, _, name = coordinate.partition(".")
         assert name in types[owner].fields, coordinate  # type: ignore[attr-defined]  # object types have fields

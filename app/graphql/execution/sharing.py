@@ -14,7 +14,7 @@ from app.graphql.execution.wire import Answer
 from subscriptions.wakeups.wakeup import Wakeable, WakeupQueue
 
 KEPT_SECONDS = 1.0  # from when it was made, however long that took
-KEPT_CHARACTERS = 2**24  # of all answers together: a watcher that lags behind them has some made again
+KEPT_CHARACTERS = 2**24  # of all answers together: a watcher that is further behind has some made again
 
 Key = tuple[object, Hashable]  # the sharers, and the event
 Make = Callable[[Any], Answer | Awaitable[Answer]]
@@ -22,7 +22,7 @@ Make = Callable[[Any], Answer | Awaitable[Answer]]
 
 @dataclass(slots=True, eq=False)
 class Shared:
-    """An answer, or the wakeups of those who wait until it is there."""
+    """An answer, or the wakeups of the watchers that wait until it is made."""
 
     answer: Answer | None = None
     made_at: float = 0.0

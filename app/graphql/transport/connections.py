@@ -94,7 +94,7 @@ class Connections:
         return {caller for connection in self._open for caller in connection.callers}
 
     def end(self, lapsed: Mapping[Caller, Lapse]) -> None:
-        """End every connection of these callers, and say whether it is worth while to connect again."""
+        """End every connection of these callers, with a code that says whether to connect again."""
         for connection in self._open:
             lapses = {lapsed[caller] for caller in connection.callers & lapsed.keys()}
             if lapses:

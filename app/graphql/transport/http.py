@@ -55,18 +55,18 @@ class HttpEndpoint:
         require_readable(request, media, self._limits)
         self._operations.limit.require_room()
         context = await self._authenticate(request.headers.get("authorization"), address_of(request))
-        wanted, kinds = await read(request, self._limits), KINDS[request.method]
+        graphql_request, kinds = await read(request, self._limits), KINDS[request.method]
         if media == EVENTS:
-            return await self._stream(wanted, context, kinds | STREAMED)
-        return await self._answer(wanted, context, kinds, media=media or JSON)
+            return await self._stream(graphql_request, context, kinds | STREAMED)
+        return await self._answer(graphql_request, context, kinds, media=media or JSON)
 
-    async def _answer(self, wanted: GraphQLRequest, context: Context, kinds: Kinds, *, media: str) -> Response:
-        async with aclosing(await self._operations.begin(wanted, context, kinds=kinds)) as source:
+    async def _answer(self, request: GraphQLRequest, context: Context, kinds: Kinds, *, media: str) -> Response:
+        async with aclosing(await self._operations.begin(request, context, kinds=kinds)) as source:
             answer = await anext(source)
         return json_response(answer.text.encode(), media, status=status_of(answer, media), headers=retry_headers(answer.errors or ()))
 
-    async def _stream(self, wanted: GraphQLRequest, context: Context, kinds: Kinds) -> EventStream:
-        source = await self._operations.begin(wanted, context, kinds=kinds)
+    async def _stream(self, request: GraphQLRequest, context: Context, kinds: Kinds) -> EventStream:
+        source = await self._operations.begin(request, context, kinds=kinds)
         connection = self._connections.open()
         try:
             self._connections.admit(connection, context.caller)
@@ -102,5 +102,5 @@ def refusal(error: Exception, media: str | None) -> Response:
 
 
 def json_response(body: bytes, media: str, *, status: int, headers: Mapping[str, str] = NO_HEADERS) -> Response:
-    """An answer as JSON that no browser takes for anything else and nobody keeps."""
+    """A JSON response that browsers do not take for another type, and that no cache stores."""
     return Response(body, status, {**SAFE, **headers, "Content-Type": f"{media}; charset=utf-8"})
