@@ -31,9 +31,12 @@ from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.ports import reserved_port
 from tests.support.processes import Server, serving
+from tests.support.sent_statements import LISTS, RULE, StatementRecorder, Verdict, judged, listed, unscoped
 from tests.support.services import running_services
 from tests.support.signals import catch_ignored_signals
 
+STATEMENTS = pytest.StashKey[StatementRecorder]()
+VERDICT = pytest.StashKey[Verdict]()
 TEMPLATE = "muster_template"
 WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
 """What is committed outlives every process all the same, and a database for each test is made and dropped several times as fast."""
@@ -49,6 +52,38 @@ def pytest_configure() -> None:
     for name in os.environ:
         if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_")):
             del os.environ[name]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Record what the program sends to the database."""
+    session.config.stash[STATEMENTS] = StatementRecorder()
+    session.config.stash[STATEMENTS].begin()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if a statement does not name its account."""
+    engine = session.config.getoption("--engine")
+    found = unscoped(session.config.stash[STATEMENTS].senders, engine)
+    verdict = judged(found, listed(engine), whole=_is_whole(session))
+    session.config.stash[VERDICT] = verdict
+    if (verdict.unlisted or verdict.stale) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the statements that do not name their account."""
+    verdict = config.stash.get(VERDICT, None)
+    if verdict and (verdict.unlisted or verdict.stale):
+        terminalreporter.section("statements that do not name their account", red=True, bold=True)
+        terminalreporter.line(RULE.format(path=LISTS))
+        terminalreporter.line(str(verdict))
+
+
+def _is_whole(session: pytest.Session) -> bool:
+    """Whether every test was run, and none failed."""
+    options = session.config.option
+    chosen = options.keyword or options.markexpr or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    return not (chosen or session.testsfailed or session.shouldstop or session.shouldfail or options.collectonly)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
