@@ -94,12 +94,12 @@ def test_an_explanation_reads_a_condition_on_appointments_no_oftener_for_many_of
 
     def asks(operand: Any, now: Now) -> Check:
         made.append(operand)
-        return plain.asks(operand, now)
+        return plain.check(operand, now)
 
     plain = OPERATORS[Family.TEXT]["notEquals"]
     column = Column(APPOINTMENT, APPOINTMENT.fields["title"])
     path = ("contacts", "appointments", "some")
-    leaves = tuple(Condition(column, replace(plain, asks=asks), (f"{n}",), (*path, "all", str(n), "title")) for n in range(5))
+    leaves = tuple(Condition(column, replace(plain, check=asks), (f"{n}",), (*path, "all", str(n), "title")) for n in range(5))
     root = Related(APPOINTMENT, AllOf(leaves, (*path, "all")), 1, negated=False, path=path[:2])
     explained = explain(Tree(1, CONTACT, root, {}), contact(50, {"title_folded": "x"}), now=NOW, vocabulary=NAMES)
     assert (explained.matches, explained.root.actual) == (True, 50)

@@ -214,7 +214,7 @@ def test_in_one_document_only_so_much_is_compared(fields: int, values: int, most
         made.append(operand)
         return Counted(operand)
 
-    contains = replace(OPERATORS[Family.TEXT]["contains"], asks=asks)
+    contains = replace(OPERATORS[Family.TEXT]["contains"], check=asks)
     leaves = (
         Condition(
             Custom(n % fields + 1, "folded", "nickname"), contains, tuple(f"<{n}:{value}>" for value in range(values)), ("all", str(n))

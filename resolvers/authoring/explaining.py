@@ -1,4 +1,4 @@
-"""Why one record matches criteria or not: it is read, judged as every write judges it, and shown in the words of the API."""
+"""Explains why a record matches criteria or not, with values as they were given and names as the caller may see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,11 +24,11 @@ from resolvers.reading.criteria_input import Criteria, Document, now, read_argum
 
 V = TypeVar("V", bound=StoredValue)
 
-LISTS_OF_NAMES = ("tags", "group")  # where the path of a condition ends that compares a set of them
+LISTS_OF_NAMES = ("tags", "group")  # the last keys in the paths of conditions on sets of names
 
 
 class Written(str):
-    """A folded text, which is what criteria compare, that knows how it was given."""
+    """A folded text, which is what criteria compare, with the text as it was given."""
 
     __slots__ = ("given",)
 
@@ -36,7 +36,7 @@ class Written(str):
 
 
 async def explain(context: Context, *, record_id: str, criteria: Document | None, group_id: str | None) -> Explanation:
-    """Whether the record matches these criteria, or those of the group, at the present logical time, and why."""
+    """Explain whether the record matches these criteria, or those of the group, at the present logical time."""
     read = await _criteria(context, criteria, group_id)
     facts = await _facts(context, record_id, read.tree)
     contact = facts if isinstance(facts, ContactFacts) else facts.contact
@@ -87,7 +87,7 @@ async def _contact(context: Context, contact_id: int, needed: Needs) -> ContactF
 
 
 async def _note_texts(context: Context, facts: ContactFacts) -> None:
-    """Let the texts of the contact and of what it owns know how they were given."""
+    """Replace the texts of the contact and of what it owns by texts that carry their given form."""
     facts.values = _written(facts.values, await context.loaders.contacts_by_id.load(facts.id), CONTACT.texts)
     for record_type, owned in facts.owned.items():
         rows = {row.id: row for row in await context.scope.records(record_type).filter(contact_id=facts.id)}
@@ -106,7 +106,7 @@ def _written(values: Mapping[str, StoredValue], row: Model | None, names: Sequen
 
 
 def _with(value: V, given: str | None) -> V | Written:
-    # What has been written between the two reads is another text, and not the one that is judged.
+    # A text that was written between the two reads is not the one that is evaluated.
     if not isinstance(value, str) or fold_or_none(given) != value:
         return value
     found = Written(value)
@@ -118,7 +118,10 @@ def _with(value: V, given: str | None) -> V | Written:
 
 
 async def _naming(context: Context, contact: ContactFacts, read: Criteria) -> Vocabulary:
-    """The names that the criteria use and those that the contact brings; of groups that nobody asked about, only the viewable."""
+    """The vocabulary of the criteria, with the names of the contact's tags, groups and owner.
+
+    Groups of the contact that the caller may not view are left out, unless the criteria mention them.
+    """
     loaders, vocabulary, types = context.loaders, read.vocabulary, context.services.record_types
     tags = [tag for tag in await loaders.tags_by_id.load_many(contact.tags) if tag]
     groups = [group for group in await loaders.groups_by_id.load_many(contact.groups) if group]

@@ -1,7 +1,7 @@
-"""Finding the most frequent texts of a field: counted by index where these are few enough, among the newest records where not.
+"""Finds the most frequent texts of a field.
 
-Counting every row would hold up an account of millions for seconds. So a range of texts that no index leads to, or that
-holds more rows than the bound, is counted in the newest records alone, which stand for the others.
+Counting every row would take seconds in an account with millions of contacts. If no index leads to the texts, or if there
+are more rows than a limit, only the newest records are counted.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from resolvers.criteria.language.fields import RecordField
 from resolvers.operation.context import Context
 
 MOST_VALUES = 100
-LOOKED_AT = 20_000  # rows: some hundredths of a second, in an account of any size
+LOOKED_AT = 20_000  # rows, which takes some hundredths of a second in an account of any size
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What has been typed so far, how many values fit the list, and how many rows may be looked at to find them."""
+    """What to suggest: texts with this prefix, the `first` so many, from at most so many rows."""
 
     prefix: str | None = None
     first: int = 20
@@ -31,11 +31,11 @@ class Wanted:
 
     @property
     def high(self) -> str | None:
-        """The least text above all that begin with it; None if there is none."""
+        """The least text above all that begin with the prefix. None if there is none."""
         return prefix_end(self.low)
 
     def check(self) -> None:
-        """Refuse what cannot be looked for."""
+        """Refuse a number or a prefix that is not possible."""
         if not 1 <= self.first <= MOST_VALUES:
             raise BadInput(f"`first` is {self.first}. Ask for 1 to {MOST_VALUES} values at a time.")
         if not storable(self.prefix or ""):
@@ -44,7 +44,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Where the texts of a field stand, in SQL: rows of `folded`, its `bearer` (null: nobody), and the `place` of the text as given."""
+    """Where the texts of a field are stored, in SQL.
+
+    `all` and `newest` select rows of `folded`, the `bearer` that has the text, and the `place` where it stands as `given`.
+    """
 
     all: str | None
     newest: str
@@ -55,7 +58,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Frequent:
-    """A text as its oldest bearer gave it, how many bear it, and the id of the row it is given in."""
+    """A text as its oldest record has it, the number of records with it, and the id of the row that it was read from."""
 
     value: str
     count: int
@@ -80,7 +83,7 @@ TAGS = Texts(
     place="tags AS given ON given.id = found.place",
 )
 
-# The limit ends the counting: whether there are more is all that is asked.
+# The limit ends the counting, because only whether there are more is needed.
 COUNT = "SELECT count(*) AS count FROM (SELECT 1 AS one FROM ({rows}) AS looked_at WHERE {range} LIMIT :enough) AS found"
 MOST_FREQUENT = """
     SELECT given.{given} AS value, found.count AS count, found.place AS place FROM (
@@ -114,7 +117,7 @@ def of_custom_field(field_id: int, column: str) -> Texts:
 
 
 async def most_frequent(context: Context, texts: Texts, wanted: Wanted) -> list[Frequent]:
-    """The most frequent texts that begin with the prefix; equally frequent ones in the order of texts."""
+    """The most frequent texts that begin with the prefix. Equally frequent ones are in alphabetical order."""
     database = context.services.database
     given: dict[str, Any] = {"account": context.caller.account_id, "field": texts.field_id, "first": wanted.first, "most": wanted.most}
     given |= {"low": wanted.low, "high": wanted.high, "enough": wanted.most + 1}

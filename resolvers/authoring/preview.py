@@ -1,4 +1,4 @@
-"""Criteria tried out before anybody saves them: how many records they select, some of these, and what there is to say about them."""
+"""Previews criteria before they are saved: how many records they select, some of these records, and diagnostics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LARGEST_SAMPLE = 100  # records; more of them are found by querying the records 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Criteria at one moment; what they select is read when it is asked for."""
+    """Criteria at one moment. The records that they select are read when a field of the preview is requested."""
 
     criteria: Criteria
     now: Now
@@ -27,7 +27,7 @@ class Preview:
 
 
 async def preview(context: Context, *, criteria: Mapping[str, Any], sample: int) -> Preview:
-    """What these criteria would come to as a group, now; nothing is stored."""
+    """Check criteria for a preview. Nothing is stored."""
     if not 0 <= sample <= LARGEST_SAMPLE:
         raise BadInput(f"`sample` is {sample}. Ask for 0 to {LARGEST_SAMPLE} records.")
     read = await read_argument(context, "criteria", criteria)
@@ -40,7 +40,7 @@ async def count(context: Context, preview: Preview) -> int:
 
 
 async def sample(context: Context, preview: Preview) -> Sequence[Model]:
-    """The first of these records by id."""
+    """The first records by id that the criteria select."""
     return await _selected(context, preview).first(preview.size, "id")
 
 

@@ -1,4 +1,4 @@
-"""What a builder of criteria needs to know to draw itself: every field that conditions can be about, and what they can ask of it."""
+"""The fields that conditions can be about, with their operators, as a form for criteria needs them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from resolvers.records.fields import custom_fields
 
 @dataclass(frozen=True, slots=True)
 class SegmentField:
-    """A field under the key that it has in criteria; `source` is where its values stand, if it has values of its own."""
+    """A field with its key in criteria. `source` is where its values are stored, if it has values."""
 
     key: str
     label: str
@@ -34,7 +34,7 @@ THEIR_CONTACT = SegmentField("contact", "Contact", FieldType.RELATION, ())
 
 
 async def segment_fields(context: Context, record_type: str) -> list[SegmentField]:
-    """The fields of the record type with this name, in the order in which people read them; custom fields come last, by label."""
+    """The fields of the record type with this name. Custom fields come last, by label."""
     found = context.services.record_types.named(record_type)
     columns = [_of_column(found, field) for field in found.fields.values()]
     if found is not CONTACT:

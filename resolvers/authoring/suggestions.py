@@ -1,4 +1,4 @@
-"""Values to suggest while a condition is being written: those of one field, the most frequent first, with their counts."""
+"""Suggests values for a condition: the most frequent values of a field, with their counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from resolvers.criteria.language.fields import Family, RecordField
 from resolvers.criteria.language.tree import Column, Custom, Groups, Tags
 from resolvers.operation.context import Context
 
-# The values that the newest records have, for fields whose values are known by name and are few.
+# The values of the newest records, for fields with few values that have names.
 OWNERS = "SELECT owner_id AS key FROM contacts WHERE account_id = :account ORDER BY id DESC LIMIT :most"
 STATUSES = "SELECT {column} AS key FROM {table} WHERE account_id = :account ORDER BY id DESC LIMIT :most"
 CHOICES = """
@@ -34,7 +34,7 @@ class ValueCount:
 
 
 class Name(NamedTuple):
-    """A value that exists whether or not any record has it, and how records refer to it."""
+    """A value with its name, and the key by which records refer to it. It exists even if no record has it."""
 
     key: str | int
     value: str
@@ -42,7 +42,7 @@ class Name(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The values of a field that has few, and the statement that reads which of them the newest records have."""
+    """The values of a field with few values, and the statement that reads the keys of the newest records."""
 
     known: Sequence[Name]
     rows: str
@@ -50,7 +50,7 @@ class Names(NamedTuple):
 
 
 async def suggestions(context: Context, field: SegmentField, wanted: Wanted) -> list[ValueCount]:
-    """The field's most frequent values that begin with the prefix; none for a field whose values nobody picks from a list."""
+    """The most frequent values of the field that begin with the prefix. None for fields such as numbers and times."""
     wanted.check()
     match field.source:
         case Tags():
@@ -91,7 +91,7 @@ async def _owners(context: Context, wanted: Wanted) -> list[ValueCount]:
 
 
 async def _named(context: Context, names: Names, wanted: Wanted) -> list[ValueCount]:
-    """Those of the names that begin with the prefix; equally frequent ones in their own order."""
+    """The names that begin with the prefix, the most frequent first. Equally frequent ones stay in their order."""
     statement = BY_KEY.format(rows=names.rows)
     account_id = context.caller.account_id
     counted = await context.services.database.rows(statement, account=account_id, field=names.field_id, most=wanted.most)

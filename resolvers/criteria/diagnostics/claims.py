@@ -1,4 +1,4 @@
-"""The claims that a tree makes: its nodes numbered, so that equal ones are known at a glance, and each leaf read once."""
+"""The nodes of a tree as claims that can be compared. Equal nodes have the same number, and each condition is read once."""
 
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from resolvers.criteria.language.tree import Condition, Node, Not, Path, Related
 
 
 def numbered(root: Node) -> Mapping[Path, int]:
-    """A number for every node by its path; those that say the same have the same one."""
+    """A number for every node by its path. Equal nodes have the same number."""
     known: dict[object, int] = {}
     numbers: dict[Path, int] = {}
     for node in reversed([*walk(root)]):  # what is below a node has its number before it
@@ -25,7 +25,7 @@ def _content(node: Node, numbers: Mapping[Path, int]) -> object:
 
 
 class Claims:
-    """The claims of one tree, read in the account's time zone."""
+    """The claims of one tree, in the account's time zone."""
 
     def __init__(self, tree: Tree, zone: ZoneInfo) -> None:
         self._numbers = numbered(tree.root)
@@ -37,7 +37,7 @@ class Claims:
         return self._numbers[node.path]
 
     def of(self, node: Node) -> Claim | None:
-        """The node as a claim, if it is one that can be compared in time."""
+        """The node as a claim, unless comparing it would take too long."""
         match node:
             case Not():
                 found = self.of(node.child)
@@ -51,7 +51,7 @@ class Claims:
                 return None
 
     def read(self, condition: Condition) -> Reading:
-        """What a small leaf asks."""
+        """The checks of a small condition."""
         number = self.number(condition)
         if number not in self._readings:
             self._readings[number] = Reading(condition, self._zone)

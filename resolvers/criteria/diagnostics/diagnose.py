@@ -1,4 +1,4 @@
-"""What the author of criteria should know about them, although nothing forbids it."""
+"""Finds questionable conditions in valid criteria: those that are always true or false, redundant, or refer to something deleted."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ from resolvers.criteria.language.tree import (
 from resolvers.criteria.rendering.sentence import clause
 from resolvers.criteria.rendering.words import listing
 
-MOST_COMPARED = 12  # leaves about one source in one list; comparing is quadratic
-MOST_EFFORT = 20_000  # of comparing in one document, which takes some hundredths of a second; beyond, nothing is compared
+MOST_COMPARED = 12  # conditions on one source in one list, because every pair is compared
+MOST_EFFORT = 20_000  # for comparisons in one document, some hundredths of a second: beyond it nothing more is compared
 
 
 class DiagnosticCode(StrEnum):
-    """What kind of diagnostic it is."""
+    """The kinds of diagnostic."""
 
     ALWAYS_TRUE = "ALWAYS_TRUE"
     ALWAYS_FALSE = "ALWAYS_FALSE"
@@ -52,7 +52,7 @@ class DiagnosticCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One diagnostic, and the node that it is about."""
+    """A message about one node."""
 
     code: DiagnosticCode
     path: Path
@@ -60,7 +60,7 @@ class Diagnostic:
 
 
 def diagnose(tree: Tree, vocabulary: Vocabulary) -> list[Diagnostic]:
-    """Every diagnostic on a tree, in the order in which the nodes were written."""
+    """All diagnostics of a tree, in the order of the nodes."""
     examination = _Examination(tree, vocabulary)
     truth = examination.truth(tree.root)
     diagnostics = [*examination.diagnostics, *(diagnostic for node in walk(tree.root) for diagnostic in _unknown(node, vocabulary))]
@@ -81,7 +81,7 @@ Claiming = tuple[Node, Claim]  # a node, and what it says
 
 
 class _Examination:
-    """Works out which nodes have the same truth for every record, and diagnostics on where that comes from."""
+    """Finds nodes with the same truth for every record, and collects diagnostics on their causes."""
 
     def __init__(self, tree: Tree, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -90,7 +90,7 @@ class _Examination:
         self.diagnostics: list[Diagnostic] = []
 
     def truth(self, node: Node) -> bool | None:
-        """The truth of a node, where it is the same for every record."""
+        """The truth of a node if it is the same for every record, else None."""
         match node:
             case AllOf() | AnyOf():
                 return self._of_list(node)
@@ -161,7 +161,7 @@ class _Examination:
                     yield one, other
 
     def _comparable(self, node: AllOf | AnyOf) -> list[list[Claiming]]:
-        """The claims in a list that are about the same thing, of so many as can be compared in time."""
+        """The claims of a list by what they are about, as many as are compared."""
         by_subject: dict[object, list[Claiming]] = {}
         for child in node.children:
             if found := self._claims.of(child):
@@ -176,7 +176,7 @@ class _Examination:
             yield pair
 
     def _always_met(self, condition: Condition) -> bool | None:
-        """Whether what the operator asks is met by every record, or by none."""
+        """Whether every record passes the check of the condition, or none does."""
         if isinstance(condition.source, Column) and condition.source.field.required and condition.operator is IS_EMPTY:
             return True
         return False if isinstance(condition.operand, Span) and self._claims.read(condition).is_impossible else None
@@ -188,7 +188,7 @@ class _Examination:
 
 
 def _unknown(node: Node, vocabulary: Vocabulary) -> Iterator[Diagnostic]:
-    """A diagnostic where a node names something that no longer exists."""
+    """A diagnostic if the node refers to something that was deleted."""
     if not isinstance(node, Condition):
         return
     match node.source:
@@ -215,7 +215,7 @@ def _gone(condition: Condition, code: DiagnosticCode) -> Diagnostic:
 
 
 def _not_offered(condition: Condition, field: FieldName) -> Iterator[Diagnostic]:
-    """A diagnostic where a condition names choices that its field has had."""
+    """A diagnostic if the condition names choices that its field no longer offers."""
     gone = field.not_offered(condition.operand) if isinstance(condition.operand, tuple) else ()
     if gone:
         message = (

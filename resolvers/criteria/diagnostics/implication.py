@@ -1,23 +1,23 @@
-"""What conditions about the same thing say about each other: which excludes which, and which follows from which.
+"""Which of two conditions on the same source excludes the other, and which follows from the other.
 
-True means that no record was overlooked, whatever the time; False means only that nothing is known.
+True holds for every record at any time. False only means that it is not known.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from resolvers.criteria.diagnostics.readings import Asked, Reading, worlds
+from resolvers.criteria.diagnostics.readings import Checks, Reading, possible_orders
 from resolvers.criteria.language.operators import Quantifier
 from resolvers.criteria.language.tree import Condition, Related
 from resolvers.criteria.semantics.checks import Check, Containing, Ending, OneOf, Present, Within
 from resolvers.criteria.semantics.ranges import difference, normalised
 
-LEAST_EFFORT = 20  # comparing any two takes as long as comparing so many values of theirs
+LEAST_EFFORT = 20  # comparing two claims takes at least as long as comparing so many pairs of values
 OF_MANY_VALUES = ("containsAny", "containsAll", "containsNone", "memberOfAny", "memberOfAll", "memberOfNone")
 
 
 class Claim(NamedTuple):
-    """A leaf, or that there are related records, or the opposite of either; equal nodes have the same `number`."""
+    """A condition or a relation, or the opposite of either. Equal nodes have the same `number`."""
 
     node: Condition | Related
     number: int
@@ -27,7 +27,7 @@ class Claim(NamedTuple):
 
     @property
     def about(self) -> object:
-        """What two claims must share to have anything to do with each other."""
+        """What the claim is about. Only claims about the same thing are compared."""
         return self.node.source if isinstance(self.node, Condition) else self.node.record_type
 
     @property
@@ -37,7 +37,7 @@ class Claim(NamedTuple):
 
 
 def effort(one: Claim, other: Claim) -> int:
-    """How much there is to compare in two claims."""
+    """The effort of comparing two claims, in pairs of values."""
     sizes = [claim.reading.size if claim.reading else 1 for claim in (one, other)]
     return LEAST_EFFORT + sizes[0] * sizes[1]
 
@@ -64,23 +64,25 @@ def implies(one: Claim, other: Claim) -> bool:
 
 def _are_apart(one: Claim, other: Claim) -> bool:
     of_many = [isinstance(claim.node, Condition) and claim.node.operator.name in OF_MANY_VALUES for claim in (one, other)]
-    return not all(of_many) and bool(found := _worlds(one, other)) and all(_apart(left.check, right.check) for left, right in found)
+    return (
+        not all(of_many) and bool(found := _possible_orders(one, other)) and all(_apart(left.check, right.check) for left, right in found)
+    )
 
 
 def _follows(one: Claim, other: Claim) -> bool:
-    """Whether the other, without its negation, is true wherever the one is."""
+    """Whether the other, without its negation, is true for every record for which the one is true."""
     match one.node, other.node:
         case Related(), Related():
             return one.node.least >= other.node.least and other.where in (None, one.where)
         case Condition(), Condition() if other.node.operator.quantifier is not Quantifier.EXACTLY:
-            found = _worlds(one, other)
+            found = _possible_orders(one, other)
             return bool(found) and all(_each_follows(left.each, right.each) for left, right in found)
         case _:
             return False
 
 
-def _worlds(one: Claim, other: Claim) -> Sequence[tuple[Asked, Asked]]:
-    return worlds(one.reading, other.reading) if one.reading and other.reading else ()
+def _possible_orders(one: Claim, other: Claim) -> Sequence[tuple[Checks, Checks]]:
+    return possible_orders(one.reading, other.reading) if one.reading and other.reading else ()
 
 
 def _each_follows(given: Iterable[Check], wanted: Iterable[Check]) -> bool:

@@ -1,4 +1,4 @@
-"""What leaves ask, looked at once and compared often: where days and moments move, at a moment that stands for all others."""
+"""The checks of conditions in a form that can be compared. Those that move with time are taken at one moment that stands for all."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,15 +18,15 @@ MOST_WANTED = 10  # where each is wanted, every one is compared by itself
 UTC = ZoneInfo("UTC")
 
 
-class Asked(NamedTuple):
-    """What a leaf asks: the check, and the checks of which each is passed by some value."""
+class Checks(NamedTuple):
+    """The check of a condition, and the checks of which each must be passed by some value."""
 
     check: Check
     each: Sequence[Check]
 
 
 class Reading:
-    """What a leaf asks at a moment that stands for all others, worked out when it is first compared."""
+    """The checks of a condition at a moment that stands for all others. They are computed when they are first compared."""
 
     def __init__(self, condition: Condition, zone: ZoneInfo) -> None:
         self._condition = condition
@@ -35,24 +35,24 @@ class Reading:
 
     @cached_property
     def scales(self) -> Scales | None:
-        """The scales on which all that it names has a place."""
+        """The scales on which all of its days and moments lie."""
         return scales(self._condition)
 
     @cached_property
-    def usual(self) -> Asked:
-        """What it asks; where that moves, in a zone without surprises, as the order is the same in all of them."""
-        return _asked(self._condition, self._condition.check(Now(0, UTC if self._moves else self._zone)))
+    def usual(self) -> Checks:
+        """The check. If it moves with time, it is taken in UTC, because the order is the same in every time zone."""
+        return _checks(self._condition, self._condition.check(Now(0, UTC if self._moves else self._zone)))
 
     @cached_property
-    def skipping(self) -> Asked:
-        """What it asks if every day is one that the time zone skips, as happens once in a while.
+    def skipping(self) -> Checks:
+        """The check if every day is one that the time zone skips, as time zones now and then do.
 
-        Then what comes after the first moment of a day comes after the first moment of the next day, too.
+        Then whatever comes after the first moment of a day also comes after the first moment of the next day.
         """
         check = self.usual.check
         if not self._moves or is_of_days(self._condition) or not isinstance(check, Within):
             return self.usual
-        return _asked(self._condition, Within(normalised((_past_a_day(low), _past_a_day(high)) for low, high in check.ranges)))
+        return _checks(self._condition, Within(normalised((_past_a_day(low), _past_a_day(high)) for low, high in check.ranges)))
 
     @property
     def _moves(self) -> bool:
@@ -60,30 +60,30 @@ class Reading:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether values are asked for in no range at all, at any time."""
+        """Whether no value passes the check, at any time."""
         checks = (self.usual.check, self.skipping.check)
         return self.scales != frozenset() and all(isinstance(check, Within) and not check.ranges for check in checks)
 
 
 def is_small(condition: Condition) -> bool:
-    """Whether there are not too many values; of ranges, every anniversary has one a year."""
+    """Whether the condition has few enough values to be compared. Anniversaries have a range for each year."""
     most = MOST_VALUES if condition.operator.quantifier is Quantifier.SOME else MOST_WANTED
     return not isinstance(condition.operand, Anniversary) and not (isinstance(condition.operand, tuple) and len(condition.operand) > most)
 
 
-def _asked(condition: Condition, check: Check) -> Asked:
+def _checks(condition: Condition, check: Check) -> Checks:
     if condition.operator.quantifier is Quantifier.SOME or not isinstance(check, OneOf):
-        return Asked(check, [check])
-    return Asked(check, [OneOf(frozenset([value])) for value in check.values])
+        return Checks(check, [check])
+    return Checks(check, [OneOf(frozenset([value])) for value in check.values])
 
 
 def _past_a_day(bound: int) -> int:
-    """The bound, a day later if it is just after a moment that lies whole days from the epoch, as all do that are named."""
+    """The bound, a day later if it is just after the start of a day."""
     return bound + MICROSECONDS_A_DAY if bound % MICROSECONDS_A_DAY == 1 else bound
 
 
-def worlds(one: Reading, other: Reading) -> Sequence[tuple[Asked, Asked]]:
-    """What two leaves ask, in each of the ways in which it can stand; nothing if that cannot be told."""
+def possible_orders(one: Reading, other: Reading) -> Sequence[tuple[Checks, Checks]]:
+    """The checks of two conditions in each possible order of their moments. Empty if the order is not known."""
     usual = (one.usual, other.usual)
     if one.scales is None or other.scales is None:
         return (usual,)

@@ -1,7 +1,7 @@
-"""What moving days and moments are counted from, and in what: which of them follow each other in the same order at all times.
+"""Scales of days and moments that are in the same order at all times.
 
-An hour ago lies before the start of today at some times and after it at others, and so it is with a day and 24 hours. Whole
-days from today, or months, or hours from now keep their order, and it can be read off at any one moment.
+An hour ago lies before the start of today at some times and after it at others. The same is true of a day and 24 hours.
+Days from today, months from today, and hours from now each keep their order, so that it can be found at any one moment.
 """
 
 from datetime import date
@@ -17,7 +17,7 @@ from resolvers.criteria.semantics.time import NAMED_DAYS, Anchor, At, FromNow, F
 
 
 class Unit(Enum):
-    """What is counted; the value is how many may be, so that no moment comes near the ends of the calendar."""
+    """The unit of a scale. The value is the largest count with which no moment comes near the ends of the calendar."""
 
     MONTHS = 12_000
     DAYS = 365_000
@@ -25,14 +25,14 @@ class Unit(Enum):
 
 
 class Origin(Enum):
-    """What is counted from, where that is not a day that today leads to."""
+    """The origin of a scale, if it is not a day relative to today."""
 
     NOW = "now"
     CALENDAR = "fixed days and moments"
 
 
 class Scale(NamedTuple):
-    """A row of days or moments that are always in the same order."""
+    """Days or moments that are always in the same order: those at so many units from an origin."""
 
     origin: Origin | Anchor
     unit: Unit | None = None
@@ -45,13 +45,13 @@ _OF_DAYS = frozenset(OPERATORS[Family.DATE].values())
 
 
 def scales(condition: Condition) -> Scales | None:
-    """The scales on which all that a condition names has a place; None if it names neither days nor moments."""
+    """The scales on which all days and moments of a condition lie. None if it has neither."""
     found = [each for part in parts(condition.operand) if (each := _scales(part, of_days=is_of_days(condition))) is not None]
     return frozenset.intersection(*found) if found else None
 
 
 def is_of_days(condition: Condition) -> bool:
-    """Whether it compares days, not moments."""
+    """Whether the condition compares days rather than moments."""
     return condition.operator in _OF_DAYS
 
 

@@ -35,7 +35,7 @@ class Operator:
 
     name: str
     read: Read[Any]
-    asks: Meaning
+    check: Meaning
     says: str
     opposite: str = ""
     quantifier: Quantifier = Quantifier.SOME
@@ -122,7 +122,7 @@ def _by_name(rows: tuple[Operator, ...]) -> Mapping[str, Operator]:
 OPERATORS: Mapping[Family, Mapping[str, Operator]] = {
     Family.TEXT: _by_name(_TEXT),
     Family.NUMBER: _by_name(_NUMBER),
-    Family.WHOLE_NUMBER: _by_name(tuple(replace(row, asks=ask.in_wholes(row.asks)) for row in _NUMBER)),
+    Family.WHOLE_NUMBER: _by_name(tuple(replace(row, check=ask.in_wholes(row.check)) for row in _NUMBER)),
     Family.DATE: _by_name(_DATE),
     Family.DATE_TIME: _by_name(_DATE_TIME),
     Family.BOOLEAN: _by_name(_BOOLEAN),

@@ -76,7 +76,7 @@ class Condition:
 
     def check(self, now: Now) -> Check:
         """The check that values must pass at this moment."""
-        return self.operator.asks(self.operand, now)
+        return self.operator.check(self.operand, now)
 
 
 @dataclass(frozen=True, slots=True)

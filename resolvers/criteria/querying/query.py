@@ -65,7 +65,7 @@ class _Compiler:
         self._now = now
         self._long = long
         self._in_relation = False
-        self._asked = 0
+        self._subqueries = 0
 
     def node(self, node: Node, table: str, *, negated: bool) -> Sql:
         match node:
@@ -145,8 +145,8 @@ class _Compiler:
         return self._placed(values)._replace(long=long).held(record, found, negated=negated)
 
     def _placed(self, values: ValueRows) -> ValueRows:
-        self._asked += 1
-        return values._replace(apart=self._asked > MOST_JOINED)
+        self._subqueries += 1
+        return values._replace(apart=self._subqueries > MOST_JOINED)
 
     def _is_long(self, values: ValueRows, found: InSql, *, negated: bool) -> bool:
         """Whether SQLite would make a list here, which is a long one. The list is added to `lists`."""

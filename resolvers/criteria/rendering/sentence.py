@@ -1,4 +1,4 @@
-"""Criteria as one English sentence, with the names that tags, groups, users and fields have now."""
+"""Criteria as an English sentence, with the present names of tags, groups, users and fields."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, assert_never
@@ -41,7 +41,7 @@ PLURALS: Mapping[str, str] = {
     "starts": "start",
     "ends": "end",
 }
-# What operators say of "3 days ago" and "3 days from now", where their usual words read badly.
+# The words of operators for "3 days ago" and "3 days from now", where their usual words read badly.
 OF_DISTANCES: Mapping[tuple[str, Direction | None], str] = {
     ("before", Direction.PAST): "is more than {}",
     ("onOrBefore", Direction.PAST): "is at least {}",
@@ -50,11 +50,11 @@ OF_DISTANCES: Mapping[tuple[str, Direction | None], str] = {
     ("after", Direction.FUTURE): "is more than {}",
     ("onOrAfter", Direction.FUTURE): "is at least {}",
 }
-OF_WHOLE_DAYS = ("before", "onOrAfter")  # with these, the start of a day comes to the same as the day
+OF_WHOLE_DAYS = ("before", "onOrAfter")  # with these, the start of a day means the same as the day
 
 
 class Voice(NamedTuple):
-    """How a clause refers to its record: not at all at the top, else as the sentence around it needs."""
+    """The words with which a clause refers to its record. At the top of a sentence there are none."""
 
     owner: str = ""
     subject: str = ""
@@ -68,12 +68,12 @@ THE_CONTACT = Voice("the contact's ", "the contact ")
 
 
 def sentence(tree: Tree, vocabulary: Vocabulary) -> str:
-    """The whole tree in words: worked out anew each time, so that a renamed tag is called by its new name."""
+    """The whole tree in words. It is not stored, so that a renamed tag has its new name."""
     return capitalised(clause(tree.root, vocabulary))
 
 
 def capitalised(words: str) -> str:
-    """A clause as a sentence begins: with a capital, behind any parentheses."""
+    """The clause with a capital as its first letter, after any parentheses."""
     start = len(words) - len(words.lstrip("("))
     return words[:start] + words[start : start + 1].upper() + words[start + 1 :]
 
@@ -108,7 +108,7 @@ def _enclosed(node: Node, vocabulary: Vocabulary, *, voice: Voice) -> str:
 
 
 def _has_parts(node: Node, *, negated: bool = False) -> bool:
-    """Whether the words of a node are joined by "and" or "or", and need parentheses among others."""
+    """Whether the words of a node are joined by "and" or "or", so that they need parentheses in a list."""
     match node:
         case AllOf() | AnyOf():
             return not negated and (len(node.children) > 1 or _has_parts(node.children[0]))
@@ -144,7 +144,7 @@ def _plural(words: str) -> str:
 
 
 def _subject(condition: Condition, vocabulary: Vocabulary, *, verb: str) -> tuple[str, tuple[str, str]]:
-    """What the clause is about, and its verb with its opposite; no subject where the verb is about the record itself."""
+    """The subject of a clause, and its verb with its opposite. The subject is empty if the verb is about the record itself."""
     match condition.source:
         case Column(field=field):
             if field.verb:
@@ -167,7 +167,7 @@ def _subject(condition: Condition, vocabulary: Vocabulary, *, verb: str) -> tupl
 
 
 def _said(condition: Condition, vocabulary: Vocabulary) -> str:
-    """What the operator says, with the operands in their places; its verb is not inflected yet."""
+    """The words of the operator with its operands. The verb is not inflected yet."""
     says, operand, zone = condition.operator.says, condition.operand, vocabulary.zone
     say, pattern = (on, says.replace("{on}", "{}")) if "{on}" in says else (in_words, says)
     if isinstance(operand, Span):
@@ -181,7 +181,7 @@ def _said(condition: Condition, vocabulary: Vocabulary) -> str:
 
 
 def _names(condition: Condition, vocabulary: Vocabulary, *, say: Callable[[Any, ZoneInfo], str]) -> list[str]:
-    """The values of a list as people know them; those that no longer exist are only counted."""
+    """The values of a list by their names. Those that were deleted are only counted."""
     values = dict.fromkeys(condition.operand)
     match condition.source:
         case Tags():
@@ -207,7 +207,7 @@ def _deleted(count: int, noun: str) -> list[str]:
 
 
 def _group_names(ids: Iterable[int], vocabulary: Vocabulary) -> list[str]:
-    """Names behind the word "group"; then what stands for those that have none here."""
+    """The names of groups after the word "group", and then words for groups without a visible name."""
     groups = [vocabulary.groups.get(number) for number in ids]
     names = [group.name for group in groups if group and not group.hidden]
     hidden = dict.fromkeys(group.name for group in groups if group and group.hidden)

@@ -1,4 +1,4 @@
-"""Operands in words: numbers, days, moments, stretches of time and names, as an English sentence says them."""
+"""Operands in words, as an English sentence says them: numbers, days, moments, offsets and names."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from resolvers.criteria.semantics.anniversaries import Anniversary, AnniversaryK
 from resolvers.criteria.semantics.time import At, FromNow, FromToday, NamedDay, Offset, StartOf
 
 MONTHS_A_YEAR = 12
-MOST_SAID = 20  # values of a list that a sentence names; the others are counted
+MOST_SAID = 20  # values of a list that a sentence names: the others are counted
 
 NAMED_DAYS: Mapping[NamedDay, str] = {
     NamedDay.LAST_SUNDAY: "last Sunday",
@@ -27,14 +27,14 @@ ADVERBS = (NamedDay.TODAY, NamedDay.YESTERDAY, NamedDay.TOMORROW, NamedDay.LAST_
 
 
 class Direction(Enum):
-    """Where a moment lies that is said by its distance from now or today."""
+    """The direction of a moment that is given by an offset from now or today."""
 
     PAST = "past"
     FUTURE = "future"
 
 
 def listing(words: Sequence[str], conjunction: str) -> str:
-    """Words in a row, the last one joined by "and" or "or"."""
+    """A list of words, the last one joined by "and" or "or"."""
     said = list(words) if len(words) <= MOST_SAID else [*words[: MOST_SAID - 1], f"{len(words) - MOST_SAID + 1:,} others"]
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} {conjunction} {said[-1]}"
 
@@ -50,7 +50,7 @@ def with_article(noun: str) -> str:
 
 
 def last_or_next(words: str) -> str:
-    """A number of things after "the last" or "the next", where one is not said."""
+    """A number of things after "the last" or "the next", where the number one is left out."""
     return words.removeprefix("1 ")
 
 
@@ -91,7 +91,7 @@ def on(value: Any, zone: ZoneInfo) -> str:
 
 
 def direction(value: Any) -> Direction | None:
-    """The direction of a moment or day that is said by its distance; None for others, and where the parts differ."""
+    """The direction of an offset from now or today. None for other operands, and if its parts have different directions."""
     numbers = [number for _, number in _parts(value.offset)] if isinstance(value, FromNow | FromToday) else []
     if not numbers or min(numbers) < 0 < max(numbers):
         return None
@@ -99,7 +99,7 @@ def direction(value: Any) -> Direction | None:
 
 
 def stretch(offset: Offset) -> str:
-    """A stretch of time without its direction."""
+    """An offset in words, without its direction."""
     parts = [counted(abs(number), noun) for noun, number in _parts(offset)]
     return listing(parts, "and")
 

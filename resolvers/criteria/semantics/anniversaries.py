@@ -1,4 +1,4 @@
-"""Days that come round every year, as ranges over some centuries that stand for all years that the calendar has."""
+"""Days of the year in any year, as ranges over some centuries, which repeat for all other years of the calendar."""
 
 from calendar import isleap
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from models.fields import to_day_number
 from resolvers.criteria.semantics.ranges import Range, Ranges, normalised, turns
 from resolvers.criteria.semantics.time import CYCLE, EARLIEST, FIRST_DAY, LAST_DAY, LATEST, MICROSECONDS_A_DAY, Offset, moved, start_of_day
 
-LEAP_YEAR = 2024  # a year whose days stand for those of every year; only there has 29 February a place
+LEAP_YEAR = 2024  # a year whose days stand for those of every year, with 29 February among them
 LEAP_DAY = date(LEAP_YEAR, 2, 29).timetuple().tm_yday - 1
-LONGEST_WINDOW = 366  # days; a longer one holds every day of the year just the same
-REMEMBERED = 64  # sets of ranges, a tenth of a megabyte each; they change once a day
+LONGEST_WINDOW = 366  # days: a longer one holds every day of the year, too
+REMEMBERED = 64  # sets of ranges of a tenth of a megabyte each, which change once a day
 
-# The years whose ranges are written down. All others repeat them: the calendar does so after 400 years, and time zones, which
-# are irregular only between 1800 and 2100, do so with the four centuries before and after that.
+# The years whose ranges are computed. All others repeat them: the calendar repeats itself after 400 years, and time zones,
+# which are irregular only between 1800 and 2100, do so in the four centuries before and after that.
 YEARS = range(1900, 2300)
 ZONED_YEARS = range(1400, 2500)
 
 
 class AnniversaryKind(StrEnum):
-    """Which days of the year are meant."""
+    """The days of the year that a condition selects."""
 
     TODAY = "today"
     THIS_MONTH = "thisMonth"
@@ -35,7 +35,7 @@ class AnniversaryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anniversary:
-    """Days of the year, relative to today; `days` is the length of a window with today in it."""
+    """Days of the year, relative to today. `days` is the length of a window that includes today."""
 
     kind: AnniversaryKind
     days: int
@@ -43,13 +43,13 @@ class Anniversary:
 
 @lru_cache(maxsize=REMEMBERED)
 def anniversary_days(anniversary: Anniversary, today: date) -> Ranges:
-    """The days of `YEARS` whose anniversary is meant on this day; they recur in `DAY_TURNS`."""
+    """The days of `YEARS` that a condition selects if this is today. They recur in `DAY_TURNS`."""
     return _days(anniversary, today, YEARS)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def anniversary_instants(anniversary: Anniversary, today: date, zone: ZoneInfo) -> Ranges:
-    """The instants of `ZONED_YEARS` that lie on those days in a time zone; they recur in `INSTANT_TURNS`."""
+    """The instants of `ZONED_YEARS` on those days in a time zone. They recur in `INSTANT_TURNS`."""
     # Where the first year begins in London, the one before it has not ended in New York.
     years = range(ZONED_YEARS.start - 1, ZONED_YEARS.stop + 1)
     return normalised((start_of_day(low, zone), start_of_day(high, zone)) for low, high in _days(anniversary, today, years))
@@ -61,7 +61,7 @@ def _days(anniversary: Anniversary, today: date, years: range) -> Ranges:
 
 
 def _places(anniversary: Anniversary, today: date) -> set[int]:
-    """The places in a leap year, counted from 0, of the days that are meant."""
+    """The positions of the selected days in a leap year, counted from 0."""
     if anniversary.kind is AnniversaryKind.THIS_MONTH:
         start = date(LEAP_YEAR, today.month, 1)
         return set(range(_place(start), _place(moved(start, Offset(months=1))) or LONGEST_WINDOW))
@@ -75,7 +75,7 @@ def _window(anniversary: Anniversary, today: date) -> Iterator[date]:
 
 
 def _places_kept(day: date) -> Iterator[int]:
-    """The places whose anniversary is kept on this day: its own, and the leap day's on 28 February of a common year."""
+    """The positions of the days whose anniversary is this day: its own, and on 28 February of a common year the leap day's."""
     yield _place(day)
     if (day.month, day.day) == (2, 28) and not isleap(day.year):
         yield LEAP_DAY
