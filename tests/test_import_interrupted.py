@@ -112,7 +112,7 @@ async def test_an_import_that_must_give_up_says_what_is_imported_and_how_to_go_o
         if column == "email":
             assert "import the file again" in said
         else:
-            assert f"without the rows up to line {stored + 1} that have no e-mail address: {stored:,} of them are imported" in said
+            assert f"without the rows up to line {stored + 1} that have no e-mail address: {stored:,} of them were imported" in said
             lines = content.splitlines()
             content = "\n".join([lines[0], *lines[stored + 1 :]])
         await target.run(content)

@@ -41,7 +41,7 @@ async def load_demo(services: Services, contacts: int, progress: Progress) -> Co
     contact_ids: list[int] = []
     rows = generator.rows(contacts)
     while chunk := list(islice(rows, CHUNK)):
-        contact_ids += await _put(context, chunk)
+        contact_ids += await _save(context, chunk)
         progress(len(contact_ids))
     for meeting in generator.meetings(min(MOST_MEETINGS, contacts), contacts):
         contact = to_global_id("Contact", contact_ids[meeting.contact])
@@ -49,7 +49,7 @@ async def load_demo(services: Services, contacts: int, progress: Progress) -> Co
     return context
 
 
-async def _put(context: Context, rows: Sequence[Row]) -> Iterator[int]:
+async def _save(context: Context, rows: Sequence[Row]) -> Iterator[int]:
     result = await import_good_rows(context, rows)
     return (contact_id for contact_id in result.contact_ids if contact_id is not None)
 

@@ -157,13 +157,18 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError(" ".join(_sentence(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+        sentences = [_sentence(problem["loc"], _reason(problem["msg"], **problem.get("ctx", {}))) for problem in error.errors()]
+        raise SettingsError(" ".join(sentences)) from None
 
 
 def _written(default: object) -> str:
     return "" if default is None or default == () else str(default)
 
 
-def _sentence(loc: tuple[int | str, ...], message: str) -> str:
-    reason = message.removeprefix("Value error, ")
+def _reason(message: str, *, error: object = None, **_context: object) -> str:
+    # The context of an error that a check has raised holds it. In the message, pydantic puts words of its own before it.
+    return message if error is None else str(error)
+
+
+def _sentence(loc: tuple[int | str, ...], reason: str) -> str:
     return f"{PREFIX}{str(loc[0]).upper()}: {reason}." if loc else f"{reason}."

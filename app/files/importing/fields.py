@@ -54,22 +54,22 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of fields: exact names from exports, own names and common synonyms, the last two normalised by `plain`."""
+    """The names of fields: exact names from exports, own names and common synonyms, the last two normalised by `normalised`."""
 
     exact: Mapping[str, Field]
     own: Mapping[str, Field]
     others: Mapping[str, Field]
 
-    def meaning(self, name: str) -> Field | None:
+    def find(self, name: str) -> Field | None:
         """Find the field with this name."""
-        return self.exact.get(name.strip()) or self.own.get(plain(name)) or self.others.get(plain(name))
+        return self.exact.get(name.strip()) or self.own.get(normalised(name)) or self.others.get(normalised(name))
 
     def listed(self) -> str:
         """List the names of all fields, for an error message."""
         return ", ".join(dict.fromkeys(field.name for field in self.own.values()))
 
 
-def plain(name: str) -> str:
+def normalised(name: str) -> str:
     """Normalise a name: no case, spaces or punctuation."""
     return "".join(character for character in fold(name) if character.isalnum()) or fold(name)
 
@@ -78,12 +78,12 @@ def names_of(custom: Sequence[CustomField]) -> Names:
     """Collect the names of the standard fields and of the account's custom fields, by key and by label."""
     standard = {name: Field(camel(name), name) for name in STANDARD} | {OWNER_KEY: Field(OWNER, OWNER_KEY)}
     exact = {field.name: field for field in standard.values()}
-    own = {plain(field.name): field for field in standard.values()}
+    own = {normalised(field.name): field for field in standard.values()}
     for name in ("key", "label"):
         for found in custom:
             field = exact.setdefault(custom_column(found.key), Field(found.key, found.key, found.type))
-            own.setdefault(plain(getattr(found, name)), field)
-    return Names(exact, own, {plain(alias): standard[name] for name, aliases in ALIASES.items() for alias in aliases})
+            own.setdefault(normalised(getattr(found, name)), field)
+    return Names(exact, own, {normalised(alias): standard[name] for name, aliases in ALIASES.items() for alias in aliases})
 
 
 def key_for(label: str, taken: Iterable[str]) -> str:

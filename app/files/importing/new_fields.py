@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.files.exchange import CUSTOM
-from app.files.importing.fields import key_for, names_of, plain
+from app.files.importing.fields import key_for, names_of, normalised
 from app.files.importing.plan import IGNORE, Plan
 from models import CustomField
 from models.errors import BadInput, Refused
@@ -50,14 +50,14 @@ def _fields_of(columns: Sequence[str], known: Sequence[CustomField]) -> Iterator
     exact = {column: column.removeprefix(_PREFIX) for column in columns if column.startswith(_PREFIX)}
     keys = {field.key for field in known}
     taken = keys | set(exact.values())
-    meant = {*names_of(known).own, *map(plain, exact.values())}
+    meant = {*names_of(known).own, *map(normalised, exact.values())}
     for column in columns:
         if column in exact and exact[column] not in keys:
             yield NewField(column, exact[column])
-        elif column not in exact and plain(column) not in meant:
+        elif column not in exact and normalised(column) not in meant:
             field = NewField(column, key_for(column, taken))
             taken.add(field.key)
-            meant.add(plain(column))
+            meant.add(normalised(column))
             yield field
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.files.exchange import CUSTOM, ID, MARK, TAGS
-from app.files.importing.fields import Field, Names, plain
+from app.files.importing.fields import Field, Names, normalised
 from models.errors import BadInput
 from resolvers.values.validation import camel
 
@@ -80,7 +80,7 @@ def _special(columns: Sequence[str], names: Names, options: ImportOptions, chose
     if options.tag_column is not None:
         found[TAGS] = _column(columns, options.tag_column, "--tag-column")
     elif TAGS not in found and TAGS not in names.own:  # a custom field may have this name
-        same = [index for index, column in enumerate(columns) if plain(column) == TAGS and index not in chosen]
+        same = [index for index, column in enumerate(columns) if normalised(column) == TAGS and index not in chosen]
         found.update({TAGS: same[0]} if same else {})
     return found
 
@@ -89,8 +89,8 @@ def _match(columns: Sequence[str], free: Sequence[int], names: Names, fields: di
     """Match each remaining column to the field with its name, unless another column has that field."""
     meanings: tuple[Callable[[str], Field | None], ...] = (
         names.exact.get,
-        lambda name: names.own.get(plain(name)),
-        lambda name: names.others.get(plain(name)),
+        lambda name: names.own.get(normalised(name)),
+        lambda name: names.others.get(normalised(name)),
     )
     for meaning in meanings:
         for index in free:
@@ -106,7 +106,7 @@ def _mapped(columns: Sequence[str], names: Names, mapping: str) -> tuple[int, Fi
     index = _column(columns, column, "--map")
     if name.strip() == IGNORE:
         return index, None
-    field = names.meaning(name)
+    field = names.find(name)
     if field is None:
         raise BadInput(f"--map: there is no field {name}. The fields are {names.listed()}.")
     return index, field
@@ -114,7 +114,7 @@ def _mapped(columns: Sequence[str], names: Names, mapping: str) -> tuple[int, Fi
 
 def _column(columns: Sequence[str], name: str, option: str) -> int:
     exact = [index for index, column in enumerate(columns) if column == name.strip()]
-    same = [index for index, column in enumerate(columns) if column and plain(column) == plain(name)]
+    same = [index for index, column in enumerate(columns) if column and normalised(column) == normalised(name)]
     for found in (exact, same):
         if len(found) == 1:
             return found[0]
