@@ -29,7 +29,8 @@ from resolvers.reading.paging import PageArguments
 from tests.support.clock import DrivenClock
 from tests.support.command_line import run
 from tests.support.http_client import web_client
-from tests.support.processes import DEADLINE, MUSTER, Server, environment, muster, serving
+from tests.support.processes import DEADLINE, Server, environment, muster, serving
+from tests.support.programs import start
 from tests.support.services import running_services
 from tests.support.watchers import CREATE_GROUP, VIEWER, until_ended, watching_by_socket, watching_by_stream
 
@@ -224,10 +225,7 @@ async def test_a_server_stops_at_once_with_code_0_and_ends_its_streams(url: str)
 
 @pytest.mark.only("sqlite")  # the database is left alone
 async def test_a_server_says_where_it_is_and_nothing_else(url: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER, "serve", env=environment(url, port="0"), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
+    process = await start("serve", environment=environment(url))
     async with asyncio.timeout(DEADLINE):
         place = (await process.stdout.readline()).decode().split()[4]
         async with web_client() as client:
@@ -239,11 +237,7 @@ async def test_a_server_says_where_it_is_and_nothing_else(url: str) -> None:
 
 @pytest.mark.only("sqlite")  # the database is left alone
 async def test_logs_are_lines_of_json_when_asked(url: str) -> None:
-    settings = environment(url, port="0", log_format="json", log_level="debug")
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER, "serve", env=settings, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
+    process = await start("serve", environment=environment(url, log_format="json", log_level="debug"))
     async with asyncio.timeout(DEADLINE):
         await process.stdout.readline()
         process.send_signal(signal.SIGTERM)

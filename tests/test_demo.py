@@ -26,7 +26,8 @@ from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
 from tests.support.clock import NOON, DrivenClock
 from tests.support.http_client import web_client
-from tests.support.processes import DEADLINE, MUSTER, environment
+from tests.support.processes import DEADLINE, environment
+from tests.support.programs import start
 from tests.support.services import running_services
 
 MANY = 300
@@ -130,10 +131,7 @@ async def test_serving_the_demo_shows_where_it_is_a_token_and_a_query_and_the_sa
 
 async def _serve_demo(url: str, directory: Path) -> tuple[str, list[str]]:
     """The token that the greeting shows, and the names of the groups that its query finds."""
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER, "serve", "--demo", "--port", "0", env=environment(url), cwd=directory, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
+    process = await start("serve", "--demo", environment=environment(url), directory=directory, piped=["stdout"])
     async with asyncio.timeout(2 * DEADLINE):
         greeting = (await process.stdout.readuntil(b"}'\n")).decode().splitlines()
         answer = await _as_curl_does(shlex.split(greeting[-1]))

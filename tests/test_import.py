@@ -26,7 +26,8 @@ from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.command_line import run
 from tests.support.imports import importing
-from tests.support.processes import DEADLINE, MUSTER, environment, new_token
+from tests.support.processes import DEADLINE, environment, new_token
+from tests.support.programs import start
 from tests.support.services import running_services
 
 # ---------------------------------------------------------------- the law
@@ -213,9 +214,7 @@ async def test_an_interrupted_import_keeps_whole_chunks_and_goes_on_when_run_aga
         await new_account(services)
     path, count = tmp_path / "people.csv", 60_000
     path.write_text("email\n" + "".join(f"p{number}@example.com\n" for number in range(count)))
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER, "import", str(path), env=environment(url), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    process = await start("import", str(path), environment=environment(url))
     async with asyncio.timeout(DEADLINE):
         while not await _count(database):
             pass

@@ -1,13 +1,17 @@
 """What the tests stand on: ports that nobody else gets, and programs that heed signals though the tests ignore them."""
 
+import asyncio
+import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.ports import HERE, reserved_port
-from tests.support.processes import environment
+from tests.support.processes import DEADLINE, environment
+from tests.support.programs import start
 
 PARENT = """
 import signal, subprocess, sys
@@ -48,3 +52,29 @@ def test_reserved_ports_are_given_to_nobody_else() -> None:
 def test_programs_listen_at_no_fixed_port_unless_a_test_names_one() -> None:
     assert environment("sqlite:///muster.db")["MUSTER_PORT"] == "0"
     assert environment("sqlite:///muster.db", port="1")["MUSTER_PORT"] == "1"
+
+
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 0), (["bogus"], 2), (["import", "nowhere.csv"], 1), (["settings"], 0)])
+async def test_a_program_that_is_started_does_what_it_does_on_the_command_line(words: list[str], code: int, tmp_path: Path) -> None:
+    settings = environment(f"sqlite:///{tmp_path}/none.db", log_format="json")
+    plain = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli", *words),
+        env=settings,
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    program = await start(*words, environment=settings, directory=tmp_path)
+    async with asyncio.timeout(2 * DEADLINE):
+        output, errors = await plain.communicate()
+        assert await program.communicate() == (output, errors)
+    assert (program.returncode, plain.returncode) == (code, code)
+
+
+async def test_a_program_that_a_signal_ends_is_reported_by_the_signal(tmp_path: Path) -> None:
+    program = await start("migrate", environment=environment(f"sqlite:///{tmp_path}/new.db"))
+    program.kill()
+    async with asyncio.timeout(DEADLINE):
+        assert await program.wait() in (-signal.SIGKILL, 0)
+        assert program.returncode == await program.wait()
+    program.kill()  # and nothing more

@@ -12,7 +12,8 @@ import pytest
 
 from models.engine.database import open_database
 from models.engine.migrate import known_migrations
-from tests.support.processes import DEADLINE, ROOT
+from tests.support.processes import DEADLINE
+from tests.support.programs import ROOT
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```sh ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

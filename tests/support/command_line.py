@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.processes import DEADLINE, MUSTER, environment
+from tests.support.processes import DEADLINE, environment
+from tests.support.programs import start
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,7 @@ class Ran:
 
 async def run(url: str, *arguments: str | Path, **settings: str) -> Ran:
     """Run `muster` on this database."""
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER,
-        *map(str, arguments),
-        env=environment(url, **settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await start(*map(str, arguments), environment=environment(url, **settings))
     async with asyncio.timeout(DEADLINE):
         output, errors = await process.communicate()
     assert process.returncode is not None

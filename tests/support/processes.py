@@ -3,12 +3,10 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +21,11 @@ from app.provisioning.tokens import create_token
 from app.running.services import open_services
 from app.settings import Settings
 from tests.support.http_client import web_client
+from tests.support.programs import ROOT, Program, start
 
 DEADLINE = 30.0
-ROOT = Path(__file__).parents[2]  # of the tree that is tested, wherever a program is started
-MUSTER = (sys.executable, "-m", "app.cli")
+
+Process = Program | asyncio.subprocess.Process
 
 _numbers = count(1)
 
@@ -39,9 +38,7 @@ def environment(url: str, **settings: str) -> dict[str, str]:
 
 async def muster(url: str, *arguments: str) -> str:
     """Run a `muster` command that must succeed, and return what it prints on standard output."""
-    process = await asyncio.create_subprocess_exec(
-        *MUSTER, *arguments, env=environment(url), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    process = await start(*arguments, environment=environment(url))
     async with asyncio.timeout(DEADLINE):
         output, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
@@ -65,7 +62,7 @@ class Server:
     """A running `muster serve`."""
 
     port: int
-    process: asyncio.subprocess.Process
+    process: Process
     database_url: str
 
     @property
@@ -114,13 +111,18 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: Sequence[str] = (*MUSTER, "serve"), **settings: str
+    url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: Sequence[str] = (), **settings: str
 ) -> AsyncIterator[Server]:
-    """A server process on this database, ready to answer; `variables` are added to its environment as they stand."""
-    given = {"port": str(port), **settings}
-    process = await asyncio.create_subprocess_exec(
-        *program, env=environment(url, **given) | dict(variables or {}), stdout=asyncio.subprocess.PIPE
-    )
+    """A server process on this database, ready to answer; `variables` are added to its environment as they stand.
+
+    `program` is another one than `muster serve`, which is started from its words.
+    """
+    given = environment(url, **{"port": str(port), **settings}) | dict(variables or {})
+    process: Process
+    if program:
+        process = await asyncio.create_subprocess_exec(*program, env=given, stdout=asyncio.subprocess.PIPE)
+    else:
+        process = await start("serve", environment=given, piped=["stdout"])
     server = Server(port, process, url)
     try:
         async with asyncio.timeout(DEADLINE):
@@ -130,7 +132,7 @@ async def serving(
         await server.stop(signal.SIGKILL)
 
 
-async def _announced_port(process: asyncio.subprocess.Process) -> int:
+async def _announced_port(process: Process) -> int:
     assert process.stdout is not None
     while line := (await process.stdout.readline()).decode():
         for word in line.split():

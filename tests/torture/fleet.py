@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.processes import DEADLINE, MUSTER, Server, environment, serving
+from tests.support.processes import DEADLINE, Server, environment, serving
+from tests.support.programs import start
 
 PATIENCE = 4 * DEADLINE  # while servers are killed again and again
 SETTINGS = {"clock_interval_seconds": "0.1", "heartbeat_seconds": "0.5", "build_online_above": "10", "log_level": "error"}
@@ -56,9 +57,7 @@ class Fleet:
 
     async def start_in_vain(self, delay: float) -> None:
         """Start a server and kill it after so many seconds, wherever it is by then."""
-        process = await asyncio.create_subprocess_exec(
-            *MUSTER, "serve", "--port", "0", env=environment(self.url, **SETTINGS), stdout=asyncio.subprocess.DEVNULL
-        )
+        process = await start("serve", environment=environment(self.url, **SETTINGS), piped=["stdout"])
         try:
             async with asyncio.timeout(delay):
                 await process.wait()
