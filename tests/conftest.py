@@ -38,7 +38,12 @@ from tests.support.signals import catch_ignored_signals
 STATEMENTS = pytest.StashKey[StatementRecorder]()
 VERDICT = pytest.StashKey[Verdict]()
 TEMPLATE = "muster_template"
-WITHOUT_THE_DISK = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
+WITHOUT_THE_DISK = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET full_page_writes = off",
+    "ALTER SYSTEM SET autovacuum = off",  # it would look through the databases of all tests
+    "SELECT pg_reload_conf()",
+)
 """What is committed outlives every process all the same, and a database for each test is made and dropped several times as fast."""
 
 # An example may take as long as a busy machine needs: what is slow is for the benchmarks to find.
@@ -159,9 +164,12 @@ def template(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pyte
 
 @asynccontextmanager
 async def _database_from(source: str, server: str) -> AsyncIterator[str]:
-    """The URL of a new database on a PostgreSQL server, which is a copy of that one."""
+    """The URL of a new database on a PostgreSQL server, which is a copy of that one.
+
+    Copying its files takes a third of the time that copying its pages through the log does.
+    """
     name = f"muster_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
     yield database_url(server, name)
     await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
