@@ -21,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove torture clients docs lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture planted clients docs lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ torture: $(VENV)/.test ## kill servers at random moments, KILLS=200 times on eac
 	  MUSTER_TORTURE_KILLS=$(KILLS) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/torture \
 	    -o log_cli=true -o log_cli_level=25 -o log_cli_format='%(asctime)s %(message)s' tests/test_torture.py || exit 1; \
 	done
+
+planted: $(VENV)/.test ## plant faults in a copy of the tree, one at a time, and see that a test notices each
+	@$(BIN)/python -m tests.planted
 
 clients: $(VENV)/.test ## run Apollo, urql, Relay, code generators, reference clients and the public audit against real servers
 	@$(BIN)/python -m tests.clients.run

