@@ -207,14 +207,14 @@ async def empty_url(engine: str, template: str, tmp_path: Path) -> AsyncIterator
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def standing(engine: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """A server process for the tests that leave it as it is: it takes seconds to start, and each makes an account of its own there."""
+    """A server process that tests share, each with an account of its own."""
     async with _migrated(engine, template, tmp_path_factory.mktemp("standing")) as url, serving(url) as server:
         yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def standing_beside(engine: str, standing: Server) -> AsyncIterator[Server]:
-    """Another process on the same database; the same one on SQLite, which has one at a time."""
+    """Another server process on the same database. On SQLite, which takes one at a time, it is the same one."""
     if engine == "sqlite":
         yield standing
         return
@@ -224,7 +224,7 @@ async def standing_beside(engine: str, standing: Server) -> AsyncIterator[Server
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port at which nobody listens unless the test does; so is the next one."""
+    """A reserved port at which nobody listens unless the test does, and the next one too."""
     with reserved_port(following=1) as reserved:
         yield reserved
 
@@ -257,7 +257,7 @@ def clock() -> DrivenClock:
 
 @pytest.fixture
 def limits() -> dict[str, int]:
-    """Limits of `services` that are other than by default; for modules to say."""
+    """The limits of `services` that a test module overrides."""
     return {}
 
 

@@ -118,7 +118,7 @@ async def answered(batch: RecordBatch, tree: Tree, left: Any) -> set[int]:
 
 
 async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -> list[Members]:
-    """The members of all groups after every other contact has been changed, and after that was undone; none of it is kept."""
+    """The members of all groups after every other contact has been changed, and after that was undone. None of it is kept."""
     contacts = [contact.id for contact in await account.context.scope.contacts.order_by("id")][::2]
     found: list[Members] = []
 

@@ -36,7 +36,7 @@ def limits() -> dict[str, int]:
 
 @pytest.fixture
 async def owner(services: Services) -> Context:
-    """An owner two of whose five contacts are to be spared: they alone are VIPs, have a plan and are in the group of the spared."""
+    """An owner with five contacts, two of whom are to be spared: only they are VIPs, have a plan and are in a group."""
     context = await new_owner(services)
     await create_tag(context, name="Key client")
     await create_custom_field(context, key="plan", label="Plan", type=FieldType.TEXT)

@@ -1,4 +1,4 @@
-"""The size of chunks follows from how long they take, within bounds; and one write may hold more than its batch."""
+"""The size of chunks follows from how long they take, within bounds."""
 
 from hypothesis import given
 from hypothesis import strategies as st

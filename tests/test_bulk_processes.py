@@ -1,4 +1,4 @@
-"""Bulk actions in real server processes: one that is killed at work leaves the rest to whoever is alive."""
+"""Bulk actions in real server processes: one that is killed at work leaves the rest to another."""
 
 import signal
 

@@ -212,7 +212,7 @@ async def leaderless(passage: Passage, pause: timedelta) -> None:
 
 
 async def crashing(passage: Passage, pause: timedelta) -> None:
-    """Whoever leads moves the clock, and dies before it has looked at what time passed over."""
+    """The leader moves the clock, and dies before it has looked at what time passed over."""
     passage.clock.now += pause
     await advance(passage.context.services.database, passage.clock.now)
 

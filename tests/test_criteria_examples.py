@@ -1,4 +1,4 @@
-"""The worked examples end to end, from the document to the rows; and that no query grows with, or shows, what clients write."""
+"""The worked examples end to end, from the document to the rows. No query grows with, or shows, what clients write."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

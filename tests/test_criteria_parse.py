@@ -37,7 +37,7 @@ def problems(document: Any, limits: CriteriaLimits = LIMITS) -> list[Problem]:
 
 
 def refusals(document: Any, limits: CriteriaLimits = LIMITS) -> Sequence[Problem]:
-    """What there is to mend; any other exception is a defect."""
+    """What there is to mend. Any other exception is a defect."""
     try:
         read(document, limits)
     except Refused as refused:

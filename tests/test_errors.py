@@ -135,7 +135,7 @@ class Wire:
         self._ends: set[asyncio.StreamWriter] = set()
 
     async def lay(self) -> None:
-        """Connect whoever comes from now on."""
+        """Connect every client from now on."""
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
 
     def cut(self) -> None:

@@ -61,7 +61,7 @@ Act = Callable[[World], Coroutine[Any, Any, object]]
 
 
 async def touch(world: World) -> None:
-    """The contact joins a group at once; those of the late hour only when it comes, and that of tomorrow only in Berlin."""
+    """The contact joins a group at once, those of the late hour when it comes, and that of tomorrow only in Berlin."""
     await update_contact(world.context, contact_id=world.contact, fields={"country": "Canada", "last_activity_at": LATE})
 
 

@@ -61,7 +61,7 @@ def fuzzed(url: str, token: str) -> GraphQLSchema:
 
 
 def fuzz(url: str, token: str, cases: int) -> None:
-    """Send so many operations; raises on the first answer that should not be."""
+    """Send so many operations. Raises on the first answer that is a fault of the server."""
     session = Session()
     session.trust_env = False
 

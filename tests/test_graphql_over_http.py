@@ -1,4 +1,4 @@
-"""What the public audit of the GraphQL-over-HTTP specification asks, put to our server; and queries by GET where they are allowed."""
+"""The public audit of the GraphQL-over-HTTP specification, put to our server, and queries by GET where they are allowed."""
 
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode

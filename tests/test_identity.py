@@ -325,7 +325,7 @@ async def test_a_key_that_was_withdrawn_is_trusted_no_longer(known: IdentityProv
     assert await find(keys, "first")
     known.keys[:] = [key_for("RS256", "second")]
     hand.seconds += FRESH_SECONDS + 1
-    await find(keys, "first")  # whoever comes first does not wait for it
+    await find(keys, "first")  # the first to ask does not wait for it
     await until_asked(known, 2)
     assert await find(keys, "second")
     assert not await find(keys, "first")

@@ -42,7 +42,7 @@ BIRTHDAYS = st.sampled_from(["", "1990-02-28", "2000-02-29"])
 
 @dataclass(frozen=True)
 class Given:
-    """A row of a generated file; `bad` says whether it must be refused."""
+    """A row of a generated file. `bad` says whether it must be refused."""
 
     cells: tuple[str, ...]
     bad: bool

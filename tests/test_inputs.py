@@ -112,7 +112,7 @@ WIRE = {
 
 @cache
 def written(type_: Any, depth: int = 7) -> st.SearchStrategy[Any]:
-    """JSON that clients may write for an input type; a value that equals its default is left out."""
+    """JSON that clients may write for an input type. A value that equals its default is left out."""
     match type_:
         case GraphQLNonNull():
             return written(type_.of_type, depth)

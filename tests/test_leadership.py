@@ -1,4 +1,4 @@
-"""One process leads: whoever asks, and however many ask at once, the lock is really held."""
+"""One process leads, however many ask at once, the lock is really held."""
 
 import asyncio
 

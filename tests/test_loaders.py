@@ -1,4 +1,4 @@
-"""Loaders: one query for many questions, one instance for a row, and nobody's waiting harms another's."""
+"""Loaders: one query for many keys, one instance for a row, and a waiter that gives up harms no other."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
-"""The law of membership: after any sequence of writes, edits and passing time, three sets are one for every group:
-stored members, the fold of the log, and a fresh evaluation of the criteria."""
+"""The law of membership, after any sequence of writes, edits and passing time.
+
+Three sets are the same for every group: stored members, the fold of the log, and a fresh evaluation of the criteria.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Connections: pages put together, forward or backward, are the whole list in order; arguments without sense are refused."""
+"""Connections: pages put together, forward or backward, are the whole list in order. Arguments without sense are refused."""
 
 import base64
 from datetime import timedelta

@@ -28,7 +28,7 @@ async def service() -> AsyncIterator[Service]:
 
 @asynccontextmanager
 async def connected(service: Service, first: bytes = b"") -> AsyncIterator[Connection]:
-    """A connection that reads nothing of its own accord; the server finds the first bytes with it, however slow this process is."""
+    """A connection that reads nothing of its own accord. The server finds the first bytes with it, however slow this process is."""
     client = socket.create_connection(("127.0.0.1", service.port))
     client.sendall(first)
     reader, writer = await asyncio.open_connection(sock=client, limit=1_000)

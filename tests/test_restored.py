@@ -1,4 +1,4 @@
-"""After a restore: whoever has seen what the backup has not is told to read anew, and nothing else changes."""
+"""After a restore, a watcher who has seen what the backup lacks is told to read anew, and nothing else changes."""
 
 import asyncio
 

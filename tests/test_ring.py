@@ -16,7 +16,7 @@ LARGEST = 500  # ids of one message
 
 
 def step(position: int, joined: int, left: int) -> Step:
-    """A step that tells so many ids; the definition's change if there are none."""
+    """A step with so many ids, or a changed definition if there are none."""
     cursor = Cursor(1, EPOCH, position)
     if not joined + left:
         return Step(cursor, DefinitionChanged(1, str(cursor)))

@@ -1,4 +1,4 @@
-"""The first records for which criteria hold are the same in whatever way they are found; only long lists are gone around."""
+"""The first records for which criteria hold are the same in whatever way they are found. Only long lists are avoided."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping

@@ -1,5 +1,7 @@
-"""The law of the stream: whoever reads members and cursor and applies every message after it holds exactly the table,
-through disconnects, lost, doubled and late hints, slow reading, pruning of the log and new epochs."""
+"""The law of the stream: a client that reads cursor and members, and applies every message after it, holds exactly the table.
+
+It holds through disconnects, lost, doubled and late hints, slow reading, pruning of the log and new epochs.
+"""
 
 import asyncio
 import random

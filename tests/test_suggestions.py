@@ -78,7 +78,7 @@ def expected(found: Sequence[str | None], wanted: Wanted) -> list[tuple[str, int
 
 @pytest.fixture
 async def furnished(owner: Context) -> Context:
-    """An account with a custom field for each kind of text; another one has the same under other ids."""
+    """An account with a custom field for each kind of text. Another one has the same under other ids."""
     for context in (await new_account(owner.services), owner):
         for type in (FieldType.TEXT, FieldType.LONG_TEXT):
             await create_custom_field(context, key=type.lower(), label=type, type=type)

@@ -1,6 +1,6 @@
-"""Servers are killed at random moments; nothing that was acknowledged is lost, and every group and every watcher is right.
+"""Servers are killed at random moments. Nothing that was acknowledged is lost, and every group and every watcher is right.
 
-`make torture` does it for long. The seed of a run is logged; MUSTER_TORTURE_SEED draws the same delays and writes again.
+`make torture` does it for long. The seed of a run is logged. MUSTER_TORTURE_SEED draws the same delays and writes again.
 """
 
 import os

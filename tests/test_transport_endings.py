@@ -1,4 +1,4 @@
-"""How WebSockets end, through a real server: by their token, their client, a shutdown, or silence; and that nothing is left of them."""
+"""How WebSockets end, through a real server: by their token, their client, a shutdown, or silence. Nothing is left of them."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Installs the clients, starts servers with demo data, and runs each client against them; the exit code is that of their tests."""
+"""Install the clients, start servers with demo data, and run each client against them. The exit code is that of their tests."""
 
 import asyncio
 import os

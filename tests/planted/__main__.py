@@ -19,7 +19,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", 
 
 
 def main(wanted: Sequence[str]) -> int:
-    """Look at the sound tree first, then plant one fault after the other; the exit code is that of a program."""
+    """Look at the sound tree first, then plant one fault after the other. The exit code is that of a program."""
     faults = [fault for fault in read_faults() if not wanted or any(text in fault.file for text in wanted)]
     with tempfile.TemporaryDirectory(prefix="muster-planted-") as directory:
         tree = Path(directory) / "tree"

@@ -1,1 +1,1 @@
-"""What tests share, one subject a module; tests import from here and never from each other."""
+"""What tests share, one subject a module. Tests import from here and never from each other."""

@@ -27,7 +27,7 @@ WATCH = "subscription ($id: ID!) { bulkActionProgress(id: $id) { state total pro
 
 
 async def prepare(server: Server, token: str) -> str:
-    """Contacts, and a group that the action fills; returns the group's id."""
+    """Contacts, and a group that the action fills. Returns the group's id."""
     for first in range(0, CONTACTS, 500):
         rows = [{"fields": {"source": f"c{number}"}} for number in range(first, first + 500)]
         assert (await server.ask(token, IMPORT, rows=rows))["importContacts"]["userErrors"] == []

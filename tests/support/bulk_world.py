@@ -97,7 +97,7 @@ class World:
     groups: dict[str, Group] = field(default_factory=dict)
 
     def target(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        """A target as resolvers take it; contacts that there are not are not named."""
+        """A target as resolvers take it, without contacts that do not exist."""
         match wanted:
             case {"group": name}:
                 return {"group_id": to_global_id("Group", self.groups[name].id)}
@@ -108,7 +108,7 @@ class World:
                 return {"where": wanted["where"]}
 
     async def picture(self) -> dict[str, Any]:
-        """What every contact is, has and belongs to, by its source, which nothing changes; ids and times of change aside."""
+        """The fields, tags and groups of every contact by its source, without ids and times of change."""
         people = {contact.id: await self._portrait(contact) for contact in await self.context.scope.contacts}
         groups = {}
         for name, group in self.groups.items():

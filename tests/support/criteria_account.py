@@ -26,7 +26,7 @@ ZONE = "UPDATE accounts SET timezone = :zone, definitions_version = definitions_
 
 @asynccontextmanager
 async def account(database: Database) -> AsyncIterator[Context]:
-    """The account of that world; its groups have random members, whatever their criteria say."""
+    """The account of that world. Its groups have random members, whatever their criteria say."""
     await world.prepare(database)
     criteria = {"contacts": {"email": {"isEmpty": False}}}
     await Group.all().update(criteria=criteria, view=EVERYONE.marks(), edit=EVERYONE.marks())
@@ -42,7 +42,7 @@ async def set_moment(context: Context, moment: datetime, zone: ZoneInfo) -> None
 
 
 async def new_group(context: Context, criteria: dict[str, Any]) -> Group | None:
-    """A group with these criteria; None where saving them is refused."""
+    """A group with these criteria. None if saving them is refused."""
     try:
         return await create_group(context, name="Law", criteria=criteria)
     except Refused:

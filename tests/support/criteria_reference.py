@@ -1,7 +1,7 @@
 """What criteria mean, a second time: slow, plain, on Python values, and sharing nothing with the code it is compared to.
 
 It reads documents as clients write them. A record is a dict of API keys to `str`, `Decimal`, `int`, `date`, aware `datetime`,
-`bool` or None; a contact has besides `tags` (name to instant), `custom` (key to value or list), `groups` and `appointments`,
+`bool` or None. A contact has besides `tags` (name to instant), `custom` (key to value or list), `groups` and `appointments`,
 an appointment its `contact`.
 """
 

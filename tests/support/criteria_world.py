@@ -249,7 +249,7 @@ def facts(record: Record) -> ContactFacts:
 
 
 async def prepare(database: Database) -> None:
-    """Store everything but the contacts; a second account has the same contents under other ids."""
+    """Store everything but the contacts. A second account has the same contents under other ids."""
     moment = NOWS[0]
     for account in (ACCOUNT, OTHER_ACCOUNT):
         await Account.create(id=account, name="A", timezone="UTC", created_at=moment, updated_at=moment)
@@ -323,7 +323,7 @@ def some(strategy: SearchStrategy[Any]) -> SearchStrategy[list[Any]]:
 
 
 def _fixed(end: Any) -> Any:
-    """The value of an end of a range, with its kind; None if it moves with time."""
+    """The value of an end of a range, with its kind. None if it moves with time."""
     match end:
         case str() | int():
             return "number", Decimal(end)

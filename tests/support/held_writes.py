@@ -1,6 +1,6 @@
-"""Holding a write between its decision and its commit, so that a race has one outcome; on PostgreSQL, whose writers run side by side.
+"""Holding a write on PostgreSQL between its evaluation and its commit, so that a race has one outcome.
 
-A write judges, then appends to the log. Whoever keeps others from the log's table keeps the write from its end, after it has
+A write evaluates groups, then appends to the log. A lock on the log's table keeps the write from ending after it has
 read the time, the definitions and the records that it goes by.
 """
 
@@ -21,7 +21,7 @@ WAITING = """
 
 
 async def overtake(url: str, first: Coroutine[Any, Any, object], second: Coroutine[Any, Any, object]) -> None:
-    """Let `second` go as far as it can while `first` has decided and cannot commit; then let both end."""
+    """Let `second` go as far as it can while `first` has decided and cannot commit. Then let both end."""
     async with asyncio.timeout(DEADLINE), connected(url) as connection:
         async with connection.transaction():
             await connection.execute(LOCK_LOG)

@@ -28,7 +28,7 @@ class Key:
 
 @cache
 def key_for(algorithm: str, name: str = "first") -> Key:
-    """A key for this algorithm; it does not say for which."""
+    """A key for this algorithm. It does not say for which."""
     if algorithm in CURVES:
         curve = ec.generate_private_key(CURVES[algorithm])
         return Key(name, curve, ECAlgorithm.to_jwk(curve.public_key(), as_dict=True) | {"kid": name})
@@ -40,7 +40,7 @@ def key_for(algorithm: str, name: str = "first") -> Key:
 
 
 def token(key: Key, algorithm: str = "RS256", *, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A token with these claims; one that is None is left out."""
+    """A token with these claims. One that is None is left out."""
     said = {"iss": ISSUER, "aud": AUDIENCE, **claims}
     given = {name: value for name, value in said.items() if value is not None}
     return jwt.encode(given, key.private, algorithm, headers={"kid": key.name} if header is None else header)

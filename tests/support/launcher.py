@@ -32,7 +32,7 @@ class Launcher:
         signal.set_wakeup_fd(self._wakeup.fileno())
 
     def serve(self) -> None:
-        """Answer requests; returns in each new program, and ends this process when nobody is left who could ask."""
+        """Answer requests. Returns in each new program, and ends this process when nobody is left who could ask."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._requests, selectors.EVENT_READ, self._begin)
             selector.register(self._ended, selectors.EVENT_READ, self._report_ends)

@@ -14,5 +14,5 @@ TRACES = re.compile(
 
 
 def traces_in(answer: str) -> list[str]:
-    """The traces that an answer shows; what a client sent is better free of them, or it is found again."""
+    """The traces that an answer shows. A client's own text must be free of them, or it is found again."""
     return [match.group() for match in TRACES.finditer(answer)]

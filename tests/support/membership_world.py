@@ -147,7 +147,7 @@ OPERATIONS = st.one_of(
 
 @dataclass
 class World:
-    """An account under test; what does not apply in its present state is not done."""
+    """An account under test. Operations that do not apply in its present state are skipped."""
 
     context: Context
     clock: DrivenClock

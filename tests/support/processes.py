@@ -46,13 +46,13 @@ async def muster(url: str, *arguments: str) -> str:
 
 
 async def new_token(url: str, name: str) -> str:
-    """Create an account and return its owner's access token; without a process of its own, which would take seconds."""
+    """Create an account in this process, and return its owner's access token."""
     async with open_services(Settings(database_url=url)) as services:
         return await create_token(await create_account(services, NewAccount(name, f"{name.lower()}@example.com")), "Tests")
 
 
 async def verify(url: str, composition: Composition = PRODUCT) -> None:
-    """Look whether members, log and criteria of every group agree; in this process, like `new_token`."""
+    """Check in this process that members, log and criteria of every group agree."""
     async with open_services(Settings(database_url=url), composition=composition) as services:
         assert not (await verify_accounts(services, None, heal=False)).found
 
@@ -70,7 +70,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}/graphql"
 
     async def new_token(self) -> str:
-        """The access token of a new account's owner; nothing in the account is anybody else's."""
+        """The access token of a new account's owner. Nothing in the account is anybody else's."""
         return await new_token(self.database_url, f"Account{next(_numbers)}")
 
     async def ask(self, token: str, query: str, **variables: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Server:
 async def serving(
     url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: Sequence[str] = (), **settings: str
 ) -> AsyncIterator[Server]:
-    """A server process on this database, ready to answer; `variables` are added to its environment as they stand.
+    """A server process on this database, ready to answer. `variables` are added to its environment as they stand.
 
     `program` is another one than `muster serve`, which is started from its words.
     """

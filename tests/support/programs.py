@@ -23,7 +23,7 @@ UNREAD_BYTES = 2**26  # that are kept: a program that writes less never waits fo
 
 @cache
 def _requests() -> socket.socket:
-    """The socket at which the launcher takes requests; it is started with the first, and ends with this process."""
+    """The socket at which the launcher takes requests. The launcher starts with the first request and ends with this process."""
     here, there = socket.socketpair()
     launcher = subprocess.Popen(
         [sys.executable, "-m", "tests.support.launcher", str(there.fileno())],
@@ -59,7 +59,7 @@ class Output(asyncio.StreamReaderProtocol):
 
 @dataclass
 class Program:
-    """A running `muster`; `stdout` and `stderr` are there if they were asked for."""
+    """A running `muster`. `stdout` and `stderr` are there if they were asked for."""
 
     pid: int
     _news: socket.socket
@@ -76,7 +76,7 @@ class Program:
 
     @property
     def returncode(self) -> int | None:
-        """The exit code, or less than zero for the signal that ended it; None while it runs."""
+        """The exit code, or less than zero for the signal that ended it. None while it runs."""
         if self._code is None:
             with suppress(BlockingIOError):
                 self._take(self._news.recv(NEWS_BYTES))
@@ -116,7 +116,7 @@ class Program:
 async def start(
     *arguments: str, environment: Mapping[str, str], directory: Path | None = None, piped: Sequence[str] = ("stdout", "stderr")
 ) -> Program:
-    """Start `muster` with these arguments; standard streams that are not piped are those of the tests."""
+    """Start `muster` with these arguments. Standard streams that are not piped are those of the tests."""
     here, there = socket.socketpair()
     here.setblocking(False)
     outputs: dict[str, tuple[asyncio.ReadTransport, Output]] = {}

@@ -121,7 +121,7 @@ class Guide:
     # ------------------------------------------------------------ selections
 
     def selection(self, type_: Any, depth: int, alias: str = "") -> str:
-        """All that can be selected from a type, this many levels deep; ids in arguments are `$id`."""
+        """All that can be selected from a type, this many levels deep. Ids in arguments are `$id`."""
         match get_named_type(type_):
             case GraphQLObjectType() as found if depth:
                 return "{ __typename " + " ".join(self._fields(found, depth, alias)) + " }"
@@ -168,7 +168,7 @@ def _is_one_of(type_: GraphQLInputObjectType) -> bool:
 
 
 def roots(schema: GraphQLSchema) -> Iterator[tuple[str, str, GraphQLField]]:
-    """Every root field with its name and the kind of operation that asks it; what destroys comes last."""
+    """Every root field with its name and the kind of operation that asks it. Operations that destroy something come last."""
     kinds = {"query": schema.query_type, "subscription": schema.subscription_type, "mutation": schema.mutation_type}
     found = [(kind, name, root) for kind, type_ in kinds.items() if type_ for name, root in type_.fields.items()]
     yield from sorted(found, key=lambda entry: entry[1].startswith(("delete", "merge", "revoke")))

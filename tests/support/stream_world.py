@@ -50,7 +50,7 @@ class Client:
         return from_global_id(self.group_id)[1]
 
     async def watch(self) -> None:
-        """Apply messages until cancelled; a reset means reading anew."""
+        """Apply messages until cancelled. A reset means reading anew."""
         if self.cursor is None:
             await self.read()
         stream = group_changes(self.context, self.group_id, self.cursor)

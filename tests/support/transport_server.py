@@ -50,7 +50,7 @@ class Tick(Shareable):
 
 
 class Probe:
-    """What the server does, told to the test; and what it waits for."""
+    """What the server has done, and what it waits for."""
 
     def __init__(self) -> None:
         self.streams: Counter[str] = Counter()

@@ -26,7 +26,7 @@ class Client(Protocol):
         """Write until told to stop."""
 
     async def settle(self) -> int:
-        """Compare with what is stored; returns how many rows were compared."""
+        """Compare with what is stored. Returns how many rows were compared."""
 
 
 Cast = Callable[[Fleet, random.Random], Awaitable[tuple[Sequence[Client], Sequence[str]]]]

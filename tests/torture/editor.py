@@ -1,4 +1,4 @@
-"""A client that defines groups, edits them and deletes them; what it called a group tells which edit is in force."""
+"""A client that defines groups, edits them and deletes them. What it called a group tells which edit is in force."""
 
 import asyncio
 import random
@@ -31,7 +31,7 @@ GROUPS = 'query { groups(first: 250, search: "edited") { nodes { id name state }
 
 
 async def create_group(fleet: Fleet, name: str, criteria: dict[str, Any]) -> str:
-    """Make a group at a server that will not be killed meanwhile; returns its id."""
+    """Make a group at a server that will not be killed meanwhile. Returns its id."""
     data = await fleet.ask(CREATE_GROUP, name=name, criteria=criteria)
     assert data is not None
     group_id: str = data["createGroup"]["group"]["id"]
@@ -49,7 +49,7 @@ class Editor:
         self._serial = 0
 
     async def begin(self) -> str:
-        """Make the group that is only ever edited; returns its id."""
+        """Make the group that is only ever edited. Returns its id."""
         await self._carry_out(self._create("edited always"))
         (group_id,) = self._ids.values()
         return group_id
@@ -85,7 +85,7 @@ class Editor:
         return {"name": f"{name} {self._serial}", "criteria": self._chance.choice(CRITERIA)}
 
     async def settle(self) -> int:
-        """Compare what was acknowledged with what is stored, and go on from there; returns how many groups there are."""
+        """Compare what was acknowledged with what is stored, and go on from there. Returns how many groups there are."""
         data = await self._fleet.ask(GROUPS)
         assert data is not None
         self._ids = {group["name"]: group["id"] for group in data["groups"]["nodes"]}

@@ -65,7 +65,7 @@ class Experiment:
                 task.cancel()
 
     async def _be_cruel(self) -> None:
-        """Kill while everybody writes; those who were lucky go on as soon as there is a server again."""
+        """Kill while everybody writes. Those who were lucky go on as soon as there is a server again."""
         stop = asyncio.Event()
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             work = [tasks.create_task(client.run(stop)) for client in self.clients]

@@ -30,7 +30,7 @@ class Fleet:
 
     @asynccontextmanager
     async def manned(self, size: int) -> AsyncIterator[None]:
-        """So many servers are up at first; none is left at the end."""
+        """So many servers are up at first. None is left at the end."""
         try:
             for _ in range(size):
                 await self.start()
@@ -73,7 +73,7 @@ class Fleet:
         return self._chance.choice(self._running)[0]
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any] | None:
-        """The data of an operation; None where nobody knows whether it was carried out."""
+        """The data of an operation. None where nobody knows whether it was carried out."""
         server = await self.any()
         try:
             response = await self._client.post(server.url, json={"query": query, "variables": variables})

@@ -32,7 +32,7 @@ class Ledger(Generic[S]):
         return self._possible is not None
 
     async def carry_out(self, fleet: Fleet, order: Order[S]) -> dict[str, Any] | None:
-        """Give the order; returns its payload, or None where no answer came."""
+        """Give the order. Returns its payload, or None where no answer came."""
         self._possible = order.after
         data = await fleet.ask(order.mutation, **order.variables)
         if data is None:

@@ -1,4 +1,4 @@
-"""A client that has a crowd changed in bulk and takes that back, and knows what each action must come to, whoever dies meanwhile."""
+"""A client that has a crowd changed in bulk and takes that back, and knows the result that each action must have, even after a crash."""
 
 import asyncio
 import random
@@ -65,7 +65,7 @@ class Deed:
 
 
 class Steward:
-    """Gives one order after another; of an order whose answer is lost it asks again, which must not carry it out twice."""
+    """Gives one order after another. It repeats an order whose answer is lost, which must not carry it out twice."""
 
     def __init__(self, fleet: Fleet, chance: random.Random) -> None:
         self.ledger: Ledger[Crowd] = Ledger({})
@@ -78,7 +78,7 @@ class Steward:
         self._versions = dict.fromkeys(GROUPS, 0)
 
     async def begin(self) -> list[str]:
-        """Make the crowd and its groups; returns the ids of these."""
+        """Make the crowd and its groups. Returns the ids of these."""
         ids = [await create_group(self._fleet, name, {"contacts": where}) for name, (where, _) in GROUPS.items()]
         rows = [{"fields": {"email": f"crowd-{number}@example.com", "source": "crowd"}} for number in range(CROWD)]
         for first in range(0, CROWD, MOST_ROWS):
@@ -148,7 +148,7 @@ class Steward:
         return str(payload["bulkAction"]["id"])
 
     async def _end_of(self, action: str) -> dict[str, Any] | None:
-        """How the action ended; None if the server was gone before that."""
+        """How the action ended. None if the server was gone before that."""
         with suppress(*LOST):
             server = await self._fleet.any()
             async with server.session(self._fleet.token) as session:

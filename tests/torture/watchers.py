@@ -96,7 +96,7 @@ class Watcher:
         self._cursor = message["cursor"]
 
     async def settle(self) -> int:
-        """Wait until the watcher is where the group is, and compare its members with the table; returns how many there are."""
+        """Wait until the watcher is where the group is, and compare its members with the table. Returns how many there are."""
         server = await self._fleet.any()
         async with asyncio.timeout(DEADLINE), server.session(self._fleet.token) as session:
             cursor, stored = await self._pages(session)

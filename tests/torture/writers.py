@@ -45,7 +45,7 @@ DELETE_APPOINTMENT = "mutation ($id: ID!) { deleteAppointment(id: $id) { userErr
 
 @dataclass(frozen=True)
 class Person:
-    """A contact as its writer knows it; its appointments by title."""
+    """A contact as its writer knows it, with its appointments by title."""
 
     country: str | None
     heard_of: datetime | None = None
@@ -145,7 +145,7 @@ class Writer:
         return self._with(**{email: replace(person, meetings=person.meetings | changed)})
 
     async def settle(self) -> int:
-        """Compare what was acknowledged with what is stored, and go on from there; returns how many rows were compared."""
+        """Compare what was acknowledged with what is stored, and go on from there. Returns how many rows were compared."""
         contacts = await Contact.filter(email__startswith=f"{self._name}-")
         numbers = [contact.id for contact in contacts]
         taggings = await Tagging.filter(contact_id__in=numbers).prefetch_related("tag")
