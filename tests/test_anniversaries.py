@@ -32,8 +32,11 @@ DAYS = [date(2026, 6, 15), date(2024, 12, 31), date(2026, 2, 28)]
 WANTED: list[dict[str, Any]] = [{"today": True}, {"thisMonth": True}, {"withinNextDays": 7}, {"withinLastDays": 200}]
 thorough = settings(max_examples=200, deadline=None)
 
-all_days = st.one_of(st.dates(), st.sampled_from([date.min, *EDGES, date.max]))
-todays = st.dates(date(2020, 1, 1), date(2032, 12, 31))
+LEAP_DAYS = [date(year, 2, 29) for year in (1600, 1984, 2000, 2024)]  # of which random days are too few
+
+all_days = st.one_of(st.dates(), st.sampled_from([date.min, *EDGES, *LEAP_DAYS, date.max]))
+turns_of_february = st.builds(lambda year, days: date(year, 3, 1) - timedelta(days), st.integers(2020, 2032), st.integers(0, 2))
+todays = st.dates(date(2020, 1, 1), date(2032, 12, 31)) | turns_of_february
 
 
 def tree_of(condition: dict[str, Any], zone: ZoneInfo) -> Tree:

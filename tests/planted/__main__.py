@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "*.db*")
 FAILED = 1  # pytest's exit code where tests ran and one failed
 MINUTES = 15  # after which tests that a fault keeps from ending count as failed
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile", "unshrunk")
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--hypothesis-profile", "unshrunk")
 
 
 def main(wanted: Sequence[str]) -> int:
