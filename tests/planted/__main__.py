@@ -1,4 +1,4 @@
-"""`python -m tests.planted [TEXT ...]`: plant each fault whose file has one of these texts in its path, and see that a test fails."""
+"""`python -m tests.planted [TEXT ...]`: plant each fault whose room or description has one of these texts, and see that a test fails."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", 
 
 def main(wanted: Sequence[str]) -> int:
     """Look at the sound tree first, then plant one fault after the other. The exit code is that of a program."""
-    faults = [fault for fault in read_faults() if not wanted or any(text in fault.file for text in wanted)]
+    faults = [fault for fault in read_faults() if not wanted or any(text in f"{fault.room}: {fault.wrong}" for text in wanted)]
     with tempfile.TemporaryDirectory(prefix="muster-planted-") as directory:
         tree = Path(directory) / "tree"
         shutil.copytree(ROOT, tree, ignore=IGNORED)
@@ -45,7 +45,7 @@ def _is_noticed(tree: Path, fault: Fault) -> bool:
         say(f"DOES NOT APPLY  {reason}")
         return False
     said = "noticed" if code == FAILED else f"UNNOTICED (pytest ended with {code})"
-    say(f"{said}  {fault.file}: {fault.wrong} [{', '.join(fault.tests)}, {fault.engine}, {time.monotonic() - began:.0f} s]")
+    say(f"{said}  {fault.room}: {fault.wrong} [{', '.join(fault.tests)}, {fault.engine}, {time.monotonic() - began:.0f} s]")
     return code == FAILED
 
 
