@@ -25,7 +25,7 @@ from resolvers.criteria.semantics.time import Now
 from resolvers.membership.batch.batch_query import RecordBatch, query_batch
 from resolvers.membership.batch.partial_evaluation import simplify
 from resolvers.membership.change import Change, CommonTags
-from resolvers.membership.rebuilding.verify import differences
+from resolvers.membership.rebuilding.verify import find_discrepancies
 from resolvers.records.appointments import APPOINTMENT
 from resolvers.records.fields import create_custom_field
 from resolvers.values.custom_values import stored_values
@@ -128,7 +128,7 @@ async def members_after(account: World, bulk_change: BulkChange, judge: Judge) -
         await change.lock_contacts(contacts)
         outcome = await work(change)
         await judge(change, await services.definitions.current(services.database, account_id))
-        assert [each for each in await differences(services.database, services.definitions, account_id) if not each.in_log] == []
+        assert [each for each in await find_discrepancies(services.database, services.definitions, account_id) if not each.in_log] == []
         found.append({(row["set_id"], row["record_id"]) for row in await services.database.rows(MEMBERS, account=account_id)})
         return outcome
 

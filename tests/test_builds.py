@@ -18,7 +18,7 @@ from resolvers.grouping.watching import cursor, group_changes
 from resolvers.maintenance.clock import step
 from resolvers.membership.change import Change
 from resolvers.membership.journal.retention import sweep
-from resolvers.membership.rebuilding.builds import builds, plan
+from resolvers.membership.rebuilding.builds import plan_builds, read_builds
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
@@ -154,10 +154,10 @@ async def test_a_second_edit_takes_the_place_of_the_first_and_the_old_criteria_c
     group = await built(owner, CANADIANS)
     await edit(owner, group, MEXICANS)
     await edit(owner, group, OTHERS)
-    assert len(await builds(owner.services.database, owner.caller.account_id)) == 1
+    assert len(await read_builds(owner.services.database, owner.caller.account_id)) == 1
     called_off = await edit(owner, group, CANADIANS)
     assert called_off.state is GroupState.READY
-    assert await builds(owner.services.database, owner.caller.account_id) == []
+    assert await read_builds(owner.services.database, owner.caller.account_id) == []
     assert await members(group) == await from_country("Canada")
     assert await differences(owner) == []
 
@@ -196,7 +196,7 @@ async def test_what_a_coming_definition_uses_is_in_use(owner: Context) -> None:
 async def test_nobody_can_see_a_membership_in_the_making(owner: Context) -> None:
     group = await built(owner, CANADIANS)
     await edit(owner, group, MEXICANS)
-    (hidden,) = await builds(owner.services.database, owner.caller.account_id)
+    (hidden,) = await read_builds(owner.services.database, owner.caller.account_id)
     assert [found.id for found in await owner.scope.groups] == [group.id]
     with pytest.raises(Refused):
         await create_group(owner, name="Spy", criteria=in_group(await Group.get(id=hidden.id)))
@@ -251,7 +251,7 @@ async def begin_without_the_fence(context: Context, group: Group, criteria: dict
     database, account_id = context.services.database, context.caller.account_id
     async with database.transaction():
         change = Change(database, account_id, None, ChangeCause.GROUP_EDITED, context.services.wall_clock())
-        await plan(change, await context.services.definitions.current(database, account_id), {group.id: criteria})
+        await plan_builds(change, await context.services.definitions.current(database, account_id), {group.id: criteria})
         version = (await database.row(NEXT_VERSION, account=account_id))["definitions_version"]
         await database.rows(SET_VERSION, version=version, ids=sorted(change.recompiled_groups))
 
@@ -289,7 +289,7 @@ ONE_STATEMENT = """
 
 async def scan_in_one_statement(context: Context) -> None:
     """Locks and judges in one statement, which sees nothing that was committed while it waited for a lock."""
-    (found,) = await builds(context.services.database, context.caller.account_id)
+    (found,) = await read_builds(context.services.database, context.caller.account_id)
 
     async def work(change: Change) -> None:
         await change.database.rows(ONE_STATEMENT, account=change.account_id, set_id=found.id)

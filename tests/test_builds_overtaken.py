@@ -16,10 +16,10 @@ from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group, delete_group, update_group
 from resolvers.membership.change import Change
 from resolvers.membership.journal.retention import prune
-from resolvers.membership.rebuilding.builds import builds
+from resolvers.membership.rebuilding.builds import read_builds
 from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE
 from resolvers.membership.rebuilding.scan import scan_next
-from resolvers.membership.rebuilding.swap import Difference, difference, swap
+from resolvers.membership.rebuilding.swap import MembershipDifference, find_difference, swap_in
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
@@ -109,9 +109,9 @@ async def scan(change: Change, ids: list[int], context: Context) -> bool:
     return await scan_next(change, await context.services.definitions.current(change.database, change.account_id), ids)
 
 
-async def put_in_force(change: Change, context: Context, known: Difference) -> bool:
-    (making,) = await builds(context.services.database, context.caller.account_id)
-    return await swap(change, {making: known})
+async def put_in_force(change: Change, context: Context, known: MembershipDifference) -> bool:
+    (making,) = await read_builds(context.services.database, context.caller.account_id)
+    return await swap_in(change, {making: known})
 
 
 async def test_a_change_too_large_for_the_log_remains_so_when_a_record_on_its_list_goes(owner: Context) -> None:
@@ -120,10 +120,10 @@ async def test_a_change_too_large_for_the_log_remains_so_when_a_record_on_its_li
     await database.rows(INSERT_CONTACTS[database.engine], account=owner.caller.account_id, count=count)
     group = await built(owner, CANADIANS)
     await edit(owner, group, EVERYBODY)
-    (making,) = await builds(database, owner.caller.account_id)
+    (making,) = await read_builds(database, owner.caller.account_id)
     while await write(owner, ChangeCause.GROUP_EDITED, partial(scan, ids=[making.id], context=owner)):
         pass
-    known = await difference(database, making)
+    known = await find_difference(database, owner.caller.account_id, making)
     assert known
     await delete_contact(owner, to_global_id("Contact", min(known.joined)))
     assert await write(owner, ChangeCause.GROUP_EDITED, partial(put_in_force, context=owner, known=known), redefines=True)
@@ -139,10 +139,10 @@ async def test_a_build_begins_anew_when_entries_that_it_needs_have_been_pruned(o
     contacts = [to_global_id("Contact", (await create_contact(owner, fields={"country": "Canada"})).id) for _ in range(3)]
     group = await built(owner, CANADIANS)
     await edit(owner, group, EVERYBODY)
-    (making,) = await builds(database, owner.caller.account_id)
+    (making,) = await read_builds(database, owner.caller.account_id)
     while await write(owner, ChangeCause.GROUP_EDITED, partial(scan, ids=[making.id], context=owner)):
         pass
-    known = await difference(database, making)
+    known = await find_difference(database, owner.caller.account_id, making)
     assert known
     for contact in contacts:
         await update_contact(owner, contact_id=contact, fields={"country": "Nowhere"})

@@ -21,9 +21,9 @@ from resolvers.maintenance.clock import step
 from resolvers.membership.change import Change
 from resolvers.membership.clock import advance, mark_settled
 from resolvers.membership.crossings import find_crossings
-from resolvers.membership.rebuilding.builds import builds
+from resolvers.membership.rebuilding.builds import read_builds
 from resolvers.membership.rebuilding.scan import scan_next
-from resolvers.membership.rebuilding.verify import Difference, verify
+from resolvers.membership.rebuilding.verify import Discrepancy, verify
 from resolvers.membership.settle import settle
 from resolvers.operation.context import Context
 from resolvers.records.contacts import create_contact, update_contact
@@ -111,7 +111,7 @@ async def let_time_pass_without_fence(world: World) -> None:
 DEFINITIONS = pytest.mark.parametrize("change_definitions", [define, redefine, move_to_berlin])
 
 
-async def differences_after(database: Database, url: str, first: Act, second: Act) -> list[Difference]:
+async def differences_after(database: Database, url: str, first: Act, second: Act) -> list[Discrepancy]:
     """What is wrong when `second` ran as far as it could while `first` had decided and not yet committed."""
     clock = DrivenClock(NOW)
     async with running_services(database, clock) as here, running_services(database, clock) as there:
@@ -168,7 +168,7 @@ async def scan(context: Context) -> None:
     services, account_id = context.services, context.caller.account_id
 
     async def work(change: Change) -> bool:
-        found = await builds(change.database, account_id)
+        found = await read_builds(change.database, account_id)
         definitions = await services.definitions.current(change.database, account_id)
         return await scan_next(change, definitions, [each.id for each in found])
 

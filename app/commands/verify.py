@@ -11,7 +11,7 @@ from app.commands.runner import run
 from app.commands.terminal import note, say
 from app.provisioning.accounts import accounts_to_verify
 from resolvers.maintenance.auditing import audit, repair
-from resolvers.membership.rebuilding.verify import Difference
+from resolvers.membership.rebuilding.verify import Discrepancy
 from resolvers.operation.context import Services
 
 Repair = Annotated[bool, typer.Option("--repair", help="Repair the differences by recording the missing joins and leaves.")]
@@ -54,6 +54,6 @@ async def verify_accounts(services: Services, name: str | None, *, heal: bool) -
     return Report(found, left)
 
 
-def _line(account: str, found: Difference) -> str:
+def _line(account: str, found: Discrepancy) -> str:
     records = f": {', '.join(map(str, found.record_ids))}" if found.record_ids else ""
     return f"{account}, group {found.name!r} (number {found.group_id}): {found.finding}{records}"

@@ -8,9 +8,9 @@ from models import ChangeCause
 from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.renaming import groups_named
 from resolvers.membership.change import Change
-from resolvers.membership.rebuilding.builds import Build, builds, plan
+from resolvers.membership.rebuilding.builds import Build, plan_builds, read_builds
 from resolvers.membership.rebuilding.scan import scan_next
-from resolvers.membership.rebuilding.swap import Difference, difference, swap
+from resolvers.membership.rebuilding.swap import MembershipDifference, find_difference, swap_in
 from resolvers.operation.context import Context, Services, system_context
 from resolvers.write import write
 
@@ -22,18 +22,18 @@ async def needs_online_build(context: Context, record_type: RecordType) -> bool:
     """Whether evaluating all records at once would make the account's writers wait too long."""
     database, account_id, most = context.services.database, context.caller.account_id, context.services.judged_at_once
     row = await database.row(IS_LARGE.format(table=record_type.table), account=account_id, most=most, enough=most + 1)
-    return bool(row["large"]) or bool(await builds(database, account_id))
+    return bool(row["large"]) or bool(await read_builds(database, account_id))
 
 
 async def start_builds(context: Context, change: Change, wanted: Mapping[int, Mapping[str, Any] | None]) -> None:
     """Start to build groups with these criteria, or cancel the build of a group where the criteria are None."""
     definitions = await context.services.definitions.current(change.database, change.account_id)
-    await plan(change, definitions, wanted)
+    await plan_builds(change, definitions, wanted)
 
 
 async def mentions_once_built(context: Context) -> dict[int, list[int]]:
     """Return the groups that each group under construction will mention once it is built."""
-    found = await builds(context.services.database, context.caller.account_id)
+    found = await read_builds(context.services.database, context.caller.account_id)
     return {each.group_id: [*groups_named(each.criteria)] for each in found}
 
 
@@ -44,14 +44,14 @@ async def build(services: Services) -> None:
         if services.database.engine == "postgresql":
             await services.database.rows("ANALYZE contacts")
         context = system_context(services, row["account_id"])
-        while found := await builds(services.database, row["account_id"]):
+        while found := await read_builds(services.database, row["account_id"]):
             await _build(context, found)
 
 
 async def _build(context: Context, found: list[Build]) -> None:
     while await write(context, ChangeCause.GROUP_EDITED, partial(_scan, context)):
         pass
-    differences = {each: await difference(context.services.database, each) for each in found}
+    differences = {each: await find_difference(context.services.database, context.caller.account_id, each) for each in found}
     known = {each: changes for each, changes in differences.items() if changes}
     if len(known) == len(found):
         await write(context, ChangeCause.GROUP_EDITED, partial(_swap, found=known), redefines=True)
@@ -59,12 +59,12 @@ async def _build(context: Context, found: list[Build]) -> None:
 
 async def _scan(context: Context, change: Change) -> bool:
     # Read again, because another edit may have restarted the builds.
-    found = await builds(change.database, change.account_id)
+    found = await read_builds(change.database, change.account_id)
     definitions = await context.services.definitions.current(change.database, change.account_id)
     return bool(found) and await scan_next(change, definitions, [each.id for each in found])
 
 
-async def _swap(change: Change, found: Mapping[Build, Difference]) -> bool:
+async def _swap(change: Change, found: Mapping[Build, MembershipDifference]) -> bool:
     # Read again, because merging a tag or deleting a group may have rewritten their criteria.
-    known, still = {each.id: changes for each, changes in found.items()}, await builds(change.database, change.account_id)
-    return known.keys() == {each.id for each in still} and await swap(change, {each: known[each.id] for each in still})
+    known, still = {each.id: changes for each, changes in found.items()}, await read_builds(change.database, change.account_id)
+    return known.keys() == {each.id for each in still} and await swap_in(change, {each: known[each.id] for each in still})

@@ -24,7 +24,7 @@ from resolvers.grouping.builds import mentions_once_built, needs_online_build, s
 from resolvers.grouping.permissions import audiences, editable_group
 from resolvers.grouping.usage import in_use
 from resolvers.membership.change import Change
-from resolvers.membership.rebuilding.builds import builds, delete
+from resolvers.membership.rebuilding.builds import delete_with_build, read_builds
 from resolvers.membership.rebuilding.cycle import find_cycle
 from resolvers.membership.rebuilding.rebuild import new_epoch
 from resolvers.operation.context import Context
@@ -190,13 +190,13 @@ async def delete_group(context: Context, *, group_id: str, force: bool) -> str:
     async def work(change: Change) -> None:
         if not await context.scope.all_groups.filter(id=deleted.id).exists():
             raise unknown("group")
-        under_way = await builds(change.database, change.account_id)
+        under_way = await read_builds(change.database, change.account_id)
         hidden = [build.id for build in under_way if build.group_id == deleted.id]
         using = partial(context.services.definitions.using, change.database, change.account_id)
         users = {user for number in (deleted.id, *hidden) for user in await using(Mention("group", number))} - {deleted.id}
         if users and not force:
             raise await in_use(context, sorted(users), "id")
-        await delete(change, deleted.id, under_way)
+        await delete_with_build(change, deleted.id, under_way)
         change.announce(deleted.id)
         change.invalidate(*users)
         await record_deleted(context, change, deleted)

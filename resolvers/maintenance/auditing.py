@@ -5,17 +5,17 @@ from functools import partial
 from models import ChangeCause
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.rebuild import recount
-from resolvers.membership.rebuilding.verify import Difference, differences, verify
+from resolvers.membership.rebuilding.verify import Discrepancy, find_discrepancies, verify
 from resolvers.operation.context import Services, system_context
 from resolvers.write import write
 
 
-async def audit(services: Services, account_id: int) -> list[Difference]:
+async def audit(services: Services, account_id: int) -> list[Discrepancy]:
     """Return every difference between stored members, log and criteria. There are none unless something is broken."""
     return await verify(services.database, services.definitions, account_id)
 
 
-async def repair(services: Services, account_id: int) -> list[Difference]:
+async def repair(services: Services, account_id: int) -> list[Discrepancy]:
     """Repair what `audit` finds by logged joins and leaves, and return what is left, which should be nothing.
 
     A group whose log contradicts its members begins a new epoch, so that its watchers read it anew.
@@ -27,7 +27,7 @@ async def repair(services: Services, account_id: int) -> list[Difference]:
 
 
 async def _heal(services: Services, change: Change) -> None:
-    found = await differences(change.database, services.definitions, change.account_id)
+    found = await find_discrepancies(change.database, services.definitions, change.account_id)
     for group_id in sorted({difference.group_id for difference in found if difference.in_log}):
         await recount(change, group_id)
     change.invalidate(*sorted({difference.group_id for difference in found}))

@@ -10,55 +10,10 @@ from models import EventKind
 from models.engine.statement import Engine
 from models.fields import to_microseconds
 from resolvers.membership.change import Change, Flips
+from resolvers.membership.journal.statements import APPEND, JOIN_ALONE, LEAVE_ALONE, RECORD
 
 LARGEST_EVENT = 500  # ids in one entry of the log
 LARGEST_STATEMENT = 20_000  # memberships in one statement, some 800 kB of JSON
-
-# Heads are advanced by differences, and entries say how far before the end of the log they stand: so the end of the log need not
-# be read first.
-ADVANCE = """
-    UPDATE groups SET position = groups.position + step.entries, version = groups.version + step.flips,
-                      member_count = groups.member_count + step.growth
-    FROM ROWS(:steps AS step(id bigint, entries bigint, flips bigint, growth bigint)) {locked}
-    WHERE groups.id = step.id
-    RETURNING groups.id AS id, groups.account_id AS account_id, members_id, replaces_id, epoch, position, version, member_count
-"""
-LOG = """
-    INSERT INTO group_events (account_id, group_id, epoch, position, kind, from_version, to_version, member_count,
-                              cause, joined, "left", occurred_at)
-    SELECT CAST(:account AS bigint), head.id, head.epoch, head.position - entries_after, kind, head.version - flips_after - flips,
-           head.version - flips_after, head.member_count - growth_after, CAST(:cause AS text), joined, leaving, CAST(:at AS bigint)
-    FROM ROWS(:entries AS entry(group_id bigint, kind text, entries_after bigint, flips bigint, flips_after bigint,
-                                growth_after bigint, joined text, leaving text)) JOIN {heads} AS head ON head.id = group_id
-"""
-# In a hidden group that is being built, present members of the group that it replaces keep the time at which they joined.
-JOIN = """
-    INSERT INTO group_members (account_id, set_id, record_id, joined_at)
-    SELECT own.account_id, own.members_id, member.record_id, coalesce((
-        SELECT stays.joined_at FROM groups AS present JOIN group_members AS stays ON stays.set_id = present.members_id
-        WHERE present.id = own.replaces_id AND stays.record_id = member.record_id
-    ), CAST(:at AS bigint))
-    FROM ROWS(:joined AS member(group_id bigint, record_id bigint)) JOIN {heads} AS own ON own.id = member.group_id
-"""
-LEAVE = """
-    DELETE FROM group_members WHERE (set_id, record_id) IN
-    (SELECT members_id, record_id FROM ROWS(:left AS member(group_id bigint, record_id bigint)) JOIN {heads} AS own ON own.id = group_id)
-"""
-# Where members are stored without the log, the groups are looked up.
-JOIN_ALONE, LEAVE_ALONE = JOIN.format(heads="groups"), LEAVE.format(heads="groups")
-# Locked in ascending order, so that concurrent writers cannot deadlock.
-LOCKED = "JOIN (SELECT id FROM groups WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE) AS locked ON locked.id = step.id"
-HEADS = f"WITH head AS ({ADVANCE.format(locked=LOCKED)}), logged AS ({LOG.format(heads='head')})"
-RECORD: Mapping[Engine, tuple[str, ...]] = {
-    "sqlite": (ADVANCE.format(locked=""), LOG.format(heads="groups")),
-    "postgresql": (f"{HEADS} SELECT id FROM head",),  # noqa: S608  # statements of our own
-}
-APPEND: Mapping[Engine, tuple[str, ...]] = {
-    "sqlite": (*RECORD["sqlite"], JOIN_ALONE, LEAVE_ALONE),
-    "postgresql": (
-        f"{HEADS}, came AS ({JOIN.format(heads='head')}), gone AS ({LEAVE.format(heads='head')}) SELECT id FROM head",  # noqa: S608  # ours
-    ),
-}
 
 Pairs = list[dict[str, int]]  # of group and record
 Values = dict[str, Any]  # of one row, by column

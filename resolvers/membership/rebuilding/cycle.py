@@ -1,4 +1,4 @@
-"""Groups in groups must not go round in a circle."""
+"""Finding cycles: a group must not mention itself, not even through other groups."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,16 +9,16 @@ from resolvers.membership.candidates.account_definitions import AccountDefinitio
 def find_cycle(
     definitions: AccountDefinitions, group_id: int, mentioned: Iterable[int], *, coming: Mapping[int, Sequence[int]]
 ) -> list[int]:
-    """The shortest way from a group through groups that it would mention back to itself; empty if there is none.
+    """The shortest path from a group through groups that it would mention back to itself. Empty if there is none.
 
-    `coming` are the groups that others will mention once their next criteria are in force.
+    `coming` are the groups that others will mention once their builds are swapped in.
     """
     previous: dict[int, int] = dict.fromkeys(mentioned, group_id)
     queue = deque(previous)
     while queue:
         reached = queue.popleft()
         if reached == group_id:
-            return _way(previous, group_id)
+            return _path(previous, group_id)
         for following in (*definitions.mentioned_by(reached), *coming.get(reached, ())):
             if following not in previous:
                 previous[following] = reached
@@ -26,8 +26,8 @@ def find_cycle(
     return []
 
 
-def _way(previous: dict[int, int], group_id: int) -> list[int]:
-    way = [group_id]
-    while len(way) == 1 or way[-1] != group_id:
-        way.append(previous[way[-1]])
-    return way[::-1]
+def _path(previous: dict[int, int], group_id: int) -> list[int]:
+    path = [group_id]
+    while len(path) == 1 or path[-1] != group_id:
+        path.append(previous[path[-1]])
+    return path[::-1]

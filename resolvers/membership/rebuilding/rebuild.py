@@ -1,4 +1,4 @@
-"""Working out whole memberships anew, set-based, after a definition or something it refers to has changed."""
+"""Rebuilding whole memberships, by queries over all records, after a definition or something it refers to has changed."""
 
 import secrets
 from typing import Any
@@ -12,18 +12,13 @@ from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.change import Change, Flips
 from resolvers.membership.journal.log import append, update_members
+from resolvers.membership.rebuilding.statements import BEGIN_COUNTED_EPOCH
 
-LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are announced one by one; beyond it watchers read anew
-
-NEW_EPOCH = """
-    UPDATE groups SET epoch = :epoch, position = 0, version = 0, updated_at = :at,
-    member_count = (SELECT count(*) FROM group_members WHERE set_id = groups.members_id)
-    WHERE id = :group_id
-"""
+LARGEST_EXACT_CHANGE = 100_000  # joins and leaves that are logged one by one: beyond it a new epoch begins, and subscribers read again
 
 
 async def rebuild(change: Change, definitions: AccountDefinitions, now: Now) -> list[int]:
-    """Bring the stale groups, and all that depend on them, to what their criteria say now; the fence must be exclusive."""
+    """Bring stale groups, and those that depend on them, up to date. Returns the ids of the logged groups. The fence must be exclusive."""
     named = change.stale_groups | definitions.replacing(change.stale_groups)
     stale = (named | definitions.dependants(named)) & definitions.groups.keys()
     grown = []
@@ -43,7 +38,7 @@ async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int
 
 
 async def _difference(change: Change, definition: Definition, now: Now) -> Flips:
-    # EXCEPT takes both sides as a whole; NOT IN would search one of them from end to end for each record of the other.
+    # Not NOT IN, which would search one side from end to end for each record of the other.
     matching, values = statement_of(matching_records(change.account_id, definition, now).values("id"))
     members = f"SELECT record_id AS id FROM group_members WHERE set_id = {definition.members_id:d}"  # noqa: S608  # a number of our own
     flips, connection = Flips(), change.database.connection
@@ -55,15 +50,17 @@ async def _difference(change: Change, definition: Definition, now: Now) -> Flips
 
 
 def matching_records(account_id: int, definition: Definition, now: Now) -> QuerySet[Any]:
-    """The records that a group's criteria select at this moment."""
+    """The records that match a group's criteria at this moment."""
     return definition.record_type.model.filter(account_id=account_id).filter(criteria_query(definition.tree, now))
 
 
 async def recount(change: Change, group_id: int) -> None:
-    """Begin a new epoch of the group's log with the members that are stored: its watchers read them anew."""
-    await change.database.rows(NEW_EPOCH, epoch=new_epoch(), at=to_microseconds(change.at), group_id=group_id)
+    """Start a new epoch of the group's log with the members that are stored, so that its subscribers read them again."""
+    await change.database.rows(
+        BEGIN_COUNTED_EPOCH, account=change.account_id, epoch=new_epoch(), at=to_microseconds(change.at), group_id=group_id
+    )
 
 
 def new_epoch() -> str:
-    """A name for an epoch that no other epoch of any group has."""
+    """A random name for an epoch, which no other epoch has."""
     return secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""Auditing an account: stored membership, the fold of the log, and a fresh evaluation must be one and the same set."""
+"""Verifying an account: stored members, the fold of the log, and a fresh evaluation of the criteria must be the same set."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from resolvers.membership.rebuilding.rebuild import matching_records
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that is not as promised in one group: what, and the records concerned where there are any."""
+class Discrepancy:
+    """Something that is wrong with one group, with the ids of the records concerned where there are any."""
 
     group_id: int
     name: str
@@ -25,26 +25,26 @@ class Difference:
     in_log: bool = False
 
 
-async def verify(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Difference]:
-    """Every difference in the account, as of one moment, whatever is written meanwhile; there must be none."""
+async def verify(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Discrepancy]:
+    """All discrepancies in the account as of one moment, whatever is written meanwhile. There should be none."""
     async with database.snapshot():
-        return await differences(database, definitions, account_id)
+        return await find_discrepancies(database, definitions, account_id)
 
 
-async def differences(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Difference]:
-    """The same for a transaction in which nobody else writes."""
+async def find_discrepancies(database: Database, definitions: DefinitionsCache, account_id: int) -> list[Discrepancy]:
+    """The same, for callers that have a transaction in which nobody else writes."""
     current = await definitions.fresh(database, account_id)
     moments = [Now(at, current.zone) for at in sorted({*await read_span(database)})]
     return [
-        difference
+        discrepancy
         for group in await Group.filter(account_id=account_id, replaces_id=None).exclude(members_id=0).order_by("id")
-        for difference in await _audit(group, current.groups[group.id], moments)
+        for discrepancy in await _compare_group(group, current.groups[group.id], moments)
     ]
 
 
-async def _audit(group: Group, definition: Definition, moments: Sequence[Now]) -> list[Difference]:
+async def _compare_group(group: Group, definition: Definition, moments: Sequence[Now]) -> list[Discrepancy]:
     stored = set(await GroupMember.filter(set_id=group.members_id).values_list("record_id", flat=True))
-    # While time passes over them, some records have been judged at the later moment already, and others not yet.
+    # During a step of the clock, some records have been evaluated at the later moment already, and others not yet.
     fresh = [{*await matching_records(group.account_id, definition, now).values_list("id", flat=True)} for now in moments]
     log = await GroupEvent.filter(group_id=group.id, epoch=group.epoch).order_by("position")
     in_members = [
@@ -53,8 +53,8 @@ async def _audit(group: Group, definition: Definition, moments: Sequence[Now]) -
     ]
     in_log = [*_head(group, stored, log), *_fold(stored, log)]
     return [
-        *(Difference(group.id, group.name, finding, records) for finding, records in in_members),
-        *(Difference(group.id, group.name, finding, records, in_log=True) for finding, records in in_log),
+        *(Discrepancy(group.id, group.name, finding, records) for finding, records in in_members),
+        *(Discrepancy(group.id, group.name, finding, records, in_log=True) for finding, records in in_log),
     ]
 
 
@@ -80,7 +80,7 @@ def _fold(stored: set[Any], log: list[GroupEvent]) -> Iterator[tuple[str, tuple[
         if entry.kind is EventKind.MEMBERS and entry.to_version - entry.from_version != len(joined) + len(left):
             yield f"the entry at position {entry.position} does not count its ids", ()
         members = (members | joined) - left
-    # A log that was pruned, or whose epoch began with members, tells only of what came later.
-    complete = bool(log) and log[0].member_count == len(log[0].joined) and log[0].position == 1
-    if complete and members != stored:
+    # A log that was pruned, or whose epoch began with members, does not say how its first members joined.
+    is_complete = bool(log) and log[0].member_count == len(log[0].joined) and log[0].position == 1
+    if is_complete and members != stored:
         yield "the fold of the log is not the stored membership", tuple(sorted(members ^ stored))
