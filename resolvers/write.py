@@ -29,7 +29,10 @@ LONGEST_PAUSE = 0.05  # seconds before another attempt
 LOST_RACES = (DeadlockDetectedError, SerializationError, IntegrityError)
 
 NEXT_VERSION = "UPDATE accounts SET definitions_version = definitions_version + 1 WHERE id = :account RETURNING definitions_version"
-SET_VERSION = "UPDATE groups SET definition_version = :version WHERE id = ANY(:ids) OR replaces_id = ANY(:ids)"
+# `account_id + 0` keeps SQLite from going through all groups of the account.
+SET_VERSION = """
+    UPDATE groups SET definition_version = :version WHERE account_id + 0 = :account AND (id = ANY(:ids) OR replaces_id = ANY(:ids))
+"""
 
 
 async def write(context: Context, cause: ChangeCause, work: Work[T], *, redefines: bool = False) -> T:
@@ -102,7 +105,7 @@ async def _redefine(context: Context, cause: ChangeCause, work: Work[T]) -> Sett
         change = _new_change(context, cause)
         result = await work(change)
         version = (await services.database.row(NEXT_VERSION, account=account_id))["definitions_version"]
-        await services.database.rows(SET_VERSION, version=version, ids=sorted(change.recompiled_groups))
+        await services.database.rows(SET_VERSION, account=account_id, version=version, ids=sorted(change.recompiled_groups))
         definitions = await services.definitions.uncommitted(services.database, account_id)
         with services.database.observe("settle"):
             grown = await settle(change, definitions)

@@ -253,7 +253,7 @@ async def begin_without_the_fence(context: Context, group: Group, criteria: dict
         change = Change(database, account_id, None, ChangeCause.GROUP_EDITED, context.services.wall_clock())
         await plan_builds(change, await context.services.definitions.current(database, account_id), {group.id: criteria})
         version = (await database.row(NEXT_VERSION, account=account_id))["definitions_version"]
-        await database.rows(SET_VERSION, version=version, ids=sorted(change.recompiled_groups))
+        await database.rows(SET_VERSION, account=account_id, version=version, ids=sorted(change.recompiled_groups))
 
 
 @pytest.mark.only("postgresql")

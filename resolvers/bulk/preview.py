@@ -114,7 +114,8 @@ async def _apply(context: Context, change: Change, following: NextContacts, read
 async def _count(context: Context, applied: _Applied, grown: Sequence[int]) -> _Tally:
     """Count from the logs what became of the chunk. Other writers cannot move its records meanwhile, because they are locked."""
     tally = _Tally(len(applied.chunk.reached), applied.changed)
-    for row in await context.services.database.rows(EVENTS_SINCE, last=applied.last_event, groups=sorted(grown)):
+    given = {"account": context.caller.account_id, "last": applied.last_event, "groups": sorted(grown)}
+    for row in await context.services.database.rows(EVENTS_SINCE, **given):
         own = applied.records[row["record_type"]]
         tally.joins[row["group_id"]] += len(own.intersection(orjson.loads(row["joined"])))
         tally.leaves[row["group_id"]] += len(own.intersection(orjson.loads(row["leaving"])))

@@ -83,9 +83,11 @@ TAKEN_EMAILS = """
 LAST_EVENT = "SELECT coalesce(max(id), 0) AS id FROM group_events"
 EVENTS_SINCE = """
     SELECT group_id, record_type, joined, "left" AS leaving FROM group_events JOIN groups ON groups.id = group_id
-    WHERE group_events.id > :last AND group_id = ANY(:groups)
+    WHERE group_events.account_id = :account AND groups.account_id + 0 = :account
+    AND group_events.id > :last AND group_id = ANY(:groups)
 """
-OWNED_IDS = "SELECT id FROM {table} WHERE account_id = :account AND contact_id = ANY(:contacts)"
+# `account_id + 0` keeps SQLite from walking the account instead of looking up rows by contact or group.
+OWNED_IDS = "SELECT id FROM {table} WHERE account_id + 0 = :account AND contact_id = ANY(:contacts)"
 
 # ---------------------------------------------------------------- tags
 
@@ -124,7 +126,8 @@ RESTORE_TAGGINGS = """
     INSERT INTO taggings (account_id, contact_id, tag_id, tagged_at, tagged_by_id)
     SELECT tags.account_id, given.contact_id, tags.id, given.tagged_at, users.id
     FROM ROWS(:taggings AS given(contact_id bigint, tag_id bigint, tagged_at bigint, tagged_by_id bigint))
-    JOIN tags ON tags.id = given.tag_id LEFT JOIN users ON users.id = given.tagged_by_id
+    JOIN tags ON tags.id = given.tag_id AND tags.account_id + 0 = :account
+    LEFT JOIN users ON users.id = given.tagged_by_id AND users.account_id + 0 = :account
     WHERE true ON CONFLICT (contact_id, tag_id) DO NOTHING RETURNING contact_id, tag_id
 """
 
@@ -133,14 +136,15 @@ RESTORE_TAGGINGS = """
 READ_TAGGINGS = """
     SELECT contact_id, tag_id, tagged_at, tagged_by_id FROM taggings WHERE account_id = :account AND contact_id = ANY(:contacts)
 """
-READ_OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE account_id = :account AND contact_id = ANY(:contacts)"
+READ_OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE account_id + 0 = :account AND contact_id = ANY(:contacts)"
 READ_VALUES = f"""
     SELECT contact_id, field_id, ordinal, {VALUES} FROM custom_values WHERE account_id = :account AND contact_id = ANY(:contacts)
 """  # noqa: S608  # columns of ours
 # An owner that was deleted meanwhile becomes null.
+_RESTORED_COLUMNS = COLUMNS.replace("owner_id", "(SELECT id FROM users WHERE account_id = :account AND id = given.owner_id)")
 RESTORE_CONTACTS = f"""
     INSERT INTO contacts (id, account_id, {COLUMNS})
-    SELECT id, CAST(:account AS bigint), {COLUMNS.replace("owner_id", "(SELECT id FROM users WHERE id = given.owner_id)")}
+    SELECT id, CAST(:account AS bigint), {_RESTORED_COLUMNS}
     FROM ROWS(:contacts AS given(id bigint, {declared(TYPES)})) WHERE true
 """  # noqa: S608  # columns of ours
 RESTORE_OWNED = """

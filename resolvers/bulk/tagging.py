@@ -101,7 +101,7 @@ def _missing(wanted: Contacts, done: Contacts) -> set[int]:
 
 async def restore_taggings(change: Change, taggings: Sequence[Document]) -> list[Pair]:
     """Restore taggings with their time and author. Returns those that were restored: missing before, and of tags that still exist."""
-    return _pairs(await change.database.rows(RESTORE_TAGGINGS, taggings=taggings)) if taggings else []
+    return _pairs(await change.database.rows(RESTORE_TAGGINGS, account=change.account_id, taggings=taggings)) if taggings else []
 
 
 def _pairs(rows: Iterable[Document]) -> list[Pair]:

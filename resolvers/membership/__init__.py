@@ -1,1 +1,1 @@
-"""How groups stay true: definitions, facts, settling, the clock."""
+"""Keeping memberships up to date: definitions, finding and evaluating affected groups, the journal, rebuilding, the clock."""

@@ -15,7 +15,8 @@ from resolvers.criteria.semantics.ranges import Ranges
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions
 
-# All ranges of a condition are looked up by one statement, because an anniversary has one for each year of the calendar.
+# One statement looks up all ranges of a condition, because an anniversary has one for each year of the calendar.
+# Custom values and taggings are found by a field or tag, which belongs to one account: so an index covers the statement.
 SCAN = """
     SELECT {contact} AS id FROM ROWS(:spans AS span(low bigint, high bigint)) CROSS JOIN {rows} AND {column} >= low AND {column} < high
     ORDER BY id
@@ -25,11 +26,11 @@ RECORDS = "{table} WHERE account_id = :account"
 CUSTOM_VALUES = "custom_values WHERE field_id = :key"
 TAGGINGS = "taggings WHERE tag_id = :key"
 
-FEW = 8  # ranges that are looked up without asking first between which values there is anything
+FEW = 8  # for more ranges, the least and greatest value are read first, to leave out ranges without values
 
 
 class ValueColumn(NamedTuple):
-    """Where the values of a source stand: the column of the contact's id, the rows, their key, and the column of the values."""
+    """Where the values of a condition are stored: the column of the contact's id, the rows, the column, and the key of the rows."""
 
     contact: str
     rows: str
@@ -40,15 +41,15 @@ class ValueColumn(NamedTuple):
 async def find_crossings(
     database: Database, account_id: int, definitions: AccountDefinitions, span: tuple[int, int]
 ) -> Iterator[tuple[int, set[int]]]:
-    """The contacts for which time passed over a boundary of a condition, ascending, each with the groups to judge anew.
+    """Yield the contacts for which a condition got another answer in the span, ascending, each with the groups to evaluate.
 
-    One statement for each distinct temporal condition with boundaries in the span, a range scan of an index for each of them.
-    At midnight that may be most of an account: until they are asked for, contacts are eight bytes each.
+    There is one statement, a range scan of an index, for each distinct condition with boundaries in the span. At midnight that may
+    find most of an account, so contacts are held as eight bytes each.
     """
     before, after = (Now(instant, definitions.zone) for instant in span)
     found: list[Iterator[tuple[int, frozenset[int]]]] = []
     for leaf, users in definitions.temporal.items():
-        # A membership in the making may be in force under its group's own number by the time it is judged.
+        # By the time a build is evaluated, it may have replaced its group.
         group_ids = users | {replaced for group_id in users if (replaced := definitions.groups[group_id].replaces_id)}
         contact_ids = await _between(database, account_id, _value_column(leaf.source), boundaries(leaf, before, after))
         found.append(zip(contact_ids, repeat(group_ids)))
@@ -68,12 +69,12 @@ async def _between(database: Database, account_id: int, values: ValueColumn, ran
     if not ranges:
         return []
     spans = [{"low": low, "high": high} for low, high in ranges]
-    # As a list: to make rows of so many would keep all others waiting. It is in order already, which costs next to nothing to make sure of.
+    # As a list: making a row for each of so many would block the event loop. It is sorted already, so that sorting costs next to nothing.
     return array("q", sorted(await numbers(database, SCAN.format(**values._asdict()), account=account_id, key=values.key, spans=spans)))
 
 
 def _within(ranges: Ranges, least: int | None, greatest: int | None) -> Ranges:
-    """The ranges in which there can be a value."""
+    """The ranges that can contain a value."""
     if least is None or greatest is None:
         return ()
     return tuple((low, high) for low, high in ranges if low <= greatest and least < high)
@@ -88,6 +89,6 @@ def _value_column(source: Source) -> ValueColumn:
         case TaggedAt():
             return ValueColumn("contact_id", TAGGINGS, "tagged_at", source.tag_id)
         case Tags() | Groups():
-            raise AssertionError("tags and groups have no value that time could pass over")
+            raise AssertionError("tags and groups have no values that time changes")
         case _:
             assert_never(source)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from models.engine.database import Database
-from resolvers.membership.batch.batch_evaluation import BatchEvaluation, candidates
+from resolvers.membership.batch.batch_evaluation import BatchEvaluation, batch_candidates
 from resolvers.membership.candidates.account_definitions import AccountDefinitions
 from resolvers.membership.change import Change, Flips
 from resolvers.membership.clock import read_clock
@@ -31,8 +31,8 @@ async def tried(database: Database) -> AsyncIterator[None]:
 async def together(change: Change, definitions: AccountDefinitions) -> Flips:
     flips = Flips()
     for batch in change.batches:
-        judgement = BatchEvaluation(change, definitions, batch, await read_clock(change.database, definitions))
-        flips = flips.with_those_of(await judgement.judge(candidates(batch, definitions)))
+        evaluation = BatchEvaluation(change, definitions, batch, await read_clock(change.database, definitions))
+        flips = flips.with_those_of(await evaluation.evaluate(batch_candidates(batch, definitions)))
     return flips
 
 

@@ -1,4 +1,4 @@
-"""Which of many records each of several groups selects: one pass of the database over the records, a column for each group."""
+"""Batch query: which of many records match each of several criteria, by one pass over the records with a column for each criteria."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ from resolvers.criteria.language.tree import Tree
 from resolvers.criteria.querying.query import criteria_lists, criteria_sql
 from resolvers.criteria.semantics.time import Now
 
-MOST_COLUMNS = 50  # of one statement: PostgreSQL plans each, and both engines bound them at some two thousand
+MOST_COLUMNS = 50  # of one statement: PostgreSQL plans each column, and both engines allow about two thousand
 
 
 class RecordBatch(NamedTuple):
-    """Records of one type, by their ids, and the moment at which they are asked about."""
+    """Records of one type, by their ids, and the moment at which criteria are evaluated."""
 
     database: Database
     record_type: RecordType
@@ -24,10 +24,10 @@ class RecordBatch(NamedTuple):
 
 
 async def query_batch(batch: RecordBatch, trees: Mapping[int, Tree]) -> dict[int, list[int]]:
-    """For each of these criteria, by their keys, those of the records for which they hold."""
+    """The records that match each of these criteria, by the keys of the criteria."""
     found: dict[int, list[int]] = {key: [] for key in trees}
     for keys in _parts(list(trees) if batch.ids else []):
-        row = await _ask(batch, [trees[key] for key in keys])
+        row = await _query(batch, [trees[key] for key in keys])
         found |= {key: numbers_in(row[f"column{number}"]) for number, key in enumerate(keys)}
     return found
 
@@ -37,7 +37,7 @@ def _parts(keys: list[int]) -> Iterator[list[int]]:
         yield keys[start : start + MOST_COLUMNS]
 
 
-async def _ask(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
+async def _query(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
     table = batch.record_type.table
     columns = [part for number, tree in enumerate(trees) for part in (", ", *_column(batch, tree, number))]
     whole = Sql(
@@ -48,7 +48,7 @@ async def _ask(batch: RecordBatch, trees: Sequence[Tree]) -> dict[str, Any]:
 
 
 def _column(batch: RecordBatch, tree: Tree, number: int) -> tuple[str | Sql, ...]:
-    # SQLite is to look at these records one by one: a list would be as long as the account is large.
+    # Conditions are checked for each of these records: a list of all matches would be as long as the account is large.
     long = frozenset(range(len(criteria_lists(tree, batch.now))))
     aggregate = collected(batch.database.engine, f'"{batch.record_type.table}"."id"')
     return f"{aggregate} FILTER (WHERE ", criteria_sql(tree, batch.now, long), f") AS column{number}"

@@ -1,4 +1,4 @@
-"""The compiled groups of every account that this process has served, renewed when an account's definitions version moves."""
+"""The cache of compiled groups, by account. Only groups that changed since the cached version are compiled again."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
@@ -18,7 +18,7 @@ from resolvers.membership.candidates.event_loop import cooperatively
 
 ACCOUNT = "SELECT id, definitions_version, timezone FROM accounts WHERE id = :account"
 ACCOUNTS = "SELECT id, definitions_version, timezone FROM accounts WHERE id IN (SELECT account_id FROM groups) ORDER BY id"
-# A group without a set of members is still in the making: the group that replaces it is settled in its stead.
+# A group without a set of members is being built for the first time: its build is settled instead of it.
 CHANGED = """
     SELECT id, criteria, members_id, replaces_id FROM groups
     WHERE account_id = :account AND definition_version > :version AND members_id <> 0 ORDER BY id
@@ -26,13 +26,13 @@ CHANGED = """
 COUNT = "SELECT count(*) AS count FROM groups WHERE account_id = :account AND members_id <> 0"
 IDS = "SELECT id FROM groups WHERE account_id = :account AND members_id <> 0"
 
-PART = 20  # groups that are put in their places at once, which takes about two milliseconds
+PART = 20  # groups that are indexed without a pause, which takes about two milliseconds
 
 NOTHING = AccountDefinitions(version=-1, zone=ZoneInfo("UTC"))
 
 
 class DefinitionsCache:
-    """What settling works with, account by account; only groups that changed are compiled again."""
+    """The compiled groups of every account that this process has served."""
 
     def __init__(self, limits: CriteriaLimits, record_types: RecordTypes) -> None:
         self._limits = limits
@@ -40,42 +40,42 @@ class DefinitionsCache:
         self._accounts: dict[int, AccountDefinitions] = {}
 
     async def current(self, database: Database, account_id: int) -> AccountDefinitions:
-        """The account's groups as of this statement; inside a write the fence keeps them so until it ends."""
-        return await self._kept(database, await database.row(ACCOUNT, account=account_id))
+        """The account's groups as they are now. Inside a write they stay so until it ends, because of the fence."""
+        return await self._cached(database, await database.row(ACCOUNT, account=account_id))
 
     def known(self, account_id: int) -> AccountDefinitions:
-        """The account's groups as this process last saw them, which may not be how they are now."""
+        """The account's groups as they are cached. They may be outdated."""
         return self._accounts.get(account_id, NOTHING)
 
     async def temporal(self, database: Database) -> dict[int, AccountDefinitions]:
-        """The accounts with groups whose membership changes as time passes."""
-        found = {row["id"]: await self._kept(database, row) for row in await database.rows(ACCOUNTS)}
+        """The groups of accounts with memberships that time changes, by account."""
+        found = {row["id"]: await self._cached(database, row) for row in await database.rows(ACCOUNTS)}
         return {account_id: definitions for account_id, definitions in found.items() if definitions.temporal}
 
     async def using(self, database: Database, account_id: int, mention: Mention) -> list[int]:
-        """The groups whose criteria, or those with which they are to go on, mention this, ascending."""
+        """The groups whose criteria mention this, or whose next criteria do, ascending."""
         definitions = await self.current(database, account_id)
-        return _named(definitions.groups[group_id] for group_id in definitions.mentioning(mention))
+        return _visible(definitions.groups[group_id] for group_id in definitions.mentioning(mention))
 
     async def zoned(self, database: Database, account_id: int) -> list[int]:
-        """The groups whose criteria mean something else in another time zone, ascending."""
+        """The groups whose members depend on the account's time zone, ascending."""
         groups = (await self.current(database, account_id)).groups.values()
-        return _named(definition for definition in groups if definition.is_zoned)
+        return _visible(definition for definition in groups if definition.is_zoned)
 
     async def uncommitted(self, database: Database, account_id: int) -> AccountDefinitions:
-        """The account's groups as the running transaction leaves them; not kept, because it may yet be rolled back."""
+        """The account's groups as the running transaction leaves them. They are not cached, because it may be rolled back."""
         return await self._renewed(database, await database.row(ACCOUNT, account=account_id))
 
     def keep(self, account_id: int, definitions: AccountDefinitions) -> None:
-        """Keep what has been committed, unless something later is known already."""
+        """Cache definitions that have been committed, unless a later version is cached already."""
         if definitions.version > self._accounts.get(account_id, NOTHING).version:
             self._accounts[account_id] = definitions
 
     async def fresh(self, database: Database, account_id: int) -> AccountDefinitions:
-        """All of the account's groups, compiled anew from what is stored."""
+        """All of the account's groups, compiled from what is stored without the cache."""
         return await DefinitionsCache(self._limits, self.record_types).current(database, account_id)
 
-    async def _kept(self, database: Database, row: dict[str, Any]) -> AccountDefinitions:
+    async def _cached(self, database: Database, row: dict[str, Any]) -> AccountDefinitions:
         known = self._accounts.get(row["id"], NOTHING)
         if known.version != row["definitions_version"]:
             known = await self._renewed(database, row)
@@ -86,7 +86,7 @@ class DefinitionsCache:
         known = self._accounts.get(row["id"], NOTHING)
         changed = await self._compiled(database, row["id"], known.version)
         version, zone = row["definitions_version"], ZoneInfo(row["timezone"])
-        known = known.renewed(version, zone, changed={}, gone=await _gone(database, row["id"], known.groups, changed))
+        known = known.renewed(version, zone, changed={}, gone=await _deleted(database, row["id"], known.groups, changed))
         async for part in cooperatively(_parts(changed)):
             known = known.renewed(version, zone, changed=part, gone=())
         return known
@@ -106,7 +106,8 @@ class DefinitionsCache:
         }
 
 
-def _named(definitions: Iterable[Definition]) -> list[int]:
+def _visible(definitions: Iterable[Definition]) -> list[int]:
+    """The ids of the groups, with the ids of the groups that they replace for those that are hidden."""
     return sorted({definition.replaces_id or definition.group_id for definition in definitions})
 
 
@@ -116,7 +117,7 @@ def _parts(changed: Mapping[int, Definition]) -> Iterator[dict[int, Definition]]
         yield part
 
 
-async def _gone(database: Database, account_id: int, known: Collection[int], changed: Collection[int]) -> set[int]:
+async def _deleted(database: Database, account_id: int, known: Collection[int], changed: Collection[int]) -> set[int]:
     count = len(known) + sum(group_id not in known for group_id in changed)
     if (await database.row(COUNT, account=account_id))["count"] == count:
         return set()

@@ -1,4 +1,4 @@
-"""Long calculations on the event loop, which many share: they make room for others every few milliseconds."""
+"""Sharing the event loop: long calculations let other tasks run every few milliseconds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -7,11 +7,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LONGEST = 0.002  # seconds that others wait
+LONGEST = 0.002  # seconds that other tasks wait
 
 
 async def cooperatively(items: Iterable[T]) -> AsyncIterator[T]:
-    """The items one by one, and between them, when others have waited long enough, their turn."""
+    """Yield the items, and let other tasks run in between whenever they have waited for two milliseconds."""
     began = perf_counter()
     for item in items:
         if perf_counter() - began > LONGEST:

@@ -1,4 +1,4 @@
-"""A map that never changes: a revision of it is another map, and both share all entries but a few of those around the changes."""
+"""A persistent map: an immutable mapping whose revisions are other maps, which share most of their memory with it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -11,12 +11,12 @@ V = TypeVar("V")
 Node = dict[K, V] | tuple["Node[K, V]", ...]  # entries, or branches by a digit of the key's hash
 
 WIDTH = 16  # branches of a node
-MOST_ENTRIES = 128  # together in one dictionary, which is copied whole
-DEEPEST = 12  # levels of branches: below are keys of one hash, which nothing could set apart
+MOST_ENTRIES = 128  # of one leaf, a dictionary that a revision copies whole
+DEEPEST = 12  # levels of branches: keys with equal hashes cannot be separated further
 
 
 class Map(Mapping[K, V]):
-    """A mapping of which old states stay valid at no cost, so that whoever holds one need not fear what others do."""
+    """An immutable mapping. A revision costs time for what changes, and no time for the rest."""
 
     __slots__ = ("_root",)
 
@@ -53,23 +53,23 @@ class Map(Mapping[K, V]):
         return any(_leaves(self._root))
 
     def every(self) -> Iterable[V]:
-        """All values, without looking each of them up."""
+        """All values, without looking up each key."""
         root = self._root
         return root.values() if isinstance(root, dict) else chain.from_iterable(leaf.values() for leaf in _leaves(root))
 
     def those(self, keys: Iterable[K]) -> list[V]:
-        """The values of such of these keys as are there."""
+        """The values of those of these keys that are in the map."""
         root = self._root
         if isinstance(root, dict):
             return [root[key] for key in keys if key in root]
         return [value for key in keys if (value := self.get(key)) is not None]
 
     def entries(self) -> Iterator[tuple[K, V]]:
-        """All keys with their values, without looking each of them up."""
+        """All keys with their values, without looking up each key."""
         return chain.from_iterable(leaf.items() for leaf in _leaves(self._root))
 
     def revised(self, changes: Mapping[K, V | None]) -> "Map[K, V]":
-        """The map with these entries; None, which is no value, takes one away."""
+        """The map with these entries added. The value None removes an entry."""
         return Map(_revised(self._root, dict(changes), 0)) if changes else self
 
 

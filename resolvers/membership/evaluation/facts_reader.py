@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
 
 from models.engine.database import Database, Row, Rows
@@ -13,11 +13,12 @@ from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.membership.candidates.account_definitions import Definition
 
 CONTACTS = f"SELECT id, {', '.join(CONTACT.columns)} FROM contacts WHERE account_id = :account AND id = ANY(:ids)"  # noqa: S608
-OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE contact_id = ANY(:ids) ORDER BY id"
-TAGGINGS = "SELECT contact_id, tag_id, tagged_at FROM taggings WHERE contact_id = ANY(:ids)"
+# `account_id + 0` keeps SQLite from walking the account instead of looking up rows by contact or group.
+OWNED = "SELECT id, contact_id, {columns} FROM {table} WHERE account_id + 0 = :account AND contact_id = ANY(:ids) ORDER BY id"
+TAGGINGS = "SELECT contact_id, tag_id, tagged_at FROM taggings WHERE account_id = :account AND contact_id = ANY(:ids)"
 CUSTOM_VALUES = """
     SELECT contact_id, field_id, coalesce(folded, long_folded) AS text, coalesce(number, day, instant) AS number, boolean
-    FROM custom_values WHERE contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
+    FROM custom_values WHERE account_id = :account AND contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
 """
 MEMBERSHIPS = f"""
     SELECT record_id, groups.id AS group_id FROM group_members JOIN groups ON groups.members_id = set_id
@@ -26,11 +27,12 @@ MEMBERSHIPS = f"""
 # The present members of some groups among the contacts, or among the records that they own.
 CONTACT_MEMBERS = """
     SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
-    WHERE groups.id = ANY(:contacts) AND record_id = ANY(:ids)
+    WHERE groups.account_id + 0 = :account AND groups.id = ANY(:contacts) AND record_id = ANY(:ids)
 """
 OWNED_MEMBERS = """
     SELECT groups.id AS group_id, record_id FROM groups JOIN group_members ON groups.members_id = set_id
-    WHERE groups.id = ANY(:{groups}) AND record_id IN (SELECT id FROM {table} WHERE contact_id = ANY(:ids))
+    WHERE groups.account_id + 0 = :account AND groups.id = ANY(:{groups})
+    AND record_id IN (SELECT id FROM {table} WHERE account_id + 0 = :account AND contact_id = ANY(:ids))
 """
 VERSION = "SELECT definitions_version FROM accounts WHERE id = :account"
 MOMENT = f"SELECT now, settled, ({VERSION}) AS version FROM clock"  # noqa: S608  # a statement of our own
@@ -110,7 +112,7 @@ class FactsReader:
             (MEMBERSHIPS, self._take_groups, needed.groups and not loaded.groups),
         )
         takers = {statement: take for statement, take, is_wanted in wanted if is_wanted}
-        return takers | {_owned(each): partial(self._take_owned, each) for each in needed.owned - loaded.owned}
+        return takers | {_owned(each): self._owned_taker(each) for each in needed.owned - loaded.owned}
 
     def _take_moment(self, rows: Rows) -> None:
         (self.moment,) = rows
@@ -143,13 +145,16 @@ class FactsReader:
             if facts := self.facts.get(row["record_id"]):
                 facts.groups.add(row["group_id"])
 
-    def _take_owned(self, record_type: RecordType, rows: Rows) -> None:
-        attached: defaultdict[int, list[OwnedFacts]] = defaultdict(list)
-        for row in rows:
-            if contact := self.facts.get(row["contact_id"]):
-                attached[contact.id].append(OwnedFacts(id=row["id"], values=row, contact=contact))
-        for facts in self._with(attached):
-            facts.owned[record_type] = attached[facts.id]
+    def _owned_taker(self, record_type: RecordType) -> Take:
+        def take(rows: Rows) -> None:
+            attached: defaultdict[int, list[OwnedFacts]] = defaultdict(list)
+            for row in rows:
+                if contact := self.facts.get(row["contact_id"]):
+                    attached[contact.id].append(OwnedFacts(id=row["id"], values=row, contact=contact))
+            for facts in self._with(attached):
+                facts.owned[record_type] = attached[facts.id]
+
+        return take
 
     def _with(self, found: Mapping[int, object]) -> Iterator[ContactFacts]:
         return (self.facts[contact_id] for contact_id in found if contact_id in self.facts)

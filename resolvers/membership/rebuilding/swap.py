@@ -75,7 +75,7 @@ async def _missing(database: Database, *, one: Head, other: Head) -> set[int]:
 
 
 async def _updated(change: Change, build: Build, known: MembershipDifference) -> MembershipDifference | None:
-    """The difference as of now: records that either log mentions since then are compared again. None if a log does not say."""
+    """The difference as of now. Records that either log has mentioned since are compared again. None if a log was pruned meanwhile."""
     heads = await _heads(change.database, change.account_id, build)
     if heads is None or [head.epoch for head in heads] != [known.present.epoch, known.following.epoch]:
         return None
@@ -91,7 +91,7 @@ async def _updated(change: Change, build: Build, known: MembershipDifference) ->
 
 
 async def _changed_since(change: Change, before: Head, position: int) -> set[int] | None:
-    """The records that joined or left from one position of a log to a later one, or None if an entry in between has been pruned."""
+    """The records that joined or left between two positions of a log. None if an entry in between has been pruned."""
     given = {"account": change.account_id, "group_id": before.id, "epoch": before.epoch, "position": before.position}
     rows = await change.database.rows(EVENTS_SINCE, **given)
     if len(rows) != position - before.position:
