@@ -23,7 +23,7 @@ from resolvers.bulk.actions import (
     undoes,
     undone_by,
 )
-from resolvers.bulk.pace import Pace
+from resolvers.bulk.pace import ChunkPace
 from resolvers.bulk.preview import MOST_PREVIEWED
 from resolvers.bulk.summary import summary
 from resolvers.bulk.targets import MOST_CHOSEN
@@ -158,7 +158,7 @@ async def test_a_set_that_the_change_itself_empties_is_walked_to_its_end(owner: 
 async def test_who_leaves_the_set_before_the_action_comes_is_not_changed(owner: Context) -> None:
     ids = await ids_of(owner)
     action = await start(owner, EVERYBODY, ADD_VIP)
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     await update_contact(owner, contact_id=ids[0], fields={"source": None})
     await update_contact(owner, contact_id=ids[4], fields={"source": None})
     await work(owner.services)
@@ -169,7 +169,7 @@ async def test_who_leaves_the_set_before_the_action_comes_is_not_changed(owner: 
 
 async def test_who_comes_into_the_set_in_time_is_changed_too(owner: Context) -> None:
     action = await start(owner, EVERYBODY, ADD_VIP)
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     await create_contact(owner, fields={"source": "late"})
     await work(owner.services)
     done = await again(owner, action)
@@ -315,7 +315,7 @@ async def test_bulk_actions_take_turns(owner: Context, clock: DrivenClock) -> No
     actions = [await start(owner, EVERYBODY, ADD_VIP), await start(owner, EVERYBODY, {"fields": {"company": "Acme"}})]
     for processed in ([2, 0], [2, 2], [4, 2], [4, 4]):
         clock.pass_(seconds=1)
-        assert await work_on_next(owner.services, Pace(2))
+        assert await work_on_next(owner.services, ChunkPace(2))
         assert [(await again(owner, action)).processed for action in actions] == processed
 
 
@@ -339,9 +339,9 @@ async def test_other_writes_go_on_while_a_bulk_action_is_at_work(owner: Context)
 
 async def test_a_cancelled_action_keeps_what_is_done_and_can_be_undone(owner: Context) -> None:
     action = await start(owner, EVERYBODY, ADD_VIP)
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     assert (await cancel_bulk_action(owner, gid(action))).state is BulkActionState.CANCELLED
-    assert not await work_on_next(owner.services, Pace(2))
+    assert not await work_on_next(owner.services, ChunkPace(2))
     assert (await cancel_bulk_action(owner, gid(action))).processed == 2
     assert len(await tagged(owner)) == 2
     await undo_bulk_action(owner, gid(action))
@@ -361,7 +361,7 @@ async def test_what_has_ended_cannot_be_cancelled(owner: Context) -> None:
 async def test_an_action_whose_tag_is_deleted_fails_and_says_where(owner: Context) -> None:
     tag = await owner.scope.tags.get(name="VIP")
     action = await start(owner, EVERYBODY, ADD_VIP)
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     await delete_tag(owner, tag_id=to_global_id("Tag", tag.id))
     await work(owner.services)
     failed = await again(owner, action)
@@ -402,8 +402,8 @@ async def test_an_action_that_loses_every_race_is_tried_again_after_the_others(o
     in_the_way = await BulkInverse.create(**taken)
     clock.pass_(seconds=1)
     with pytest.raises(Conflict):
-        await work_on_next(owner.services, Pace(2))
-    await work_on_next(owner.services, Pace(2))
+        await work_on_next(owner.services, ChunkPace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     assert [(await again(owner, action)).processed for action in (unlucky, other)] == [0, 2]
     await in_the_way.delete()
     await work(owner.services)
@@ -503,7 +503,7 @@ async def test_a_cancelled_undo_is_continued_by_another(owner: Context) -> None:
     action = await carried_out(owner, EVERYBODY, ADD_VIP)
     undo = await undo_bulk_action(owner, gid(action))
     assert await problems(undo_bulk_action(owner, gid(action))) == [("CONFLICT", ("id",))]
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     await cancel_bulk_action(owner, gid(undo))
     assert len(await tagged(owner)) == 3
     other = await undo_bulk_action(owner, gid(action))
@@ -529,7 +529,7 @@ async def test_what_cannot_be_undone(owner: Context) -> None:
 async def test_how_to_undo_is_forgotten_in_time_but_not_in_the_middle_of_an_undo(owner: Context, clock: DrivenClock) -> None:
     action = await carried_out(owner, EVERYBODY, ADD_VIP)
     undo = await undo_bulk_action(owner, gid(action))
-    await work_on_next(owner.services, Pace(2))
+    await work_on_next(owner.services, ChunkPace(2))
     clock.pass_(hours=1)
     await inverses.prune(owner.services.database, before=clock())
     await work(owner.services)

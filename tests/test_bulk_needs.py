@@ -9,7 +9,7 @@ from models import FieldType
 from models.errors import NotFound
 from models.ids import to_global_id
 from resolvers.bulk.actions import start_bulk_action, undo_bulk_action
-from resolvers.bulk.pace import Pace
+from resolvers.bulk.pace import ChunkPace
 from resolvers.bulk.work import work, work_on_next
 from resolvers.grouping.groups import create_group, delete_group
 from resolvers.operation.context import Context, Services
@@ -109,7 +109,7 @@ async def test_whoever_the_criteria_spared_stays_spared_when_what_they_name_is_g
     ids = await ids_of(owner)
     action = await start(owner, await criteria(owner, where), DELETE)
     for _ in range(chunks):
-        await work_on_next(owner.services, Pace(2))
+        await work_on_next(owner.services, ChunkPace(2))
     await end(owner)
     await work(owner.services)
     failed = await again(owner, action)

@@ -7,7 +7,7 @@ from models import ChangeCause
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.bulk.pace import FIRST, STEEPEST, Pace
+from resolvers.bulk.pace import FIRST, STEEPEST, ChunkPace
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.groups import create_group
@@ -25,13 +25,13 @@ MOVE = "UPDATE contacts SET country = 'Peru', country_folded = 'peru', updated_a
 
 @given(most=st.integers(1, 100_000), chunks=st.integers(1, 5))
 def test_chunks_that_take_no_time_grow_step_by_step_up_to_the_bound(most: int, chunks: int) -> None:
-    pace = Pace(most)
+    pace = ChunkPace(most)
     for _ in range(chunks):
         before = pace.size
         with pace.timed():
             pass
         assert before <= pace.size <= min(before * STEEPEST, most)
-    assert Pace(most).size == min(FIRST, most)
+    assert ChunkPace(most).size == min(FIRST, most)
 
 
 async def test_a_contact_that_was_changed_in_another_way_too_is_judged_by_all_of_it(database: Database) -> None:

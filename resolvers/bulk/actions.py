@@ -18,7 +18,7 @@ from resolvers.bulk.inverses import undoable_contacts
 from resolvers.bulk.needs import check_needs
 from resolvers.bulk.preview import BulkPreview, preview
 from resolvers.bulk.statements import CANCEL_ACTION, FOR_UPDATE, LOCK_ACTION
-from resolvers.bulk.targets import Target, read_target
+from resolvers.bulk.targets import BulkTarget, read_target
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, id_or_none, unknown
@@ -46,7 +46,7 @@ class Started:
 class _Start:
     """What a client starts. Two starts with the same key and the same fingerprint are the same action."""
 
-    target: Target
+    target: BulkTarget
     total: int
     change: Mapping[str, Any]
     key: str | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from resolvers.bulk.targets import Target
+from resolvers.bulk.targets import BulkTarget
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
 
@@ -11,7 +11,7 @@ from resolvers.operation.context import Context
 class TargetPosition(NamedTuple):
     """How far a target has been processed: the contacts after the id `after` come next, at most `most` of them."""
 
-    target: Target
+    target: BulkTarget
     after: int
     most: int
 
@@ -23,7 +23,7 @@ class NextContacts(NamedTuple):
     contact_ids: Sequence[int] | None
 
 
-class Chunk(NamedTuple):
+class BulkChunk(NamedTuple):
     """The contacts that one write processes, ascending: `reached` are all of them, `present` those that are still in the target."""
 
     position: TargetPosition
@@ -51,11 +51,11 @@ async def find_next_contacts(context: Context, position: TargetPosition) -> Next
     return NextContacts(position, await position.target.after(context, position.after, position.most))
 
 
-async def take_chunk(context: Context, change: Change, following: NextContacts) -> Chunk:
+async def take_chunk(context: Context, change: Change, following: NextContacts) -> BulkChunk:
     """Lock the next contacts. Those found before the write are checked again, since they may have changed before they were locked."""
     position, contact_ids = following
     if contact_ids is None:
         reached = await position.target.after(context, position.after, position.most)
-        return Chunk(position, reached, reached)
+        return BulkChunk(position, reached, reached)
     locked = sorted(await change.lock_many(contact_ids))
-    return Chunk(position, contact_ids, await position.target.among(context, locked) if locked else [])
+    return BulkChunk(position, contact_ids, await position.target.among(context, locked) if locked else [])

@@ -12,7 +12,7 @@ STEEPEST = 4  # a chunk is at most so many times larger than the one before, whi
 
 
 @dataclass(slots=True)
-class Pace:
+class ChunkPace:
     """The size of the next chunk, chosen by how long the last one took. It is never above `most`."""
 
     most: int

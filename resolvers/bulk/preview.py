@@ -13,11 +13,11 @@ import orjson
 from models import ChangeCause, Group
 from models.errors import ProblemCode, refuse
 from resolvers.bulk.bulk_change import BulkChange
-from resolvers.bulk.chunks import Chunk, NextContacts, TargetPosition, find_next_contacts, take_chunk
+from resolvers.bulk.chunks import BulkChunk, NextContacts, TargetPosition, find_next_contacts, take_chunk
 from resolvers.bulk.needs import check_needs
-from resolvers.bulk.pace import Pace
+from resolvers.bulk.pace import ChunkPace
 from resolvers.bulk.statements import EVENTS_SINCE, LAST_EVENT, OWNED_IDS
-from resolvers.bulk.targets import Target
+from resolvers.bulk.targets import BulkTarget
 from resolvers.criteria.language.record_types import CONTACT
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
@@ -66,18 +66,18 @@ class _Tally:
 class _Applied(NamedTuple):
     """A chunk that was changed and is not settled yet: its records by type, and the last entry of any log before that."""
 
-    chunk: Chunk
+    chunk: BulkChunk
     changed: int
     records: dict[str, set[int]]  # by the names of their types
     last_event: int
 
 
-async def preview(context: Context, target: Target, read: ReadChange) -> BulkPreview:
+async def preview(context: Context, target: BulkTarget, read: ReadChange) -> BulkPreview:
     """What the change would do to the target now, and to groups that the caller may view. Nothing is stored."""
     if await target.total(context) > MOST_PREVIEWED:
         message = f"A dry run counts at most {MOST_PREVIEWED:,} contacts. Narrow the target, or start without one."
         raise refuse(ProblemCode.LIMIT_EXCEEDED, message, "input", "dryRun")
-    tally, pace, after, is_last = _Tally(), Pace(context.services.bulk_chunk), 0, False
+    tally, pace, after, is_last = _Tally(), ChunkPace(context.services.bulk_chunk), 0, False
     while not is_last:
         chunk, counted = await _preview_next(context, TargetPosition(target, after, pace.size), read, pace)
         context.forget()
@@ -86,13 +86,13 @@ async def preview(context: Context, target: Target, read: ReadChange) -> BulkPre
     return BulkPreview(tally.total, tally.changed, await _effects(context, tally))
 
 
-async def _preview_next(context: Context, position: TargetPosition, read: ReadChange, pace: Pace) -> tuple[Chunk, _Tally]:
+async def _preview_next(context: Context, position: TargetPosition, read: ReadChange, pace: ChunkPace) -> tuple[BulkChunk, _Tally]:
     following = await find_next_contacts(context, position)
     with pace.timed():
         return await retry_lost_races(lambda: _preview_chunk(context, following, read))
 
 
-async def _preview_chunk(context: Context, following: NextContacts, read: ReadChange) -> tuple[Chunk, _Tally]:
+async def _preview_chunk(context: Context, following: NextContacts, read: ReadChange) -> tuple[BulkChunk, _Tally]:
     async with dry_run(context, ChangeCause.BULK_ACTION, lambda change: _apply(context, change, following, read)) as (applied, grown):
         return applied.chunk, await _count(context, applied, grown)
 

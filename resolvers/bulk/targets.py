@@ -28,7 +28,7 @@ SPREAD = 20  # a list holds so many ids for each wanted contact: where matches a
 PATH = ("input", "target")
 
 
-class Target(Protocol):
+class BulkTarget(Protocol):
     """A set of contacts. It may change while it is processed."""
 
     @property
@@ -173,7 +173,7 @@ def _short(most: int) -> Short:
     return Short(entries, entries)
 
 
-def stored_target(document: Document) -> Target:
+def stored_target(document: Document) -> BulkTarget:
     """The target that is stored in this form."""
     match document:
         case {"contacts": ids}:
@@ -185,7 +185,7 @@ def stored_target(document: Document) -> Target:
     raise ValueError("a stored bulk target has an unknown form")
 
 
-async def read_target(context: Context, given: Mapping[str, Any]) -> Target:
+async def read_target(context: Context, given: Mapping[str, Any]) -> BulkTarget:
     """The target that a client sends, if the caller may use it."""
     match given:
         case {"contact_ids": ids}:

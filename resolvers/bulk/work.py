@@ -20,7 +20,7 @@ from resolvers.bulk.changes import stored_change
 from resolvers.bulk.chunks import NextContacts, TargetPosition, find_next_contacts, take_chunk
 from resolvers.bulk.inverses import store_inverse, take_inverse
 from resolvers.bulk.needs import check_needs, stored_needs
-from resolvers.bulk.pace import Pace
+from resolvers.bulk.pace import ChunkPace
 from resolvers.bulk.statements import (
     ADVANCE_ACTION,
     FAIL_ACTION,
@@ -49,12 +49,12 @@ class Progress(NamedTuple):
 
 async def work(services: Services) -> None:
     """Work on all bulk actions, one chunk of each in turn, until none is left that other processes do not work on."""
-    pace = Pace(services.bulk_chunk)
+    pace = ChunkPace(services.bulk_chunk)
     while await work_on_next(services, pace):
         pass
 
 
-async def work_on_next(services: Services, pace: Pace) -> bool:
+async def work_on_next(services: Services, pace: ChunkPace) -> bool:
     """Work on a chunk of the bulk action that has waited longest. Returns false if there is none."""
     for action in await services.database.rows(NEXT_ACTION + FOR_UPDATE_SKIP_LOCKED[services.database.engine]):
         caller = Caller(action["account_id"], action["started_by_id"] or 0, Role.OWNER, 0)
@@ -64,7 +64,7 @@ async def work_on_next(services: Services, pace: Pace) -> bool:
     return False
 
 
-async def _work_on_chunk(context: Context, action: Action, pace: Pace) -> None:
+async def _work_on_chunk(context: Context, action: Action, pace: ChunkPace) -> None:
     try:
         position = TargetPosition(stored_target(orjson.loads(action["target"])), action["position"], pace.size)
         following = NextContacts(position, []) if action["undoes_id"] else await find_next_contacts(context, position)

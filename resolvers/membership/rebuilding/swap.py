@@ -15,7 +15,7 @@ from resolvers.membership.rebuilding.rebuild import LARGEST_EXACT_CHANGE, new_ep
 from resolvers.membership.rebuilding.statements import BEGIN_EPOCH, EVENTS_SINCE, HEADS, MEMBERS_AMONG, MISSING, SWAP
 
 
-class Head(NamedTuple):
+class LogHead(NamedTuple):
     """Where the log of a group ends, and the set of its members."""
 
     id: int
@@ -31,8 +31,8 @@ class MembershipDifference(NamedTuple):
     A difference that was large once stays large: it was not read to its end.
     """
 
-    present: Head
-    following: Head  # that of the build
+    present: LogHead
+    following: LogHead  # that of the build
     joined: set[int]
     left: set[int]
     was_large: bool = False
@@ -64,12 +64,12 @@ async def swap_in(change: Change, found: Mapping[Build, MembershipDifference]) -
     return True
 
 
-async def _heads(database: Database, account_id: int, build: Build) -> tuple[Head, Head] | None:
-    found = {row["id"]: Head(**row) for row in await database.rows(HEADS, account=account_id, ids=[build.id, build.group_id])}
+async def _heads(database: Database, account_id: int, build: Build) -> tuple[LogHead, LogHead] | None:
+    found = {row["id"]: LogHead(**row) for row in await database.rows(HEADS, account=account_id, ids=[build.id, build.group_id])}
     return (found[build.group_id], found[build.id]) if len(found) == len((build.id, build.group_id)) else None
 
 
-async def _missing(database: Database, *, one: Head, other: Head) -> set[int]:
+async def _missing(database: Database, *, one: LogHead, other: LogHead) -> set[int]:
     # As a list: making a row for each of so many would block the event loop.
     return {*await numbers(database, MISSING, one=one.members_id, other=other.members_id, most=LARGEST_EXACT_CHANGE + 1)}
 
@@ -90,7 +90,7 @@ async def _updated(change: Change, build: Build, known: MembershipDifference) ->
     return MembershipDifference(*heads, joined, left, was_large=known.is_large)
 
 
-async def _changed_since(change: Change, before: Head, position: int) -> set[int] | None:
+async def _changed_since(change: Change, before: LogHead, position: int) -> set[int] | None:
     """The records that joined or left between two positions of a log. None if an entry in between has been pruned."""
     given = {"account": change.account_id, "group_id": before.id, "epoch": before.epoch, "position": before.position}
     rows = await change.database.rows(EVENTS_SINCE, **given)
@@ -99,7 +99,7 @@ async def _changed_since(change: Change, before: Head, position: int) -> set[int
     return {record_id for row in rows for side in ("joined", "left") for record_id in orjson.loads(row[side])}
 
 
-async def _among(database: Database, head: Head, record_ids: Iterable[int]) -> set[int]:
+async def _among(database: Database, head: LogHead, record_ids: Iterable[int]) -> set[int]:
     rows = await database.rows(MEMBERS_AMONG, set_id=head.members_id, ids=sorted(record_ids))
     return {row["record_id"] for row in rows}
 
