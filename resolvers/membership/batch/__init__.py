@@ -1,1 +1,1 @@
-"""Settling many contacts at once, with one query for many groups."""
+"""Evaluating many contacts at once, with one query for many groups."""

@@ -1,1 +1,1 @@
-"""Working out whole memberships: after an edit, beside running writers, and to verify what is stored."""
+"""Computing whole memberships by queries: after an edit, in builds beside running writes, and to verify what is stored."""
