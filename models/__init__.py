@@ -1,20 +1,11 @@
-"""What is stored: tables, migrations, errors, and the few rules of storage that every engine shares."""
+"""What is stored: tables, migrations, errors, and the rules of storage that both engines share."""
 
 from models.audit import AuditAction, AuditEntry
 from models.bulk import BulkAction, BulkActionState, BulkInverse
+from models.custom_fields import CustomField, CustomValue, FieldType
 from models.groups import ChangeCause, Clock, EventKind, Group, GroupEvent, GroupMember, GroupState, RetiredSet
 from models.people import AccessToken, Account, Role, TokenScope, User
-from models.records import (
-    Appointment,
-    AppointmentStatus,
-    Contact,
-    CustomField,
-    CustomValue,
-    FieldType,
-    SearchTerm,
-    Tag,
-    Tagging,
-)
+from models.records import Appointment, AppointmentStatus, Contact, SearchTerm, Tag, Tagging
 
 __all__ = [
     "AccessToken",

@@ -1,7 +1,7 @@
 """Who may view or edit a group: everyone in the account, the owner alone, some roles, or some users.
 
-Stored as one text of marks such as `|role:ADMIN|role:EDITOR|`, which both engines can filter with a plain LIKE; a
-group's owner belongs to every audience of that group.
+It is stored as one text of marks such as `|role:ADMIN||role:EDITOR|`, which both engines filter with LIKE. A group's owner belongs to each
+audience of that group.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Audience:
 
     @property
     def only_owner(self) -> bool:
-        """Whether nobody but the owner belongs to it."""
+        """Whether it has no member but the owner."""
         return not (self.everyone or self.roles or self.user_ids)
 
     def includes(self, user_id: int, role: Role) -> bool:

@@ -30,11 +30,10 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(Model):
-    """One change, as it was when it was made: nothing in it follows what becomes of its subject later.
+    """One change, as it was when it was made. Later changes of its subject do not change the entry.
 
-    `subject` is what clients know the subject by: a global id, or a custom field's key. `audience` holds the marks of those who
-    may read what is said of the subject, which for a group are the people who could view it. `actor` is missing where
-    a command acted for nobody.
+    `subject` is the subject's global id, or the key of a custom field. `audience` holds the marks of the people who may read the details,
+    which for a group are those who could view it. `actor` is missing if a command made the change and no user did.
     """
 
     id = fields.BigIntField(primary_key=True)

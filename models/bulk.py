@@ -1,4 +1,4 @@
-"""Bulk actions: one change of many contacts, carried out in chunks, and what it takes to undo each chunk."""
+"""Bulk actions: one change of many contacts, carried out in chunks, and what undoes each chunk."""
 
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from models.people import Account, User
 
 
 class BulkActionState(StrEnum):
-    """How far a bulk action has come."""
+    """Whether a bulk action waits, runs, or has ended, and how."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -24,11 +24,11 @@ class BulkActionState(StrEnum):
 
 
 class BulkAction(Model):
-    """One change of many contacts, on behalf of a user, and how far it has come.
+    """One change of many contacts, on behalf of a user, and its progress.
 
-    Contacts are worked on ascending by id, and all up to `position` have been. `kept` counts those of which an undo left
-    something as it was, because it had changed since or was gone. `fingerprint` tells whether a second start with the same
-    key asks for the same. With the change stands what the action needs, by the names that it had at the start.
+    Contacts are processed ascending by id, and those up to `position` are done. `kept` counts the contacts of which an undo left something
+    as it was, because it had changed since or was deleted. `fingerprint` shows whether a second start with the same key has the same input.
+    The document of the change also names the tags, fields and groups that the action needs, as they were called when it was started.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -60,17 +60,17 @@ class BulkAction(Model):
 
     @property
     def is_active(self) -> bool:
-        """Whether it is still to be worked on."""
+        """Whether it has not ended yet."""
         return self.state in (BulkActionState.QUEUED, BulkActionState.RUNNING)
 
     @property
     def progress(self) -> tuple[Any, ...]:
-        """All that changes while it is worked on."""
+        """Everything that changes while it runs."""
         return self.pk, self.state, self.total, self.processed, self.changed, self.kept
 
     @override
     def __eq__(self, other: object) -> bool:
-        # Watchers are told of a row again and again: two readings are the same only if nothing lies between them.
+        # Watchers compare successive readings of a row: two are equal only if no progress was made in between.
         return isinstance(other, BulkAction) and self.progress == other.progress
 
     @override
@@ -82,11 +82,11 @@ SHOWN = (
     *("id", "account_id", "state", "total", "processed", "changed", "kept", "position", "started_by_id", "undoes_id"),
     *("idempotency_key", "fingerprint", "created_at", "started_at", "worked_at", "finished_at", "error"),
 )
-"""The columns of an action that is to be looked at: all but the target and the change, which may be large."""
+"""The columns of an action that clients read: all but the target and the change, which may be large."""
 
 
 class BulkInverse(Model):
-    """What it takes to undo one chunk of a bulk action, as compressed JSON: the chunk that ended at the contact `position`."""
+    """What undoes one chunk of a bulk action, as compressed JSON. The chunk ended at the contact `position`."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)

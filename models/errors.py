@@ -4,21 +4,21 @@
     ├── Unauthenticated            UNAUTHENTICATED      no token, or one that is unknown, expired or revoked
     ├── Forbidden                  FORBIDDEN            the caller's role or the group's permission does not allow it
     ├── NotFound                   NOT_FOUND            an id that names nothing in the caller's account
-    ├── BadInput                   BAD_USER_INPUT       an argument that cannot be understood: id, cursor, page size
-    │   └── TooCostly              BAD_USER_INPUT       an operation that may hold more values than one answer should
-    ├── Refused                    (userErrors)         input that is understood and against a rule; carries Problems
-    ├── Conflict                   CONFLICT             the database gave up on a write that kept losing races
-    ├── RateLimited                RATE_LIMITED         the caller has used up what it may ask for in this minute
+    ├── BadInput                   BAD_USER_INPUT       a malformed argument: id, cursor, page size
+    │   └── TooCostly              BAD_USER_INPUT       an operation that costs more points than are allowed
+    ├── Refused                    (userErrors)         valid input that breaks a rule, with its Problems
+    ├── Conflict                   CONFLICT             a write that conflicted with others at each attempt
+    ├── RateLimited                RATE_LIMITED         the caller's allowance for this minute is used up
     └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
-        ├── Overloaded             more is being asked for at once than the server takes
+        ├── Overloaded             more requests at once than the server accepts
         ├── DatabaseUnreachable
         ├── DatabaseNotWritable    it is read-only, or its disk is full
         ├── DatabaseInUse          a second server on one SQLite file
         ├── SchemaOutdated         run `muster migrate`
         └── SchemaTooNew           run a newer Muster
 
-The codes of the upper half become `extensions.code` of a GraphQL error; the Problems of `Refused` become `userErrors`
-of a payload. Anything outside this tree is a defect and reaches nobody but the log.
+A code becomes `extensions.code` of a GraphQL error, and the Problems of `Refused` become `userErrors` of a payload.
+Any other exception is a defect, of which only the log has the details.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing the caller can mend: what is wrong, where (`path` into the input), and how to put it right."""
+    """One thing the caller can correct: what is wrong, where (`path` into the input), and how to correct it."""
 
     code: ProblemCode
     message: str
@@ -65,7 +65,7 @@ class MusterError(Exception):
         self.message = message
 
     def details(self) -> Mapping[str, object]:
-        """What programs may want to know besides the code."""
+        """What clients may need besides the code, as `extensions` of the error."""
         return {}
 
 
@@ -85,19 +85,19 @@ class Forbidden(MusterError):
 
 
 class NotFound(MusterError):
-    """The id names nothing that exists for this caller; another account's ids answer the same."""
+    """The id names nothing that this caller can see. Ids of other accounts get the same answer."""
 
     code = "NOT_FOUND"
 
 
 class BadInput(MusterError):
-    """An argument is malformed; the message says which and what is expected."""
+    """An argument is malformed. The message says which one, and what is expected."""
 
     code = "BAD_USER_INPUT"
 
 
 class TooCostly(BadInput):
-    """One operation asks for more than any may; it was not begun."""
+    """An operation costs more than is allowed. It was not run."""
 
     def __init__(self, cost: int, limit: int) -> None:
         super().__init__(
@@ -112,7 +112,7 @@ class TooCostly(BadInput):
 
 
 class Refused(MusterError):
-    """The input is against one or more rules; nothing was changed."""
+    """The input breaks one or more rules, and nothing was changed."""
 
     code = "REFUSED"
 
@@ -122,13 +122,13 @@ class Refused(MusterError):
 
 
 class Conflict(MusterError):
-    """A write lost every race it was allowed to run again; sending it once more is safe."""
+    """A write conflicted with others at each of its attempts. It can safely be sent again."""
 
     code = "CONFLICT"
 
 
 class RateLimited(MusterError):
-    """Nothing remains of an allowance; nothing was begun, and all of it may be sent again later."""
+    """An allowance is used up. Nothing was run, and the request can be sent again later."""
 
     code = "RATE_LIMITED"
 
@@ -142,13 +142,13 @@ class RateLimited(MusterError):
 
 
 class Unavailable(MusterError):
-    """The deployment is at fault; the message tells its operator what to do."""
+    """The deployment is at fault. The message says what its operator can do."""
 
     code = "UNAVAILABLE"
 
 
 class Overloaded(Unavailable):
-    """The server has its hands full; nothing was begun, and all of it may be sent again in a moment."""
+    """The server is busy. Nothing was run, and the request can be sent again in a moment."""
 
     def __init__(self) -> None:
         super().__init__("The server has its hands full. Try again in a moment.")
@@ -163,7 +163,7 @@ class DatabaseUnreachable(Unavailable):
 
 
 class DatabaseNotWritable(Unavailable):
-    """The database answers and refuses to write; nothing was changed."""
+    """The database answers and refuses to write. Nothing was changed."""
 
 
 class DatabaseInUse(Unavailable):

@@ -59,7 +59,7 @@ class TextColumn(Field[str]):
 
 
 class FoldedColumn(Field[str]):
-    """Folded text, ordered by code point on both engines so that ranges and prefixes agree with Python."""
+    """Folded text, ordered by code point on both engines, so that ranges and prefixes agree with Python."""
 
     field_type = str
     SQL_TYPE = "TEXT"

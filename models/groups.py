@@ -15,7 +15,7 @@ LONGEST_RECORD_TYPE = 11
 
 
 class GroupState(StrEnum):
-    """Whether the first membership is still being worked out."""
+    """Whether the first membership is still being computed."""
 
     BUILDING = "BUILDING"
     READY = "READY"
@@ -35,18 +35,18 @@ class ChangeCause(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an entry of the log tells."""
+    """What kind of change an entry of the log is."""
 
     MEMBERS = "MEMBERS"
     DEFINITION = "DEFINITION"
 
 
 class Group(Model):
-    """A saved search that stays true, with the head of its log: epoch, position, version and member count.
+    """A saved search whose membership is kept up to date, with the head of its log: epoch, position, version and member count.
 
-    `definition_version` is the account's definitions version since which the criteria mean what they mean. `members_id` is
-    the set that holds its members, 0 until there is one. A group with `replaces_id` is hidden: it is the next membership of
-    the group named there, in the making, and all contacts up to `scanned_to` have been judged for it.
+    `definition_version` is the account's definitions version at which the criteria got their present meaning. `members_id` is the set that
+    holds its members, 0 until there is one. A group with `replaces_id` is hidden: it is the next membership of that group while it is being
+    built, and all contacts up to `scanned_to` have been evaluated for it.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -82,7 +82,7 @@ class Group(Model):
 
 
 class GroupMember(Model):
-    """That a record, of the group's record type, is in the set of a group's members, and since when."""
+    """A record in the set of a group's members, and since when. The record is of the group's record type."""
 
     id = fields.BigIntField(primary_key=True)
     account_id = fields.BigIntField()
@@ -97,7 +97,7 @@ class GroupMember(Model):
 
 
 class RetiredSet(Model):
-    """A set of members that no group has any more, to be deleted little by little. The id is the set's."""
+    """A set of members that belongs to no group any more and is deleted in parts. The id is the set's."""
 
     id = fields.BigIntField(primary_key=True, generated=False)
 
@@ -106,9 +106,9 @@ class RetiredSet(Model):
 
 
 class GroupEvent(Model):
-    """An entry of a group's log: who joined and left between two versions, at most 500 ids to an entry.
+    """An entry of a group's log: the records that joined and left between two versions, at most 500 ids in an entry.
 
-    `position` numbers the entries of an epoch without a gap; members(version) is the fold of the entries up to it.
+    `position` numbers the entries of an epoch without a gap. The members at a version are the fold of the entries up to it.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -132,7 +132,7 @@ class GroupEvent(Model):
 
 
 class Clock(Model):
-    """The one logical clock, of which conditions see `now`, and up to whose `settled` membership is settled."""
+    """The logical clock: conditions are evaluated at `now`, and membership is up to date with time as of `settled`."""
 
     id = fields.IntField(primary_key=True, generated=False)
     now = InstantColumn()

@@ -1,4 +1,4 @@
-"""Opaque global ids: what clients call a row by."""
+"""Opaque global ids, by which clients refer to rows."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ def to_global_id(kind: str, number: int) -> str:
 
 
 def from_global_id(text: str) -> tuple[str, int]:
-    """The type and number in a global id; raises `BadInput` for anything that Muster did not hand out."""
+    """The type and number in a global id. Raises `BadInput` for a text that is no id of this API."""
     try:
         kind, _, digits = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(":")
     except (binascii.Error, UnicodeError, ValueError):
@@ -25,7 +25,7 @@ def from_global_id(text: str) -> tuple[str, int]:
 
 
 def number_of(text: str, kind: str) -> int | None:
-    """The row number in a global id of this type; None where the id is of another type or none at all."""
+    """The row number in a global id of this type, or None if the text is an id of another type or no id."""
     try:
         found, number = from_global_id(text)
     except BadInput:

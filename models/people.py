@@ -1,4 +1,4 @@
-"""Who uses Muster: accounts, their users, and the access tokens that users sign in with."""
+"""Accounts, their users, and the access tokens that users sign in with."""
 
 import secrets
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from models.fields import FoldedColumn, InstantColumn, TextColumn
 
 
 class Role(StrEnum):
-    """What a user may do; each role may do all that the roles after it may."""
+    """What a user may do. Each role may do all that the roles after it may."""
 
     OWNER = "OWNER"
     ADMIN = "ADMIN"
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 class TokenScope(StrEnum):
-    """What an access token may be used for; its user's role stays the limit."""
+    """What an access token may be used for, within its user's role."""
 
     READ = "READ"
     WRITE = "WRITE"
@@ -41,7 +41,7 @@ SCOPES_BY_ROLE: Mapping[Role, Scopes] = {
 
 
 def in_order(scopes: Iterable[TokenScope]) -> list[TokenScope]:
-    """The scopes from the one that allows least."""
+    """The scopes, starting with the one that allows least."""
     return sorted(scopes, key=tuple(TokenScope).index)
 
 
@@ -56,14 +56,15 @@ def scopes_read(written: str) -> Scopes:
 
 
 def new_mark() -> str:
-    """A mark that no account has had before. Its first letter is no hexadecimal digit, or a spreadsheet might take it for a number."""
+    """A mark that no account has had before. It begins with a letter beyond f, or a spreadsheet might read it as a number."""
     return f"m{secrets.token_hex(8)}"
 
 
 class Account(Model):
     """A tenant: everything else belongs to exactly one account.
 
-    Files say by its `mark` that the ids in them are its own, given since the database was last restored or copied, if it was.
+    Exported files carry its `mark`, which shows that the ids in them are of this account and were assigned since the database was last
+    restored or copied.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -79,7 +80,7 @@ class Account(Model):
 
 
 class User(Model):
-    """A person with a role in an account; `subject` is what an identity provider calls them, where it signs them in by that."""
+    """A person with a role in an account. `subject` is their name at an identity provider that signs them in by it."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -99,7 +100,7 @@ class User(Model):
 
 
 class AccessToken(Model):
-    """A bearer token, of which the secret itself is never stored, only its SHA-256."""
+    """A bearer token. Its secret is never stored, only the SHA-256 of it."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)

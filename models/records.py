@@ -1,6 +1,6 @@
-"""What groups are made of: contacts with their tags, custom values and search terms, and appointments.
+"""Contacts with their tags and search terms, and appointments.
 
-Every text that conditions compare is stored twice, as given and folded; the writer of a row fills in both.
+Each text that conditions compare is stored twice, as given and folded. The writer of a row fills in both.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from tortoise.fields import SET_NULL, ForeignKeyNullableRelation, ForeignKeyRela
 from tortoise.indexes import Index
 from tortoise.models import Model
 
-from models.fields import DayColumn, DecimalColumn, DocumentColumn, FoldedColumn, InstantColumn, TextColumn
+from models.fields import DayColumn, DecimalColumn, FoldedColumn, InstantColumn, TextColumn
 from models.people import Account, User
 
 CONTACT_TEXTS = (
@@ -40,7 +40,7 @@ def _by(*columns: str) -> tuple[Index, ...]:
 
 
 class Contact(Model):
-    """A person or company that the account keeps in touch with."""
+    """A person or company that the account is in contact with."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -96,7 +96,7 @@ class Contact(Model):
 
 
 class SearchTerm(Model):
-    """A folded word by which a contact is found, at its beginning."""
+    """A folded word of a contact. A search finds the contact by the beginning of the word."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -112,7 +112,7 @@ class SearchTerm(Model):
 
 
 class Tag(Model):
-    """A label whose name is unique within the account, whatever its case."""
+    """A label. Its name is unique within the account, ignoring case."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -130,7 +130,7 @@ class Tag(Model):
 
 
 class Tagging(Model):
-    """That a contact carries a tag: since when, and by whom."""
+    """A tag of a contact, with the time at which it was added and the user who added it."""
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
@@ -149,79 +149,8 @@ class Tagging(Model):
         indexes = (Index(fields=("tag_id", "contact_id")), Index(fields=("tag_id", "tagged_at", "contact_id")))
 
 
-class FieldType(StrEnum):
-    """The kinds of field; those up to TIMEZONE may be custom fields."""
-
-    TEXT = "TEXT"
-    LONG_TEXT = "LONG_TEXT"
-    EMAIL = "EMAIL"
-    PHONE = "PHONE"
-    URL = "URL"
-    NUMBER = "NUMBER"
-    PRICE = "PRICE"
-    DATE = "DATE"
-    DATE_TIME = "DATE_TIME"
-    CHECKBOX = "CHECKBOX"
-    DROPDOWN = "DROPDOWN"
-    LIST = "LIST"
-    COUNTRY = "COUNTRY"
-    STATE = "STATE"
-    TIMEZONE = "TIMEZONE"
-    TAGS = "TAGS"
-    GROUP = "GROUP"
-    REFERENCE = "REFERENCE"
-    RELATION = "RELATION"
-
-
-class CustomField(Model):
-    """A field that an account has added to its contacts, with a key and a type that never change."""
-
-    id = fields.BigIntField(primary_key=True)
-    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
-    key = fields.CharField(max_length=64)
-    label = TextColumn()
-    type = fields.CharEnumField(FieldType, max_length=16)
-    choices = DocumentColumn(null=True)
-    created_at = InstantColumn()
-    updated_at = InstantColumn()
-    account_id: int
-
-    class Meta:
-        table = "custom_fields"
-        unique_together = (("account", "key"),)
-
-
-class CustomValue(Model):
-    """One value of a custom field on a contact (a LIST has a row for each entry).
-
-    The column that is filled follows from the field's type: `text` and `folded` for texts and choices, `text` and
-    `long_folded` for LONG_TEXT and URL (too long for an index), `number`, `day`, `instant` or `boolean`.
-    """
-
-    id = fields.BigIntField(primary_key=True)
-    account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
-    contact: ForeignKeyRelation[Contact] = fields.ForeignKeyField("models.Contact", related_name=False)
-    field: ForeignKeyRelation[CustomField] = fields.ForeignKeyField("models.CustomField", related_name=False)
-    ordinal = fields.IntField(default=0)
-    text = TextColumn(null=True)
-    folded = FoldedColumn(null=True)
-    long_folded = FoldedColumn(null=True)
-    number = DecimalColumn(null=True)
-    day = DayColumn(null=True)
-    instant = InstantColumn(null=True)
-    boolean = fields.BooleanField(null=True)
-    account_id: int
-    contact_id: int
-    field_id: int
-
-    class Meta:
-        table = "custom_values"
-        unique_together = (("contact", "field", "ordinal"),)
-        indexes = tuple(Index(fields=("field_id", column, "contact_id")) for column in ("folded", "number", "day", "instant", "boolean"))
-
-
 class AppointmentStatus(StrEnum):
-    """How far an appointment has come."""
+    """Whether an appointment is still to take place, and if not what became of it."""
 
     SCHEDULED = "SCHEDULED"
     COMPLETED = "COMPLETED"

@@ -1,4 +1,4 @@
-"""Folded text: the one form in which Muster compares, searches and orders text, on every engine and in memory alike."""
+"""Folded text: the form in which Muster compares, searches and orders text, on both engines and in memory."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _SURROGATE = re.compile(f"[{chr(FIRST_SURROGATE)}-{chr(LAST_SURROGATE)}]")
 
 
 def fold(text: str) -> str:
-    """Text as comparisons see it: trimmed of Unicode white space, NFC-normalised, then case-folded (Unicode 3.13, toCasefold)."""
+    """Text in the form that is compared: trimmed of Unicode white space, NFC-normalised, then case-folded (Unicode 3.13, toCasefold)."""
     if text.isascii():  # most of it is, and then there is nothing to compose, and folding is lowering
         return text.strip().lower()
     return unicodedata.normalize("NFC", text.strip()).casefold()
@@ -23,7 +23,7 @@ def fold_or_none(text: str | None) -> str | None:
 
 
 def prefix_end(prefix: str) -> str | None:
-    """The least string above every string that begins with `prefix` in code point order; None if there is none."""
+    """The least string above every string that begins with `prefix` in code point order, or None if there is none."""
     for length in range(len(prefix), 0, -1):
         following = ord(prefix[length - 1]) + 1
         if following == FIRST_SURROGATE:

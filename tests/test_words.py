@@ -14,7 +14,6 @@ CODE = ("app", "schema", "resolvers", "subscriptions", "models", "bench")
 PENDING: tuple[str, ...] = (
     "resolvers/membership/",
     "resolvers/write.py",
-    "models/",
 )
 COINED = {
     *("sift", "sifts", "sifted", "sifting", "alike", "shelf", "shelves", "suspect", "suspects", "suspected", "newcomer", "newcomers"),

@@ -11,7 +11,7 @@ from models.errors import Unavailable
 
 CONNECTION = "default"
 APP = "models"
-MODULES = ["models.people", "models.records", "models.groups", "models.bulk", "models.audit"]
+MODULES = ["models.people", "models.records", "models.custom_fields", "models.groups", "models.bulk", "models.audit"]
 SQLITE_ENGINE = "models.engine.sqlite_client"
 POSTGRESQL_ENGINE = "models.engine.asyncpg_client"
 POOL_SIZE = 10

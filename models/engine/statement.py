@@ -64,7 +64,7 @@ def asked_together(texts: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=512)
 def prepare(text: str, engine: Engine) -> Statement:
-    """The statement for an engine; `text` is ours, never a user's."""
+    """The statement for an engine. The text is the program's own, never a user's."""
     parameters: list[tuple[str, Encode]] = []
 
     def place(found: re.Match[str]) -> str:

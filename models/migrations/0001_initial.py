@@ -3,10 +3,11 @@ from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
+from models.custom_fields import FieldType
 from models.fields import DayColumn, DecimalColumn, DocumentColumn, FoldedColumn, InstantColumn, TextColumn
 from models.groups import ChangeCause, EventKind, GroupState
 from models.people import Role
-from models.records import AppointmentStatus, FieldType
+from models.records import AppointmentStatus
 
 
 class Migration(migrations.Migration):

@@ -1,4 +1,4 @@
-"""SQL as the ORM's query builder takes it: text of our own in which every value is a parameter, rendered for the engine at hand."""
+"""Raw SQL as terms of the ORM's query builder: each value in it is a parameter, and it is rendered for the engine in use."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ STRETCHES = (("turn.low", "turn.high"), ("given.low + turn.shift", "given.high +
 
 
 class Sql(Criterion):
-    """Text and terms, one after the other."""
+    """Texts and terms, rendered one after the other."""
 
     def __init__(self, *parts: str | Term) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Sql(Criterion):
         return "".join([part if isinstance(part, str) else part.get_sql(ctx) for part in self.parts])
 
     @override
-    def negate(self) -> "Sql":  # type: ignore[override]  # the builder's own NOT would lose missing values
+    def negate(self) -> "Sql":  # type: ignore[override]  # the builder's own NOT would leave out rows for which the condition is NULL
         return Sql("(", self, ") IS NOT TRUE")
 
 
@@ -47,7 +47,7 @@ class Parameter(Term):
 
 
 class Among(Term):
-    """`IN` or its like over any number of values, which travel as one parameter."""
+    """`IN`, or the engine's like of it, over any number of values in one parameter."""
 
     def __init__(self, values: Sequence[Value]) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Among(Term):
 
 
 class LikeAny(Term):
-    """That a column is like any of these patterns, which travel as one parameter."""
+    """Whether a column is like any of these patterns, which are one parameter."""
 
     def __init__(self, column: str, patterns: Sequence[str]) -> None:
         super().__init__()
@@ -72,13 +72,13 @@ class LikeAny(Term):
     def get_sql(self, ctx: SqlContext) -> str:
         if _is_postgresql(ctx):
             return f"{self.column} LIKE ANY({_array(ctx, self.patterns)})"
-        # Without MATERIALIZED the patterns would be parsed for each record.
+        # Without MATERIALIZED, SQLite would parse the patterns for each record.
         given = f"WITH given AS MATERIALIZED (SELECT value FROM json_each({_json(ctx, self.patterns)}))"  # noqa: S608  # as above
         return rf"EXISTS ({given} SELECT 1 FROM given WHERE {self.column} LIKE given.value ESCAPE '\')"  # noqa: S608  # as above
 
 
 class Given(Term):
-    """A table of ranges, `given`, with the columns low and high; each column travels as one parameter."""
+    """A table of ranges, `given`, with the columns low and high. Each column is one parameter."""
 
     def __init__(self, ranges: Sequence[tuple[Value, Value]]) -> None:
         super().__init__()
@@ -90,9 +90,10 @@ class Given(Term):
 
 
 class GivenInTurns(Given):
-    """Ranges that recur, so many units later in each turn, as the same table; only those that meet what is `extent`.
+    """A table `given` of ranges that recur, shifted by a number of units in each turn.
 
-    `extent` is a row with the least and the greatest value there is: without it, all the years of the calendar would be tried.
+    `extent` is a row with the least and the greatest value that records have. Only ranges that overlap it are in the table:
+    without it, there would be one for each year of the calendar.
     """
 
     def __init__(self, ranges: Sequence[tuple[int, int]], turns: Sequence[tuple[int, int, int]]) -> None:
@@ -109,9 +110,9 @@ class GivenInTurns(Given):
 
 
 class ForEachGiven(Term):
-    """A SELECT of a key, as `holder`, from some rows that refer to `given`, which makes each engine look them up range by range.
+    """A SELECT of a key, as `holder`, from the rows in the ranges of `given`, which each engine looks up range by range.
 
-    Left to itself PostgreSQL takes every range for a ninth of the table, and compares each row with each range.
+    By default PostgreSQL estimates a ninth of the table for each range, and compares each row with each range.
     """
 
     def __init__(self, given: Given, key: str, rows: Term, extent: Term) -> None:
@@ -132,9 +133,10 @@ class ForEachGiven(Term):
 
 
 class Holders(NamedTuple):
-    """A SELECT of every `holder`; the same to be asked about one at a time, where SQLite should; and how often one must be there.
+    """The ids that a relation selects, as `holder`, and how often each must be selected at least.
 
-    PostgreSQL plans what is to stay `apart` by itself, and asks about one record at a time.
+    `listed` selects all of them. SQLite uses `sought`, if given, to look for one record at a time. PostgreSQL plans a query that is `apart`
+    by itself, and evaluates it for one record at a time.
     """
 
     listed: Term
@@ -144,10 +146,10 @@ class Holders(NamedTuple):
 
 
 class IsHolder(Term):
-    """That a record is, or is not, a holder.
+    """Whether a record is, or is not, among the holders.
 
-    PostgreSQL plans EXISTS as a join, in whichever direction is short; NOT IN would be a list that it searches from end to end
-    for every record once it is too large for its memory. SQLite does as it is told: a list to start from finds the holders.
+    PostgreSQL plans EXISTS as a join, in the cheaper direction. NOT IN would be a list that it searches from end to end for each
+    record once the list is too large for its memory. SQLite starts from the list of an IN, and for EXISTS looks each record up.
     """
 
     def __init__(self, record: str, holders: Holders, *, negated: bool) -> None:
@@ -166,7 +168,7 @@ class IsHolder(Term):
 
     def _list(self, ctx: SqlContext) -> str:
         listed, often = self.holders.listed.get_sql(ctx), self._often(ctx, " GROUP BY holder HAVING COUNT(*) >= {}")
-        return listed + often  # a SELECT around it would, in nested relations, be too much for SQLite's parser
+        return listed + often  # another SELECT around it would exceed the depth of SQLite's parser in nested relations
 
     def _exists(self, holders: str, often: str = "") -> str:
         return f"{self.inverse}EXISTS (SELECT 1 FROM ({holders}) AS held WHERE held.holder = {self.record}{often})"  # noqa: S608  # as above
