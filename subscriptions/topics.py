@@ -4,7 +4,7 @@ import asyncio
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence, Set
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -150,9 +150,12 @@ class Topics(ABC, Generic[T]):
     async def _until_due(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._answers and (due := self._due()) > loop.time():
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due if due < math.inf else None):
-                    await self._changed.wait()
+            timer = loop.call_at(due, self._changed.set) if due < math.inf else None
+            try:
+                await self._changed.wait()
+            finally:
+                if timer:
+                    timer.cancel()
             self._changed.clear()
 
     def _due(self) -> float:
