@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models import Appointment, Contact
+from app.composition import Composition
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.orm.sql import Sql
@@ -22,7 +22,7 @@ from resolvers.criteria.querying.lists import Way, choice
 from resolvers.criteria.querying.query import NONE, Lists
 from resolvers.criteria.semantics.time import Now
 from resolvers.reading.selection import Criterion, Selection
-from resolvers.records.appointments import APPOINTMENT
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support import criteria_world as world
 from tests.support.criteria_reference import Reference
 from tests.support.effort import examples
@@ -30,7 +30,7 @@ from tests.support.effort import examples
 Case = tuple[dict[str, Any], tuple[datetime, ZoneInfo]]
 
 PEOPLE = 40
-cases = st.lists(st.tuples(world.documents, world.moments_of_evaluation), min_size=20, max_size=30)
+cases = st.lists(st.tuples(world.documents_with_deals, world.moments_of_evaluation), min_size=20, max_size=30)
 slow_but_thorough = settings(
     max_examples=examples(40),
     phases=[Phase.generate],  # each example is a whole database: shrinking one takes longer than reading the document it fails on
@@ -41,6 +41,11 @@ slow_but_thorough = settings(
 
 
 @pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
+
+
+@pytest.fixture
 async def prepared(database: Database) -> Database:
     await world.prepare(database)
     return database
@@ -48,13 +53,13 @@ async def prepared(database: Database) -> Database:
 
 def read_twice(document: dict[str, Any], zone: ZoneInfo) -> Tree:
     """The tree as it is read back from storage, after some of the names that it was accepted with have gone."""
-    accepted = parse(document, world.vocabulary(zone, with_gone=True), CriteriaLimits())
-    return parse(accepted.document, world.vocabulary(zone, with_gone=False), CriteriaLimits(), stored=True)
+    types = PRODUCT_WITH_DEALS.record_types
+    accepted = parse(document, world.vocabulary(zone, with_gone=True, record_types=types), CriteriaLimits())
+    return parse(accepted.document, world.vocabulary(zone, with_gone=False, record_types=types), CriteriaLimits(), stored=True)
 
 
 async def selected(criterion: Criterion, way: Way) -> set[int]:
-    model: Any = Contact if criterion.tree.record_type is CONTACT else Appointment
-    selection: Selection[Any] = Selection(model.filter(account_id=world.ACCOUNT), criterion)
+    selection: Selection[Any] = Selection(criterion.tree.record_type.model.filter(account_id=world.ACCOUNT), criterion)
     found = [record.id for record in await selection.found(way).only("id")]
     assert len(found) == len(set(found))
     return set(found)
@@ -93,17 +98,17 @@ async def test_they_agree_on_relations_within_each_other(prepared: Database, see
 
 
 async def agree(prepared: Database, seed: int, cases: Sequence[Case]) -> None:
-    people = world.contacts(seed, PEOPLE)
+    people = world.with_deals(world.contacts(seed, PEOPLE), seed)
     await world.store(prepared, people)
-    appointments = [appointment for person in people for appointment in person["appointments"]]
     known = [world.facts(person) for person in people]
     for document, (moment, zone) in cases:
         tree, now = read_twice(document, zone), Now(to_microseconds(moment), zone)
-        records = people if tree.record_type is CONTACT else appointments
+        kind = tree.record_type
+        records = people if kind is CONTACT else [owned for person in people for owned in person[kind.key]]
         reference = Reference(moment, zone)
         expected = {record["id"] for record in records if reference.holds(document, record)}
         predicate = compile_predicate(tree)
-        judged: list[Any] = known if tree.record_type is CONTACT else [a for person in known for a in person.owned[APPOINTMENT]]
+        judged: list[Any] = known if kind is CONTACT else [owned for person in known for owned in person.owned[kind]]
         assert {found.id for found in judged if predicate(found, now)} == expected, document
         choices = choice(prepared, tree, now)
         longs = {NONE, frozenset(range(len(choices.lists))), some_of(choices.lists, seed)}

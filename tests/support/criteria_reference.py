@@ -1,8 +1,8 @@
 """What criteria mean, a second time: slow, plain, on Python values, and sharing nothing with the code it is compared to.
 
 It reads documents as clients write them. A record is a dict of API keys to `str`, `Decimal`, `int`, `date`, aware `datetime`,
-`bool` or None. A contact has besides `tags` (name to instant), `custom` (key to value or list), `groups` and `appointments`,
-an appointment its `contact`.
+`bool` or None. A contact has besides `tags` (name to instant), `custom` (key to value or list), `groups`, and under
+`appointments` and `deals` the records that it owns, each with its `contact`.
 """
 
 import unicodedata
@@ -47,7 +47,7 @@ class Reference:
         match key:
             case "contacts":
                 return self.holds(held, record)
-            case "appointments" if "contact" in record:
+            case "appointments" | "deals" if "contact" in record:
                 return self.holds(held, record)
             case "all":
                 return all(self.holds(child, record) for child in held)
@@ -57,8 +57,8 @@ class Reference:
                 return not self.holds(held, record)
             case "contact":
                 return self.holds(held, record["contact"])
-            case "appointments":
-                return self.related(held, record["appointments"])
+            case "appointments" | "deals":
+                return self.related(held, record[key])
             case "tags":
                 return self.values_meet(held, set(map(folded, record["tags"])), lambda ref: folded(ref["name"]))
             case "taggedAt":
@@ -77,13 +77,13 @@ class Reference:
             case _:
                 return self.condition(held, record[key])
 
-    def related(self, relation: Record, appointments: list[Record]) -> bool:
+    def related(self, relation: Record, owned: list[Record]) -> bool:
         ((key, held),) = relation.items()
         if key == "some":
-            return any(self.holds(held, appointment) for appointment in appointments)
+            return any(self.holds(held, each) for each in owned)
         if key == "none":
-            return not any(self.holds(held, appointment) for appointment in appointments)
-        found = [a for a in appointments if "where" not in held or self.holds(held["where"], a)]
+            return not any(self.holds(held, each) for each in owned)
+        found = [each for each in owned if "where" not in held or self.holds(held["where"], each)]
         return bool(len(found) >= held["count"])
 
     def values_meet(self, condition: Record, have: set[Any], name: Any) -> bool:

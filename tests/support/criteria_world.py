@@ -17,8 +17,10 @@ from models.ids import to_global_id
 from models.text import fold_or_none
 from resolvers.criteria.evaluation.facts import ContactFacts, OwnedFacts
 from resolvers.criteria.language.names import FieldName, GroupName, Vocabulary
-from resolvers.criteria.language.record_types import CONTACT
+from resolvers.criteria.language.record_types import CONTACT, RecordTypes
 from resolvers.records.appointments import APPOINTMENT
+from tests.deals.models import Deal
+from tests.deals.records import DEAL
 from tests.support.composition import RECORD_TYPES
 
 Record = dict[str, Any]
@@ -93,13 +95,13 @@ APPOINTMENT_TEXTS = ("title", "location")
 APPOINTMENT_INSTANTS = ("startsAt", "endsAt")
 
 
-def vocabulary(zone: ZoneInfo, *, with_gone: bool) -> Vocabulary:
+def vocabulary(zone: ZoneInfo, *, with_gone: bool, record_types: RecordTypes = RECORD_TYPES) -> Vocabulary:
     """The account's names now, or as they were before some of them went."""
     tags = {number: name for name, number in TAGS.items()} | ({GONE_TAG: "Gone"} if with_gone else {})
     groups = {number: GroupName(name, CONTACT) for number, name in GROUPS.items()}
     return Vocabulary(
         account_id=ACCOUNT,
-        record_types=RECORD_TYPES,
+        record_types=record_types,
         zone=zone,
         tags=tags,
         tags_by_name={fold_or_none(name) or "": number for number, name in tags.items()},
@@ -148,6 +150,27 @@ def _contact(chance: random.Random, moments: list[datetime], number: int) -> Rec
     for index in range(chance.choice([0, 0, 1, 2, 3])):
         record["appointments"].append(_appointment(chance, moments, number * 10 + index) | {"contact": record})
     return record
+
+
+def with_deals(records: list[Record], seed: int) -> list[Record]:
+    """The same contacts with random deals."""
+    chance = random.Random(seed)
+    moments = _instants_near(chance, NOWS)
+    for record in records:
+        record["deals"] = [
+            _deal(chance, moments, record["id"] * 10 + n) | {"contact": record} for n in range(chance.choice([0, 0, 1, 2, 3]))
+        ]
+    return records
+
+
+def _deal(chance: random.Random, moments: list[datetime], number: int) -> Record:
+    return {
+        "id": number,
+        "title": chance.choice(TEXTS),
+        "amount": chance.choice([None, *NUMBERS]),
+        "closesAt": chance.choice([None, *moments]),
+        "createdAt": chance.choice(moments),
+    }
 
 
 def _day(chance: random.Random, moments: list[datetime]) -> date | None:
@@ -227,6 +250,10 @@ def appointment_columns(record: Record) -> dict[str, Any]:
     return columns(record, (*APPOINTMENT_TEXTS, *APPOINTMENT_INSTANTS, "status")) | {"id": record["id"]}
 
 
+def deal_columns(record: Record) -> dict[str, Any]:
+    return columns(record, ("title", "amount", "closesAt", "createdAt")) | {"id": record["id"]}
+
+
 def custom_rows(record: Record) -> dict[int, list[Any]]:
     """The stored custom values by field id, an entry a row."""
     rows: dict[int, list[Any]] = {}
@@ -245,6 +272,8 @@ def facts(record: Record) -> ContactFacts:
         groups={group for group in GROUPS if to_global_id("Group", group) in record["groups"]},
     )
     found.owned[APPOINTMENT] = [OwnedFacts(a["id"], appointment_columns(a), found) for a in record["appointments"]]
+    if "deals" in record:
+        found.owned[DEAL] = [OwnedFacts(deal["id"], deal_columns(deal), found) for deal in record["deals"]]
     return found
 
 
@@ -288,6 +317,8 @@ async def store(database: Database, records: list[Record]) -> None:
         for r in records
         for a in r["appointments"]
     )
+    if deals := [(r["id"], deal) for r in records for deal in r.get("deals", ())]:
+        await Deal.bulk_create(Deal(**deal_columns(deal), contact_id=contact_id, updated_at=0, **common) for contact_id, deal in deals)
     await Tagging.bulk_create(
         Tagging(contact_id=r["id"], tag_id=TAGS[name], tagged_at=at, **common) for r in records for name, at in r["tags"].items()
     )
@@ -513,4 +544,15 @@ _relation = one_key(
 contact_tree = tree_of(st.one_of(contact_leaf, contact_leaf, one_key(appointments=_relation)), 2)
 appointment_tree = tree_of(st.one_of(appointment_leaf, appointment_leaf, one_key(contact=contact_tree)), 2)
 documents = st.one_of(one_key(contacts=contact_tree), one_key(contacts=contact_tree), one_key(appointments=appointment_tree))
+deal_leaf = st.one_of(
+    one_key(title=text_condition), one_key(amount=number_condition), one_key(closesAt=instant_condition, createdAt=instant_condition)
+)
+_deals_of = tree_of(st.one_of(deal_leaf, one_key(contact=contact_leaf)), 1)
+_deal_relation = one_key(
+    some=_deals_of, none=_deals_of, atLeast=st.fixed_dictionaries({"count": st.integers(1, 3)}, optional={"where": _deals_of})
+)
+_owner_tree = tree_of(st.one_of(contact_leaf, one_key(appointments=_relation, deals=_deal_relation)), 2)
+documents_with_deals = st.one_of(
+    documents, one_key(contacts=_owner_tree, deals=tree_of(st.one_of(deal_leaf, deal_leaf, one_key(contact=_owner_tree)), 2))
+)
 moments_of_evaluation = st.sampled_from([(now, zone) for now in NOWS for zone in ZONES])

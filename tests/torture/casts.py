@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from tests.torture.editor import CRITERIA, UPCOMING, Editor, create_group
+from tests.torture.editor import CRITERIA, OPEN, UPCOMING, Editor, create_group
 from tests.torture.fleet import Fleet
 from tests.torture.ledger import Ledger
 from tests.torture.steward import Steward
@@ -37,7 +37,7 @@ async def single_writes(fleet: Fleet, chance: random.Random) -> tuple[Sequence[C
     writers = [Writer(fleet, f"writer{number}", random.Random(chance.random())) for number in range(WRITERS)]
     editor = Editor(fleet, random.Random(chance.random()))
     await _create_tags(fleet)
-    ids = [await create_group(fleet, "Watched", criteria) for criteria in (*CRITERIA, {"appointments": UPCOMING})]
+    ids = [await create_group(fleet, "Watched", criteria) for criteria in (*CRITERIA, {"appointments": UPCOMING}, {"deals": OPEN})]
     nested = {"all": [{"group": {"memberOfAny": ids[1:3]}}, {"group": {"memberOfNone": ids[3:4]}}]}
     return [*writers, editor], [*ids, await create_group(fleet, "Watched", {"contacts": nested}), await editor.begin()]
 

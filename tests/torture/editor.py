@@ -9,10 +9,12 @@ from tests.torture.ledger import Ledger, Order
 
 MOST_GROUPS = 3
 UPCOMING: dict[str, Any] = {"startsAt": {"onOrAfter": {"now": {}}}}
+OPEN: dict[str, Any] = {"closesAt": {"onOrAfter": {"now": {}}}}
 CRITERIA: tuple[dict[str, Any], ...] = (
     {"contacts": {"country": {"equals": ["Canada"]}}},
     {"contacts": {"all": [{"country": {"equals": ["Mexico", "France"]}}, {"tags": {"containsAny": [{"name": "Client"}]}}]}},
     {"contacts": {"appointments": {"some": UPCOMING}}},
+    {"contacts": {"deals": {"some": OPEN}}},
     {"contacts": {"lastActivityAt": {"onOrAfter": {"now": {"minutes": 1}}}}},
     {"contacts": {"tags": {"containsNone": [{"name": "Lead"}]}}},
 )

@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 from models import Account, Group, GroupState
 from models.engine.database import Database, open_database
+from models.engine.migrate import migrate
 from models.fields import to_microseconds
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.membership.rebuilding.verify import verify
-from tests.support.composition import RECORD_TYPES
-from tests.support.processes import DEADLINE, muster
+from tests.deals.composition import PRODUCT_WITH_DEALS
+from tests.support.processes import DEADLINE
+from tests.support.processes import verify as verify_accounts
 from tests.torture.casts import Cast, Client
 from tests.torture.fleet import PATIENCE, Fleet
 from tests.torture.postgres import restart
@@ -88,13 +90,13 @@ class Experiment:
         await restart(self.fleet.url)
 
     async def _look(self) -> None:
-        async with open_database(self.fleet.url) as database:
+        async with open_database(self.fleet.url, table_sets=PRODUCT_WITH_DEALS.table_sets) as database:
             await self._until_quiet(database)
             self.fleet.shaken = False
             for client in self.clients:
                 self.compared += await client.settle()
             for account in await Account.all():
-                differences = await verify(database, DefinitionsCache(CriteriaLimits(), RECORD_TYPES), account.id)
+                differences = await verify(database, DefinitionsCache(CriteriaLimits(), PRODUCT_WITH_DEALS.record_types), account.id)
                 assert not differences, differences
         for watcher in self.watchers:
             self.compared += await watcher.settle()
@@ -126,9 +128,11 @@ class Experiment:
 async def prepared(url: str, token: str, plan: Plan, cast: Cast) -> AsyncIterator[Experiment]:
     """An experiment whose servers are up and whose clients are ready."""
     log.log(PROGRESS, "MUSTER_TORTURE_SEED=%d", plan.seed)
+    async with open_database(url, table_sets=PRODUCT_WITH_DEALS.table_sets) as database:
+        await migrate(database)
     chance = random.Random(plan.seed)
     fleet = Fleet(url, token, random.Random(chance.random()))
     async with fleet.manned(plan.servers):
         clients, watched = await cast(fleet, chance)
         yield Experiment(fleet, plan, chance, clients, [Watcher(fleet, group_id) for group_id in watched])
-    await muster(url, "verify")
+    await verify_accounts(url, PRODUCT_WITH_DEALS)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import httpx
 
 from tests.support.processes import DEADLINE, Server, environment, serving
-from tests.support.programs import start
 
+SERVE = (sys.executable, "-m", "tests.deals.serve")  # the product with deals, whose record types the clients draw from
 PATIENCE = 4 * DEADLINE  # while servers are killed again and again
 SETTINGS = {"clock_interval_seconds": "0.1", "heartbeat_seconds": "0.5", "build_online_above": "10", "log_level": "error"}
 
@@ -43,7 +44,7 @@ class Fleet:
     async def start(self) -> None:
         """Start one more server, and return when it answers."""
         async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(serving(self.url, port=0, variables=None, **SETTINGS))
+            server = await stack.enter_async_context(serving(self.url, port=0, variables=None, program=SERVE, **SETTINGS))
             self._running.append((server, stack.pop_all()))
             self._grown.set()
 
@@ -57,7 +58,7 @@ class Fleet:
 
     async def start_in_vain(self, delay: float) -> None:
         """Start a server and kill it after so many seconds, wherever it is by then."""
-        process = await start("serve", environment=environment(self.url, **SETTINGS), piped=["stdout"])
+        process = await asyncio.create_subprocess_exec(*SERVE, env=environment(self.url, **SETTINGS), stdout=asyncio.subprocess.DEVNULL)
         try:
             async with asyncio.timeout(delay):
                 await process.wait()

@@ -19,7 +19,7 @@ MEMBERS = """
         group(id: $group) {
             cursor
             members(first: 100, after: $after) {
-                nodes { ... on Contact { id } ... on Appointment { id } } pageInfo { hasNextPage endCursor }
+                nodes { ... on Contact { id } ... on Appointment { id } ... on Deal { id } } pageInfo { hasNextPage endCursor }
             }
         }
     }

@@ -1,14 +1,18 @@
-"""Clients that write contacts and appointments, each its own, and remember what was acknowledged."""
+"""Clients that write contacts and the records that these own, each its own, and remember what was acknowledged."""
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from models import Appointment, Contact, Tagging
+from models import Contact, Tagging
 from models.ids import to_global_id
+from resolvers.criteria.language.record_types import RecordType
+from resolvers.records.appointments import APPOINTMENT
+from tests.deals.composition import PRODUCT_WITH_DEALS
+from tests.deals.records import DEAL
 from tests.torture.fleet import Fleet
 from tests.torture.ledger import Ledger, Order
 
@@ -32,20 +36,33 @@ ADD_TAGS = """
     }
 """
 REMOVE_TAGS = ADD_TAGS.replace("addTags", "removeTags")
-CREATE_APPOINTMENT = """
+CREATE_OWNED = """
     mutation ($contact: ID!, $title: String!, $at: DateTime!) {
-        createAppointment(input: {contactId: $contact, title: $title, startsAt: $at}) { appointment { id } userErrors { code message } }
+        create%(type)s(input: {contactId: $contact, title: $title, %(time)s: $at}) { %(noun)s { id } userErrors { code message } }
     }
 """
-UPDATE_APPOINTMENT = """
-    mutation ($id: ID!, $at: DateTime!) { updateAppointment(input: {id: $id, startsAt: $at}) { userErrors { code message } } }
+UPDATE_OWNED = """
+    mutation ($id: ID!, $at: DateTime!) { update%(type)s(input: {id: $id, %(time)s: $at}) { userErrors { code message } } }
 """
-DELETE_APPOINTMENT = "mutation ($id: ID!) { deleteAppointment(id: $id) { userErrors { code message } } }"
+DELETE_OWNED = "mutation ($id: ID!) { delete%(type)s(id: $id) { userErrors { code message } } }"
+
+OWNED = PRODUCT_WITH_DEALS.record_types.owned
+TIMES: Mapping[RecordType, str] = {APPOINTMENT: "startsAt", DEAL: "closesAt"}  # the field with the time that passes
+
+
+def for_type(mutation: str, record_type: RecordType) -> str:
+    """A mutation of records of this type."""
+    return mutation % {"type": record_type.type_name, "noun": record_type.noun, "time": TIMES[record_type]}
+
+
+def type_of(title: str) -> RecordType:
+    """The type of a record, which its title ends with."""
+    return next(each for each in OWNED if title.endswith(f" {each.noun}"))
 
 
 @dataclass(frozen=True)
 class Person:
-    """A contact as its writer knows it, with its appointments by title."""
+    """A contact as its writer knows it, with the times of the records that it owns by their titles."""
 
     country: str | None
     heard_of: datetime | None = None
@@ -81,7 +98,7 @@ class Writer:
         return self._chance.choice(changes)(self._chance.choice(sorted(people)))
 
     def _learn(self, order: Order[People], payload: dict[str, Any] | None) -> None:
-        for key, kind in (("email", "contact"), ("title", "appointment")):
+        for key, kind in (("email", "contact"), *(("title", each.noun) for each in OWNED)):
             name = order.variables.get("fields", order.variables).get(key)
             if payload and name and kind in payload:
                 self._ids[name] = payload[kind]["id"]
@@ -116,22 +133,25 @@ class Writer:
         return self._chance.sample(people, self._chance.randint(1, min(3, len(people))))
 
     def _meet(self, email: str) -> Order[People]:
-        title, at = self._new_name(" call"), self._soon()
+        record_type = self._chance.choice(OWNED)
+        title, at = self._new_name(f" {record_type.noun}"), self._soon()
         variables = {"contact": self._ids[email], "title": title, "at": at.isoformat()}
-        return Order(CREATE_APPOINTMENT, variables, self._with_meetings(email, **{title: at}))
+        return Order(for_type(CREATE_OWNED, record_type), variables, self._with_meetings(email, **{title: at}))
 
     def _postpone(self, email: str) -> Order[People] | None:
         if not (meetings := self.ledger.known[email].meetings):
             return None
         title, at = self._chance.choice(sorted(meetings)), self._soon()
-        return Order(UPDATE_APPOINTMENT, {"id": self._ids[title], "at": at.isoformat()}, self._with_meetings(email, **{title: at}))
+        postponed = for_type(UPDATE_OWNED, type_of(title))
+        return Order(postponed, {"id": self._ids[title], "at": at.isoformat()}, self._with_meetings(email, **{title: at}))
 
     def _cancel(self, email: str) -> Order[People] | None:
         if not (meetings := self.ledger.known[email].meetings):
             return None
         title = self._chance.choice(sorted(meetings))
         left = {other: at for other, at in meetings.items() if other != title}
-        return Order(DELETE_APPOINTMENT, {"id": self._ids[title]}, self._with(**{email: replace(self.ledger.known[email], meetings=left)}))
+        known = self._with(**{email: replace(self.ledger.known[email], meetings=left)})
+        return Order(for_type(DELETE_OWNED, type_of(title)), {"id": self._ids[title]}, known)
 
     def _forget(self, email: str) -> Order[People]:
         left = {other: person for other, person in self.ledger.known.items() if other != email}
@@ -149,18 +169,24 @@ class Writer:
         contacts = await Contact.filter(email__startswith=f"{self._name}-")
         numbers = [contact.id for contact in contacts]
         taggings = await Tagging.filter(contact_id__in=numbers).prefetch_related("tag")
-        appointments = await Appointment.filter(contact_id__in=numbers)
+        owned: list[Any] = [record for each in OWNED for record in await each.model.filter(contact_id__in=numbers)]
         self._ids = {contact.email or "": to_global_id("Contact", contact.id) for contact in contacts}
-        self._ids |= {appointment.title: to_global_id("Appointment", appointment.id) for appointment in appointments}
+        self._ids |= {record.title: to_global_id(type_of(record.title).type_name, record.id) for record in owned}
         self.ledger.settle(
             {
                 contact.email or "": Person(
                     contact.country,
                     contact.last_activity_at,
                     frozenset(tagging.tag.name for tagging in taggings if tagging.contact_id == contact.id),
-                    {each.title: each.starts_at for each in appointments if each.contact_id == contact.id},
+                    {each.title: _time(each) for each in owned if each.contact_id == contact.id},
                 )
                 for contact in contacts
             }
         )
-        return len(contacts) + len(taggings) + len(appointments)
+        return len(contacts) + len(taggings) + len(owned)
+
+
+def _time(record: Any) -> datetime:
+    record_type = type_of(record.title)
+    found: datetime = getattr(record, record_type.fields[TIMES[record_type]].column)
+    return found
