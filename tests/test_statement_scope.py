@@ -31,6 +31,7 @@ SCOPED = (
     "INSERT INTO taggings (account_id, contact_id) SELECT account_id, id FROM contacts WHERE account_id = ?",
     "UPDATE contacts SET email = ? WHERE id = ? AND account_id = ?",
     "DELETE FROM taggings WHERE account_id = ?",
+    "DELETE FROM taggings WHERE account_id + 0 = ? AND contact_id = ?",
     "PRAGMA synchronous",
 )
 
@@ -58,6 +59,7 @@ UNSCOPED = (
     ("UPDATE contacts SET account_id = ? WHERE id = ?", ["contacts"]),
     ("UPDATE contacts SET email = g.name FROM groups AS g WHERE g.id = contacts.id AND contacts.account_id = ?", ["groups"]),
     ("DELETE FROM taggings", ["taggings"]),
+    ("DELETE FROM taggings WHERE account_id + 1 = contact_id", ["taggings"]),
 )
 
 

@@ -201,9 +201,15 @@ def _bound_by(condition: exp.Expr, sources: tuple[Source, ...], outer: tuple[Sou
         case exp.Or():
             return reduce(set.intersection, (_bound_by(each, sources, outer) for each in condition.flatten()))
         case exp.EQ():
-            sides = ((condition.left, condition.right), (condition.right, condition.left))
+            left, right = _without_hint(condition.left), _without_hint(condition.right)
+            sides = ((left, right), (right, left))
             return {alias for side, other in sides for alias in _equated(side, other, sources, outer)}
     return set()
+
+
+def _without_hint(side: exp.Expr) -> exp.Expr:
+    """A side of an equality without the `+ 0` that keeps the planner from the index of a column."""
+    return side.left if isinstance(side, exp.Add) and side.right == exp.Literal.number(0) else side
 
 
 def _equated(side: exp.Expr, other: exp.Expr, sources: tuple[Source, ...], outer: tuple[Source, ...]) -> set[str]:
