@@ -42,7 +42,7 @@ async def test_a_running_server_is_seen_by_its_lead_and_at_its_port(standing: Se
         findings = await found(standing.database_url, port=standing.port)
         while findings["clock"][0] is Level.WARN:  # it takes the lead when it has begun to answer
             findings = await found(standing.database_url, port=standing.port)
-    assert findings["clock"][1].startswith("A server leads")
+    assert findings["clock"][1].startswith("A server runs")
     assert findings["port"] == (Level.OK, f"Port {standing.port} of 127.0.0.1 is answered by a server that is ready.")
     assert findings["bulk actions"][0] is Level.OK
 
