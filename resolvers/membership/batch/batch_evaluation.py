@@ -15,7 +15,7 @@ from resolvers.membership.batch.partial_evaluation import simplify
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.candidates.postings import created_mention
 from resolvers.membership.change import Change, ContactBatch, Flips
-from resolvers.membership.journal.member_sets import members_among, update_member_sets
+from resolvers.membership.journal.member_sets import members_among, update_many_members
 
 AT_ONCE = 50  # groups of which the members among the records are in memory together
 
@@ -81,7 +81,7 @@ class BatchEvaluation:
         followers: set[int] = set()
         for start in range(0, len(groups) if record_ids else 0, AT_ONCE):
             flips = await self._difference(groups[start : start + AT_ONCE], record_ids)
-            await update_member_sets(self.change, groups[start : start + AT_ONCE], flips)
+            await update_many_members(self.change, groups[start : start + AT_ONCE], flips)
             self.flips.joined |= flips.joined
             self.flips.left |= flips.left
             followers.update(*(self.definitions.mentioning(Mention("group", group_id)) for group_id in flips.group_ids()))

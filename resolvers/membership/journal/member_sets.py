@@ -22,8 +22,8 @@ async def members_among(database: Database, groups: Sequence[Definition], record
     return {group_id: set(found.get(set_id, ())) for set_id, group_id in sets.items()}
 
 
-async def update_member_sets(change: Change, groups: Iterable[Definition], flips: Flips) -> None:
-    """Store joins and leaves of these groups, without logging them."""
+async def update_many_members(change: Change, groups: Iterable[Definition], flips: Flips) -> None:
+    """Store many joins and leaves of these groups in their member sets, without logging them."""
     hidden = Flips()
     joined: Lists = []
     left: Lists = []
