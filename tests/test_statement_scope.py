@@ -15,6 +15,7 @@ SCOPED = (
     "SELECT now FROM clock",
     "SELECT name FROM accounts WHERE id = ?",
     "SELECT id FROM contacts WHERE account_id = ? AND id = ?",
+    "SELECT id FROM groups WHERE account_id + 0 = ? AND id = ?",
     'SELECT "contacts"."id" FROM "contacts" WHERE ("contacts"."account_id" = ? AND "contacts"."id" = ?)',
     "SELECT c.id FROM contacts AS c JOIN taggings AS t ON t.contact_id = c.id AND t.account_id = c.account_id WHERE c.account_id = ?",
     "SELECT c.id FROM contacts AS c JOIN taggings AS t ON t.account_id = c.account_id JOIN groups AS g ON g.account_id = t.account_id "
