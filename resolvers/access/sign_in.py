@@ -29,7 +29,7 @@ _FIND = """
 SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
 FROM access_tokens WHERE hash = :hash
 """
-_MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE id = :id"
+_MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE account_id = :account AND id = :id"
 _TOKENS = """
 SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at, users.role
 FROM access_tokens AS token JOIN users ON users.id = token.user_id
@@ -82,7 +82,7 @@ async def _mark_used(services: Services, token: Row) -> None:
     if last is None or last <= to_microseconds(now - LAST_USE_GRAIN):
         # Reading must not depend on writing: readiness reports a database that takes no writes, and the next use is noted again.
         with suppress(DatabaseNotWritable, Conflict):
-            await services.database.rows(_MARK_USED, now=to_microseconds(now), id=token["id"])
+            await services.database.rows(_MARK_USED, account=token["account_id"], id=token["id"], now=to_microseconds(now))
 
 
 def hash_of(secret: str) -> str:

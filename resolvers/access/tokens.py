@@ -47,7 +47,13 @@ async def create_access_token(
     }
     problems.raise_any()
     secret = f"muster_{secrets.token_urlsafe(SECRET_BYTES)}"
-    return await write(context, ChangeCause.RECORD_CHANGED, partial(_create, context, {**values, "hash": hash_of(secret)})), secret
+
+    async def work(change: Change) -> AccessToken:
+        token = await AccessToken.create(**values, hash=hash_of(secret), account_id=change.account_id, created_at=change.at)
+        await record(context, change, _audited(AuditAction.ACCESS_TOKEN_CREATED, token, after=_values(token)))
+        return token
+
+    return await write(context, ChangeCause.RECORD_CHANGED, work), secret
 
 
 def _scopes(asked: Sequence[TokenScope] | None, possible: Scopes) -> str:
@@ -69,25 +75,19 @@ def _future(moment: datetime | None, now: datetime) -> datetime | None:
     return moment
 
 
-async def _create(context: Context, values: dict[str, Any], change: Change) -> AccessToken:
-    token = await AccessToken.create(**values, account_id=change.account_id, created_at=change.at)
-    await record(context, change, _audited(AuditAction.ACCESS_TOKEN_CREATED, token, after=_values(token)))
-    return token
-
-
 async def revoke_access_token(context: Context, token_id: str) -> str:
     """Revoke a token, and return its id. Streams that run on it end within seconds."""
     token = await visible_tokens(context).get_or_none(id=id_of(token_id, "AccessToken", "access token"))
     if token is None:
         raise unknown("access token")
     await _user(context, token.user_id)
-    await write(context, ChangeCause.RECORD_CHANGED, partial(_revoke, context, token))
+
+    async def work(change: Change) -> None:
+        if await context.scope.access_tokens.filter(id=token.id).delete():  # false for the second of two callers who revoke it at once
+            await record(context, change, _audited(AuditAction.ACCESS_TOKEN_REVOKED, token, before=_values(token)))
+
+    await write(context, ChangeCause.RECORD_CHANGED, work)
     return to_global_id("AccessToken", token.id)
-
-
-async def _revoke(context: Context, token: AccessToken, change: Change) -> None:
-    if await context.scope.access_tokens.filter(id=token.id).delete():  # false for the second of two callers who revoke it at once
-        await record(context, change, _audited(AuditAction.ACCESS_TOKEN_REVOKED, token, before=_values(token)))
 
 
 async def _user(context: Context, user_id: int) -> User:

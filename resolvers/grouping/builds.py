@@ -1,7 +1,6 @@
 """Online builds of groups in large accounts: decide when one is needed, start it and run it while writers go on."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from models import ChangeCause
@@ -49,22 +48,32 @@ async def build(services: Services) -> None:
 
 
 async def _build(context: Context, found: list[Build]) -> None:
-    while await write(context, ChangeCause.GROUP_EDITED, partial(_scan, context)):
+    while await _scan(context):
         pass
     differences = {each: await find_difference(context.services.database, context.caller.account_id, each) for each in found}
-    known = {each: changes for each, changes in differences.items() if changes}
+    known = {each.id: changes for each, changes in differences.items() if changes}
     if len(known) == len(found):
-        await write(context, ChangeCause.GROUP_EDITED, partial(_swap, found=known), redefines=True)
+        await _swap(context, known)
 
 
-async def _scan(context: Context, change: Change) -> bool:
-    # Read again, because another edit may have restarted the builds.
-    found = await read_builds(change.database, change.account_id)
-    definitions = await context.services.definitions.current(change.database, change.account_id)
-    return bool(found) and await scan_next(change, definitions, [each.id for each in found])
+async def _scan(context: Context) -> bool:
+    """Evaluate the next contacts for all builds, in one write. False once there are no more."""
+
+    async def work(change: Change) -> bool:
+        # Read again, because another edit may have restarted the builds.
+        found = await read_builds(change.database, change.account_id)
+        definitions = await context.services.definitions.current(change.database, change.account_id)
+        return bool(found) and await scan_next(change, definitions, [each.id for each in found])
+
+    return await write(context, ChangeCause.GROUP_EDITED, work)
 
 
-async def _swap(change: Change, found: Mapping[Build, MembershipDifference]) -> bool:
-    # Read again, because merging a tag or deleting a group may have rewritten their criteria.
-    known, still = {each.id: changes for each, changes in found.items()}, await read_builds(change.database, change.account_id)
-    return known.keys() == {each.id for each in still} and await swap_in(change, {each: known[each.id] for each in still})
+async def _swap(context: Context, known: Mapping[int, MembershipDifference]) -> bool:
+    """Put the builds with these numbers in force, in one write. False if other builds have taken their place."""
+
+    async def work(change: Change) -> bool:
+        # Read again, because merging a tag or deleting a group may have rewritten their criteria.
+        still = await read_builds(change.database, change.account_id)
+        return known.keys() == {each.id for each in still} and await swap_in(change, {each: known[each.id] for each in still})
+
+    return await write(context, ChangeCause.GROUP_EDITED, work, redefines=True)

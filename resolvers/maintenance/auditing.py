@@ -1,7 +1,5 @@
 """Verify and repair an account's memberships, for operators, after its tables were changed outside of Muster."""
 
-from functools import partial
-
 from models import ChangeCause
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.rebuild import recount
@@ -21,13 +19,15 @@ async def repair(services: Services, account_id: int) -> list[Discrepancy]:
     A group whose log contradicts its members begins a new epoch, so that its watchers read it anew.
     """
     if await audit(services, account_id):
-        context = system_context(services, account_id)
-        await write(context, ChangeCause.GROUP_EDITED, partial(_heal, services), redefines=True)
+        await _repair(services, account_id)
     return await audit(services, account_id)
 
 
-async def _heal(services: Services, change: Change) -> None:
-    found = await find_discrepancies(change.database, services.definitions, change.account_id)
-    for group_id in sorted({difference.group_id for difference in found if difference.in_log}):
-        await recount(change, group_id)
-    change.invalidate(*sorted({difference.group_id for difference in found}))
+async def _repair(services: Services, account_id: int) -> None:
+    async def work(change: Change) -> None:
+        found = await find_discrepancies(change.database, services.definitions, account_id)
+        for group_id in sorted({difference.group_id for difference in found if difference.in_log}):
+            await recount(change, group_id)
+        change.invalidate(*sorted({difference.group_id for difference in found}))
+
+    await write(system_context(services, account_id), ChangeCause.GROUP_EDITED, work, redefines=True)

@@ -1,6 +1,5 @@
 """One step of the logical clock, and the joins and leaves that follow from it."""
 
-from functools import partial
 from itertools import islice
 
 from models import ChangeCause
@@ -9,7 +8,7 @@ from resolvers.membership.change import Change
 from resolvers.membership.clock import advance, mark_settled, read_span
 from resolvers.membership.crossings import find_crossings
 from resolvers.membership.fence import wait_for_writers
-from resolvers.operation.context import Services, system_context
+from resolvers.operation.context import Context, Services, system_context
 from resolvers.write import write
 
 CHUNK = 500  # contacts that are evaluated in one transaction
@@ -38,9 +37,14 @@ async def _pass_over(services: Services, account_id: int, definitions: AccountDe
     found = await find_crossings(services.database, account_id, definitions, span)
     context = system_context(services, account_id)
     while chunk := dict(islice(found, CHUNK)):
-        await write(context, ChangeCause.TIME_PASSED, partial(_judge_again, candidates=chunk))
+        await _evaluate_again(context, chunk)
 
 
-async def _judge_again(change: Change, candidates: dict[int, set[int]]) -> None:
-    for contact_id in await change.lock_contacts(candidates):
-        change.add_candidates(contact_id, candidates[contact_id])
+async def _evaluate_again(context: Context, candidates: dict[int, set[int]]) -> None:
+    """Evaluate contacts, each for its candidate groups, in one write."""
+
+    async def work(change: Change) -> None:
+        for contact_id in await change.lock_contacts(candidates):
+            change.add_candidates(contact_id, candidates[contact_id])
+
+    await write(context, ChangeCause.TIME_PASSED, work)

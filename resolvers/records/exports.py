@@ -27,12 +27,12 @@ KEPT = ("text", "number", "day", "instant", "boolean")  # columns of custom valu
 
 CONTACTS = f"SELECT id, owner_id, {', '.join(COLUMNS)} FROM contacts WHERE account_id = :account AND id = ANY(:ids) ORDER BY id"  # noqa: S608
 TAGS = """
-    SELECT contact_id, name FROM taggings JOIN tags ON tags.id = tag_id
-    WHERE contact_id = ANY(:ids) ORDER BY contact_id, name_folded
+    SELECT contact_id, name FROM taggings JOIN tags ON tags.id = tag_id AND tags.account_id = taggings.account_id
+    WHERE taggings.account_id = :account AND contact_id = ANY(:ids) ORDER BY contact_id, name_folded
 """
 VALUES = f"""
     SELECT contact_id, field_id, {", ".join(KEPT)} FROM custom_values
-    WHERE contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
+    WHERE account_id = :account AND contact_id = ANY(:ids) ORDER BY contact_id, field_id, ordinal
 """  # noqa: S608  # columns of ours
 
 

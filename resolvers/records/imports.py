@@ -1,7 +1,6 @@
 """Import contacts, many rows in one transaction: all or nothing, or the good rows with a report on the others."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from models import ChangeCause
@@ -22,18 +21,19 @@ async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]
     require_editor(context)
     if len(rows) > MOST_ROWS:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, f"These are {len(rows):,} rows. Send at most {MOST_ROWS:,} in a call.", "input", "rows")
-    return await write(context, ChangeCause.IMPORT, partial(_import_all, context, list(_read(rows))))
+    read = list(_read(rows))
+
+    async def work(change: Change) -> SaveResult:
+        result = await save_contacts(context, change, read)
+        result.raise_any()
+        return result
+
+    return await write(context, ChangeCause.IMPORT, work)
 
 
 def _read(rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     for index, row in enumerate(rows):
         yield Row(row["fields"], row.get("tags") or (), row.get("create_missing_tags", False), path=("input", "rows", str(index)))
-
-
-async def _import_all(context: Context, rows: Sequence[Row], change: Change) -> SaveResult:
-    total = await save_contacts(context, change, rows)
-    total.raise_any()
-    return total
 
 
 async def import_good_rows(context: Context, rows: Sequence[Row]) -> SaveResult:

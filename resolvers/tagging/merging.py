@@ -15,16 +15,18 @@ from resolvers.operation.context import Context
 
 KEEP_EARLIER = """
     UPDATE taggings SET tagged_at = source.tagged_at, tagged_by_id = source.tagged_by_id FROM taggings AS source
-    WHERE taggings.tag_id = :target AND source.tag_id = :source
+    WHERE taggings.account_id = :account AND source.account_id = :account AND taggings.tag_id = :target AND source.tag_id = :source
     AND source.contact_id = taggings.contact_id AND source.tagged_at < taggings.tagged_at
 """
 DROP_DOUBLE = """
-    DELETE FROM taggings WHERE tag_id = :source AND contact_id IN (SELECT contact_id FROM taggings WHERE tag_id = :target)
+    DELETE FROM taggings WHERE account_id = :account AND tag_id = :source
+    AND contact_id IN (SELECT contact_id FROM taggings WHERE account_id = :account AND tag_id = :target)
 """
-MOVE_OTHERS = "UPDATE taggings SET tag_id = :target WHERE tag_id = :source"
+MOVE_OTHERS = "UPDATE taggings SET tag_id = :target WHERE account_id = :account AND tag_id = :source"
 REWRITE = """
     UPDATE groups SET criteria = edited.criteria, updated_at = edited.updated_at
-    FROM ROWS(:groups AS edited(id bigint, criteria text, updated_at bigint)) WHERE groups.id = edited.id
+    FROM ROWS(:groups AS edited(id bigint, criteria text, updated_at bigint))
+    WHERE groups.id = edited.id
 """
 
 
@@ -32,7 +34,7 @@ async def merge(context: Context, change: Change, source: int, target: int) -> N
     """Replace the source tag by the target in taggings and criteria. Of two taggings of one contact, the earlier time is kept."""
     await _redefine(context, change, source, target)
     for statement in (KEEP_EARLIER, DROP_DOUBLE, MOVE_OTHERS):
-        await change.database.rows(statement, source=source, target=target)
+        await change.database.rows(statement, account=change.account_id, source=source, target=target)
 
 
 async def _redefine(context: Context, change: Change, source: int, target: int) -> None:

@@ -43,7 +43,7 @@ REMOVE = """
     RETURNING contact_id, tag_id
 """
 MARK_UPDATED = "UPDATE contacts SET updated_at = :at WHERE account_id = :account AND id = ANY(:contacts)"
-PRESENT = "(SELECT count(*) FROM taggings WHERE contact_id = contacts.id AND tag_id = ANY(:tags))"
+PRESENT = "(SELECT count(*) FROM taggings WHERE taggings.account_id = :account AND contact_id = contacts.id AND tag_id = ANY(:tags))"
 MARK_TO_ADD = f"{MARK_UPDATED} AND {PRESENT} < :count"
 MARK_TO_REMOVE = f"{MARK_UPDATED} AND {PRESENT} > 0"
 
