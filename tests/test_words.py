@@ -10,8 +10,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CODE = ("app", "schema", "resolvers", "subscriptions", "models", "bench")
-# Rooms that do not keep the laws yet. The list may only become shorter.
-PENDING: tuple[str, ...] = ()
 COINED = {
     *("sift", "sifts", "sifted", "sifting", "alike", "shelf", "shelves", "suspect", "suspects", "suspected", "newcomer", "newcomers"),
     *("bell", "bells", "peal", "peals", "remark", "remarks", "remarked"),
@@ -101,9 +99,9 @@ def faults(path: str, text: str) -> list[str]:
 
 
 def named(pattern: str) -> dict[str, str]:
-    """The text of each file under the root that fits a pattern, without this one and rooms that are pending."""
+    """The text of each file under the root that fits a pattern, except for this one."""
     files = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.glob(pattern)) if path.is_file() and path != Path(__file__)}
-    return {name: path.read_text(encoding="utf-8") for name, path in files.items() if not name.startswith(PENDING)}
+    return {name: path.read_text(encoding="utf-8") for name, path in files.items()}
 
 
 @pytest.mark.parametrize("room", CODE)
