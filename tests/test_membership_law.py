@@ -13,10 +13,12 @@ from app.composition import Composition
 from models import ChangeCause, Contact
 from models.engine.database import Database
 from models.errors import Conflict
+from models.ids import to_global_id
 from resolvers.criteria.language.record_types import CONTACT
 from resolvers.grouping.groups import create_group
 from resolvers.membership.change import Change
 from resolvers.membership.rebuilding.verify import verify
+from resolvers.records.contacts import create_contact, update_contact
 from resolvers.write import write
 from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support.callers import new_account
@@ -73,3 +75,21 @@ async def test_a_write_that_fails_changes_nothing_and_tells_nobody(database: Dat
 
 def test_the_law_is_about_every_record_type_that_contacts_own(composition: Composition) -> None:
     assert OWNED.keys() == {*composition.record_types.owned}
+
+
+async def test_groups_that_name_a_group_follow_every_contact_that_joins_or_leaves_it(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as services:
+        context = await new_account(services)
+        contact = await create_contact(context, fields={"country": "Canada"})
+        named = await create_group(context, name="Canadians", criteria={"contacts": {"country": {"equals": ["Canada"]}}})
+        inside, outside = [
+            await create_group(context, name=operator, criteria={"contacts": {"group": {operator: [to_global_id("Group", named.id)]}}})
+            for operator in ("memberOfAny", "memberOfNone")
+        ]
+        outside_too = await create_group(
+            context, name="Through two", criteria={"contacts": {"group": {"memberOfAny": [to_global_id("Group", outside.id)]}}}
+        )
+        for country, groups in ((None, [outside, outside_too]), ("Canada", [named, inside]), (None, [outside, outside_too])):
+            await update_contact(context, contact_id=to_global_id("Contact", contact.id), fields={"country": country})
+            found = await context.scope.group_members.filter(record_id=contact.id).values("set_id")
+            assert {row["set_id"] for row in found} == {group.members_id for group in groups}
