@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from models import AccessToken, Role
 from models.engine.database import Database
-from models.errors import BadInput, Forbidden, Unauthenticated
+from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from models.ids import to_global_id
 from resolvers.access.roles import ROLES, outranks, require_admin, require_editor
 from resolvers.access.sign_in import Lapse, authenticate, lapsed
-from resolvers.access.tokens import create_access_token, revoke_access_token
+from resolvers.access.tokens import access_tokens, create_access_token, revoke_access_token
 from resolvers.access.users import update_user
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.records.nodes import node, nodes
@@ -147,3 +147,15 @@ async def test_a_viewer_finds_no_token_of_others(owner: Context) -> None:
 async def test_more_ids_than_a_page_has_nodes_are_refused(owner: Context) -> None:
     with pytest.raises(BadInput, match="at most 250"):
         await nodes(owner, [user_id(owner)] * 251)
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
+async def test_below_admin_nobody_sees_or_revokes_a_token_but_their_own(owner: Context, role: Role) -> None:
+    other = await with_role(owner, role)
+    theirs, _ = await create_access_token(owner, name="Theirs")
+    own, _ = await create_access_token(other, name="Own")
+    assert [token.id for token in await access_tokens(other)] == [own.id]
+    assert [token.id for token in await access_tokens(owner)] == [theirs.id, own.id]
+    with pytest.raises(NotFound):
+        await revoke_access_token(other, token_id(theirs))
+    assert await revoke_access_token(other, token_id(own)) == token_id(own)
