@@ -13,10 +13,10 @@ from schema.limits import DocumentLimits
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The parts of a program that are passed down from here.
+    """What a program is built from: record types, database tables and GraphQL fields.
 
-    A further record type comes with its row, the set of tables that stores it, and the GraphQL classes with which clients
-    reach it: `added_fields` are classes whose fields are added to a class of the product.
+    To add a record type, pass a further `RecordType`, the set of tables that stores it, and its GraphQL fields. The keys of
+    `added_fields` are classes of the product (such as the mutations), its values are classes whose fields are added to them.
     """
 
     record_types: RecordTypes

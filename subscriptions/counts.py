@@ -17,7 +17,7 @@ LEAST_SECONDS = 0.25  # between two counts of one group
 
 @dataclass(slots=True)
 class Sent:
-    """The head whose count was sent last for a group, and from when the next count may be sent."""
+    """What was sent last for a group: the head of its log at that time. The next count may be sent at `due`, in event loop time."""
 
     head: Head | None = None
     due: float = 0.0

@@ -13,7 +13,7 @@ from resolvers.operation.context import Services
 
 READABLE_BY_OWNER = 0o600
 SUFFIX = ".demo-token"
-ELSEWHERE = Path("var")  # for databases that are not files
+WITHOUT_FILE = Path("var")  # where tokens of databases that are not files are kept
 
 
 async def demo_token(services: Services, path: Path) -> str | None:
@@ -21,14 +21,14 @@ async def demo_token(services: Services, path: Path) -> str | None:
 
     Returns None if there is no demo account.
     """
-    kept = _kept(path)
+    kept = _read_token(path)
     if await _works(services, kept):
         return kept
     found = await accounts_named(DEMO.name)
     if not found:
         return None
     token = await create_token(await as_owner(services, found[0]), DEMO.name)
-    _keep(path, token)
+    _write_token(path, token)
     return token
 
 
@@ -37,7 +37,7 @@ def token_path(database_url: str) -> Path:
     if database_url.startswith("sqlite:"):
         path = sqlite_path(database_url)
         return path.with_name(path.name + SUFFIX)
-    return ELSEWHERE / f"{urlsplit(database_url).path.strip('/')}{SUFFIX}"
+    return WITHOUT_FILE / f"{urlsplit(database_url).path.strip('/')}{SUFFIX}"
 
 
 async def _works(services: Services, token: str) -> bool:
@@ -48,11 +48,12 @@ async def _works(services: Services, token: str) -> bool:
     return True
 
 
-def _kept(path: Path) -> str:
+def _read_token(path: Path) -> str:
+    """Return the token in the file, or an empty text if there is no file."""
     return path.read_text(encoding="ascii", errors="replace").strip() if path.is_file() else ""
 
 
-def _keep(path: Path, token: str) -> None:
+def _write_token(path: Path, token: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=READABLE_BY_OWNER)
     path.chmod(READABLE_BY_OWNER)

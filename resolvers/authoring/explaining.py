@@ -66,20 +66,20 @@ async def _facts(context: Context, record_id: str, tree: Tree) -> Facts:
     if kind != record_type.type_name:
         raise BadInput(f"`recordId` must be the id of a record of type {record_type.name}, because these criteria are about such records.")
     if record_type is CONTACT:
-        return await _contact(context, number, needs(tree))
-    return await _owned(context, record_type, number, needs(tree) | Needs(owned=frozenset([record_type])))
+        return await _contact_facts(context, number, needs(tree))
+    return await _owned_facts(context, record_type, number, needs(tree) | Needs(owned=frozenset([record_type])))
 
 
-async def _owned(context: Context, record_type: RecordType, number: int, needed: Needs) -> OwnedFacts:
+async def _owned_facts(context: Context, record_type: RecordType, number: int, needed: Needs) -> OwnedFacts:
     row = await context.loaders.records_by_id(record_type).load(number)
-    contact = await _contact(context, row.contact_id, needed) if row else None
+    contact = await _contact_facts(context, row.contact_id, needed) if row else None
     found = next((found for found in contact.owned[record_type] if found.id == number), None) if contact else None
     if found is None:
         raise unknown(record_type.noun)
     return found
 
 
-async def _contact(context: Context, contact_id: int, needed: Needs) -> ContactFacts:
+async def _contact_facts(context: Context, contact_id: int, needed: Needs) -> ContactFacts:
     found = await read_facts(context.services.database, context.caller.account_id, [contact_id], needed)
     if contact_id not in found:
         raise unknown("contact")

@@ -18,7 +18,7 @@ LOOKED_AT = 20_000  # rows, which takes some hundredths of a second in an accoun
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to suggest: texts with this prefix, the `first` so many, from at most so many rows."""
+    """What to suggest: the `first` most frequent texts with this prefix, counted in at most `most` rows."""
 
     prefix: str | None = None
     first: int = 20
@@ -44,9 +44,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Where the texts of a field are stored, in SQL.
+    """How to read the texts of a field, as parts of SQL statements.
 
-    `all` and `newest` select rows of `folded`, the `bearer` that has the text, and the `place` where it stands as `given`.
+    `all` and `newest` are statements that select the folded text, the id of the record that has it (`bearer`) and the id of
+    the row that stores it (`place`), from all records or the newest. `all` is None where no index serves it. `given` is the column
+    with the text as it was entered, and `place` joins the row that has that column.
     """
 
     all: str | None

@@ -50,7 +50,7 @@ class Names(NamedTuple):
 
 
 async def suggestions(context: Context, field: SegmentField, wanted: Wanted) -> list[ValueCount]:
-    """The most frequent values of the field that begin with the prefix. None for fields such as numbers and times."""
+    """Return the most frequent values of the field that begin with the prefix. Fields such as numbers and times have none: []."""
     wanted.check()
     match field.source:
         case Tags():

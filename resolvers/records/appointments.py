@@ -80,7 +80,7 @@ async def create_appointment(context: Context, *, contact_id: str, values: Mappi
 
 
 async def update_appointment(context: Context, *, appointment_id: str, values: Mapping[str, Any]) -> Appointment:
-    """Change these values of an appointment. An absent value stays as it is, and None clears it."""
+    """Change these values of an appointment. Absent values stay as they are. None clears a value, or is refused where one is required."""
     require_editor(context)
     number = id_of(appointment_id, "Appointment", "appointment")
     checked = _checked(values)

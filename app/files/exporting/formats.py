@@ -24,15 +24,16 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a file, and the account that its ids belong to."""
+    """The columns of a file: those of every contact, and one for each key in `custom`."""
 
     mark: str
+    """Identifies the account that the ids belong to, so that an import elsewhere does not take them for its own."""
     custom: Sequence[str]
     emails: Mapping[int, str]
     """E-mail addresses of users, by user id."""
 
     def names(self) -> list[str]:
-        """Return the column names of a table."""
+        """Return the names of the columns, for the first line of a CSV file."""
         return [ID, MARK, *map(camel, COLUMNS), OWNER, TAGS, *map(custom_column, self.custom)]
 
     def owner(self, contact: ExportedContact) -> str | None:

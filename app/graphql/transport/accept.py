@@ -9,7 +9,7 @@ OFFERED = (JSON, GRAPHQL_JSON, EVENTS)  # the first is for clients without a pre
 
 
 class _Range(NamedTuple):
-    """One media range of the header. A higher rank is preferred."""
+    """One entry of an Accept or Accept-Encoding header. A higher rank is preferred."""
 
     name: str
     quality: float
@@ -29,7 +29,7 @@ def preferred(accept: str | None) -> str | None:
 
 def prefers_gzip(accept_encoding: str) -> bool:
     """Whether the client accepts gzip, and with no less quality than an uncompressed answer."""
-    qualities = {each.name: each.quality for each in (_parse(part, 0) for part in accept_encoding.split(","))}
+    qualities = {each.name: each.quality for each in (_parse(part) for part in accept_encoding.split(","))}
     others = qualities.get("*", 0.0)
     gzip = qualities.get("gzip", qualities.get("x-gzip", others))
     return gzip > 0 and gzip >= qualities.get("identity", others)
@@ -43,7 +43,7 @@ def _most_specific(offered: str, ranges: list[_Range]) -> _Range | None:
     return None
 
 
-def _parse(part: str, position: int) -> _Range:
+def _parse(part: str, position: int = 0) -> _Range:
     name, *parameters = (piece.strip().lower() for piece in part.split(";"))
     return _Range(name, next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0), position)
 

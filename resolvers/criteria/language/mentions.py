@@ -19,7 +19,7 @@ class Mention(NamedTuple):
 
 
 def existence(record_type: RecordType) -> Mention:
-    """That a contact owns records of this type."""
+    """What criteria depend on that ask whether a contact owns any record of this type."""
     return Mention(record_type.noun, EXISTENCE)
 
 

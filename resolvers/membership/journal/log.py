@@ -1,4 +1,7 @@
-"""Storing flips: the log entries, heads and members of all groups that changed, in as few statements as possible."""
+"""Stores joins and leaves (flips): log entries, the heads of the logs, and members, in as few statements as possible.
+
+The head of a group's log is the group's own row: epoch, position, version and member count after the last entry.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
