@@ -1,6 +1,7 @@
 """`python -m tests.planted [TEXT ...]`: plant each fault whose room or description has one of these texts, and see that a test fails."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.planted.patches import DoesNotApply, Fault, read_faults
 ROOT = Path(__file__).parents[2]
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.egg-info", "build", "*.db*")
 FAILED = 1  # pytest's exit code where tests ran and one failed
+A_TEST_FAILED = re.compile(r"^\d+ (failed|error)|, \d+ (failed|error)", re.MULTILINE)
 MINUTES = 15  # after which tests that a fault keeps from ending count as failed
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--hypothesis-profile", "unshrunk")
 
@@ -65,8 +67,11 @@ def _run(tree: Path, engine: str, files: Iterable[str]) -> int:
             ).returncode
         except subprocess.TimeoutExpired:
             return FAILED
+    said = report.read_text()
     if code not in (0, FAILED):
-        say(report.read_text()[-2_000:])
+        say(said[-2_000:])
+    if code == FAILED and not A_TEST_FAILED.search(said):
+        return 0  # the run as a whole was found wanting, as one of a few modules may be: no test has noticed anything
     return code
 
 
