@@ -14,7 +14,7 @@ from resolvers.membership.rebuilding.rebuild import rebuild
 
 MEMBERSHIPS_OF_DELETED = """
     SELECT groups.id AS group_id, record_id FROM group_members JOIN groups ON groups.members_id = set_id
-    WHERE groups.account_id = :account AND ({of_any_type})
+    WHERE groups.account_id = :account AND group_members.account_id = :account AND ({of_any_type})
 """
 OF_TYPE = "(record_type = '{name}' AND record_id = ANY(:{key}))"
 
