@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.composition import Composition
 from models import Group
 from models.engine.database import Database
 from models.ids import to_global_id
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.grouping.groups import create_group
 from resolvers.grouping.members import members
 from resolvers.maintenance.clock import step
@@ -21,23 +24,32 @@ from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context, Services
 from resolvers.operation.scope import Scope
 from resolvers.reading.paging import PageArguments
-from resolvers.records.appointments import create_appointment, update_appointment
+from resolvers.records.appointments import create_appointment
 from resolvers.records.contacts import create_contact, delete_contact, update_contact
 from resolvers.tagging.taggings import add_tags, remove_tags
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support import criteria_world as world
 from tests.support.callers import new_account
 from tests.support.clock import NOON, DrivenClock
 from tests.support.criteria_account import OWNER, set_moment
 from tests.support.effort import examples
+from tests.support.membership_world import OWNED
 from tests.support.services import running_services
 
 CONTACTS = 12
 TAGS = tuple(world.TAGS)[:3]
+TYPES = PRODUCT_WITH_DEALS.record_types.owned
 PARTS = 4
 WHOLE = PageArguments(first=250)
 LAWFUL = settings(
     max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+
+@pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
+
 
 # ---------------------------------------------------------------- criteria about time, about records near the present
 
@@ -69,11 +81,17 @@ _tagged = st.fixed_dictionaries({"tag": st.sampled_from([{"name": tag} for tag i
 _custom = st.one_of(
     st.fixed_dictionaries({"key": st.just("since"), "date": _date}), st.fixed_dictionaries({"key": st.just("called"), "dateTime": _instant})
 )
-_appointment = world.one_key(startsAt=_instant, endsAt=_instant)
-_relation = world.one_key(some=_appointment, none=_appointment, atLeast=st.fixed_dictionaries({"count": st.just(2), "where": _appointment}))
 _contact = world.one_key(createdAt=_instant, lastActivityAt=_instant, birthday=_date, taggedAt=_tagged, custom=_custom)
-contact_trees = world.tree_of(st.one_of(_contact, _contact, world.one_key(appointments=_relation)), 1)
-appointment_trees = world.tree_of(st.one_of(_appointment, world.one_key(contact=_contact)), 1)
+_owned = {each: world.one_key(**dict.fromkeys(world.INSTANTS[each], _instant)) for each in TYPES}
+
+
+def _relation(owned: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return world.one_key(some=owned, none=owned, atLeast=st.fixed_dictionaries({"count": st.just(2), "where": owned}))
+
+
+_relations = world.one_key(**{each.key: _relation(owned) for each, owned in _owned.items()})
+contact_trees = world.tree_of(st.one_of(_contact, _contact, _relations), 1)
+owned_trees = {each: world.tree_of(st.one_of(owned, world.one_key(contact=_contact)), 1) for each, owned in _owned.items()}
 
 pauses = st.sampled_from(
     [timedelta(seconds=1), timedelta(minutes=29), timedelta(hours=1), timedelta(hours=7), timedelta(days=1), timedelta(days=31)]
@@ -81,7 +99,7 @@ pauses = st.sampled_from(
 writes = st.one_of(
     st.tuples(st.just("hear"), st.integers(1, CONTACTS), st.integers(-30, 30)),
     st.tuples(st.sampled_from(["tag", "untag"]), st.integers(1, CONTACTS), st.sampled_from(TAGS)),
-    st.tuples(st.just("postpone"), st.integers(0, 20), st.integers(-30, 30)),
+    st.tuples(st.just("postpone"), st.sampled_from(TYPES), st.integers(0, 20), st.integers(-30, 30)),
     st.tuples(st.just("forget"), st.integers(1, CONTACTS)),
 )
 
@@ -93,7 +111,8 @@ class Scene:
     beginning: datetime
     zone: ZoneInfo
     seed: int
-    trees: tuple[Any, Any, Any]
+    trees: tuple[Any, Any]
+    owned_trees: dict[RecordType, Any]
     history: list[tuple[timedelta, tuple[Any, ...] | None]]
 
 
@@ -102,15 +121,16 @@ scenes = st.builds(
     beginning=st.builds(lambda now, hours: now - timedelta(hours=hours), st.sampled_from(world.NOWS), st.integers(0, 30)),
     zone=st.sampled_from(world.ZONES),
     seed=st.integers(0, 2**16),
-    trees=st.tuples(contact_trees, contact_trees, appointment_trees),
+    trees=st.tuples(contact_trees, contact_trees),
+    owned_trees=st.fixed_dictionaries(owned_trees),
     history=st.lists(st.tuples(pauses, st.none() | writes), min_size=1, max_size=5),
 )
 
 
 def records_near(moment: datetime, seed: int) -> list[world.Record]:
-    """Contacts and appointments of which nearly everything happens within two days of the moment."""
+    """Contacts and what they own, of which nearly everything happens within two days of the moment."""
     chance = random.Random(seed)
-    found = world.contacts(seed, CONTACTS)
+    found = world.with_deals(world.contacts(seed, CONTACTS), seed)
 
     def soon() -> datetime:
         return moment + timedelta(minutes=chance.choice([-60, -1, 0, 1, 30, 60, chance.randint(-3000, 3000)]))
@@ -120,8 +140,9 @@ def records_near(moment: datetime, seed: int) -> list[world.Record]:
         record["birthday"] = chance.choice([None, soon().date(), soon().date().replace(year=1980, day=28)])
         record["tags"] = {tag: soon() for tag in TAGS if chance.random() < 0.5}
         record["custom"] |= {"called": soon(), "since": soon().date()}
-        for appointment in record["appointments"]:
-            appointment |= {"startsAt": soon(), "endsAt": chance.choice([None, soon()])}
+        for each in TYPES:
+            for owned in record[each.key]:
+                owned |= {key: soon() if each.fields[key].required else chance.choice([None, soon()]) for key in world.INSTANTS[each]}
     return found
 
 
@@ -143,7 +164,7 @@ class Passage:
         await world.store(database, records_near(scene.beginning, scene.seed))
         self.clock.now = scene.beginning
         await set_moment(self.context, scene.beginning, scene.zone)
-        groups = await self.define(scene.trees)
+        groups = await self.define(scene)
         for duration, change in scene.history:
             await pause(self, duration)
             if change:
@@ -157,13 +178,13 @@ class Passage:
         page = await members(self.context, group, order=None, search=None, page=WHOLE)
         return {record.id for record in page.nodes}
 
-    async def define(self, trees: tuple[Any, Any, Any]) -> list[Group]:
-        """Groups of three levels: contacts, those who are not among them, and the appointments of those."""
-        first = await self._group({"contacts": trees[0]})
+    async def define(self, scene: Scene) -> list[Group]:
+        """Groups of three levels: contacts, those who are not among them, and what those own."""
+        first = await self._group({"contacts": scene.trees[0]})
         outside = {"group": {"memberOfNone": [to_global_id("Group", first.id)]}}
-        second = await self._group({"contacts": {"all": [outside, trees[1]]}})
+        second = await self._group({"contacts": {"all": [outside, scene.trees[1]]}})
         within = {"contact": {"group": {"memberOfAny": [to_global_id("Group", second.id)]}}}
-        return [first, second, await self._group({"appointments": {"all": [within, trees[2]]}})]
+        return [first, second, *[await self._group({each.key: {"all": [within, tree]}}) for each, tree in scene.owned_trees.items()]]
 
     async def _group(self, criteria: Any) -> Group:
         return await create_group(self.context, name="Law", criteria=criteria)
@@ -183,10 +204,12 @@ class Passage:
         if contact := await self._contact(number):
             await remove_tags(self.context, contact_ids=[contact], tags=[{"name": tag}])
 
-    async def postpone(self, number: int, hours: int) -> None:
-        if appointment := await self.context.scope.appointments.order_by("id").offset(number).first():
-            at = {"starts_at": self.clock.now + timedelta(hours=hours), "ends_at": None}
-            await update_appointment(self.context, appointment_id=to_global_id("Appointment", appointment.id), values=at)
+    async def postpone(self, record_type: RecordType, number: int, hours: int) -> None:
+        if found := await self.context.scope.records(record_type).order_by("id").offset(number).first():
+            fields = [record_type.fields[key] for key in world.INSTANTS[record_type]]
+            cleared = {each.column: None for each in fields if not each.required}
+            kind, record_id = OWNED[record_type], to_global_id(record_type.type_name, found.id)
+            await kind.update(self.context, record_id, cleared | {kind.time: self.clock.now + timedelta(hours=hours)})
 
     async def forget(self, number: int) -> None:
         if contact := await self._contact(number):

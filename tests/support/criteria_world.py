@@ -93,6 +93,8 @@ CONTACT_TEXTS = ("company", "firstName", "address", "country", "status")
 CONTACT_INSTANTS = ("lastActivityAt", "createdAt")
 APPOINTMENT_TEXTS = ("title", "location")
 APPOINTMENT_INSTANTS = ("startsAt", "endsAt")
+DEAL_INSTANTS = ("closesAt", "createdAt")
+INSTANTS = {APPOINTMENT: APPOINTMENT_INSTANTS, DEAL: DEAL_INSTANTS}
 
 
 def vocabulary(zone: ZoneInfo, *, with_gone: bool, record_types: RecordTypes = RECORD_TYPES) -> Vocabulary:
@@ -251,7 +253,7 @@ def appointment_columns(record: Record) -> dict[str, Any]:
 
 
 def deal_columns(record: Record) -> dict[str, Any]:
-    return columns(record, ("title", "amount", "closesAt", "createdAt")) | {"id": record["id"]}
+    return columns(record, ("title", "amount", *DEAL_INSTANTS)) | {"id": record["id"]}
 
 
 def custom_rows(record: Record) -> dict[int, list[Any]]:
@@ -545,7 +547,7 @@ contact_tree = tree_of(st.one_of(contact_leaf, contact_leaf, one_key(appointment
 appointment_tree = tree_of(st.one_of(appointment_leaf, appointment_leaf, one_key(contact=contact_tree)), 2)
 documents = st.one_of(one_key(contacts=contact_tree), one_key(contacts=contact_tree), one_key(appointments=appointment_tree))
 deal_leaf = st.one_of(
-    one_key(title=text_condition), one_key(amount=number_condition), one_key(closesAt=instant_condition, createdAt=instant_condition)
+    one_key(title=text_condition), one_key(amount=number_condition), one_key(**dict.fromkeys(DEAL_INSTANTS, instant_condition))
 )
 _deals_of = tree_of(st.one_of(deal_leaf, one_key(contact=contact_leaf)), 1)
 _deal_relation = one_key(
