@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from models import AccessToken, Group, GroupMember, SearchTerm, migrations
-from models.engine.configuration import APP, CONNECTION, MODULES
 from models.engine.database import Database, open_database
 from models.engine.migrate import applied_migrations, known_migrations, migrate, require_current_schema
 from models.errors import SchemaOutdated, SchemaTooNew
 from models.people import EVERY_SCOPE, scopes_read
+from tests.support.releases import migrate_to
 
 LEDGER = "tortoise_migrations"
 SHAPES = {
@@ -72,7 +71,7 @@ async def test_a_migrated_database_has_the_shape_of_a_new_one(database: Database
 
 async def test_rows_written_after_the_first_migration_survive_the_others(empty_url: str) -> None:
     async with open_database(empty_url) as database:
-        await _migrate_to(database, known_migrations()[0])
+        await migrate_to(database, known_migrations()[0])
         for statement in FIRST_ROWS:
             await database.rows(statement)
         before = await _counts(database)
@@ -85,17 +84,12 @@ async def test_rows_written_after_the_first_migration_survive_the_others(empty_u
 
 async def test_search_terms_with_which_others_begin_are_gone_after_migrating(empty_url: str) -> None:
     async with open_database(empty_url) as database:
-        await _migrate_to(database, known_migrations()[0])
+        await migrate_to(database, known_migrations()[0])
         for statement in (FIRST_ROWS[0], *FIRST_CONTACTS):
             await database.rows(statement)
         await migrate(database)
         found = await SearchTerm.all().order_by("id").values_list("contact_id", "term")
         assert found == [(1, "ann@example.com"), (1, "example.com"), (1, "anäx"), (2, "ann"), (2, "an_")]
-
-
-async def _migrate_to(database: Database, name: str) -> None:
-    config = {APP: {"models": MODULES, "default_connection": CONNECTION, "migrations": migrations.__name__}}
-    await MigrationExecutor(database.connection, config).migrate([MigrationTarget(APP, name)])
 
 
 async def _counts(database: Database) -> dict[str, int]:
