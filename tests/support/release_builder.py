@@ -24,7 +24,7 @@ from resolvers.maintenance.clock import step
 from resolvers.operation.context import Context, Services
 from tests.support.clock import DrivenClock
 from tests.support.graphql import ask
-from tests.support.releases import EVERYTHING, FOLDER, Release, client_of
+from tests.support.releases import FOLDER, Release, client_of
 from tests.support.services import running_services
 
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'tortoise_migrations'"
@@ -184,7 +184,7 @@ async def built(version: str) -> Release:
             async with running_services(database, clock) as services:
                 known = {"release": version, "migrations": known_migrations(), **await populate(services, clock)}
                 async with client_of(services, known["secrets"]["owner"]) as client:
-                    return {**known, "answer": await client.ask(EVERYTHING), **await dumped(database)}
+                    return {**known, "answer": await client.read_everything(), **await dumped(database)}
 
 
 if __name__ == "__main__":

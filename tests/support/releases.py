@@ -34,7 +34,7 @@ SET_LAST_ID = {
     "postgresql": "SELECT setval(pg_get_serial_sequence(:table, 'id'), :last)",
 }
 
-# All that an account shows to its owner. When a token was last used is left out: reading changes it.
+# All that an account shows to its owner, but the time of a token's last use, which reading changes, and sentences, which may be reworded.
 EVERYTHING = """
 {
   viewer { account { id name timezone } user { id } role }
@@ -48,13 +48,13 @@ EVERYTHING = """
   } }
   appointments(first: 50) { nodes { id createdAt updatedAt title location status startsAt endsAt contact { id } } }
   groups(first: 50) { nodes {
-    id name recordType criteria state memberCount version createdAt updatedAt criteriaText owner { id } viewerCanEdit cursor
+    id name recordType criteria state memberCount version createdAt updatedAt owner { id } viewerCanEdit cursor
     permission { view { ...audience } edit { ...audience } } members(first: 50) { totalCount edges { joinedAt node { id } } }
   } }
   fields: segmentFields(recordType: CONTACT) { key label type choices isCustom }
   found: contacts(search: "gle", first: 50) { nodes { id } }
   bulkActions(first: 50) { nodes {
-    id state total processed changed createdAt startedAt finishedAt error summary startedBy { id } undoes { id } undoneBy { id }
+    id state total processed changed createdAt startedAt finishedAt error startedBy { id } undoes { id } undoneBy { id }
   } }
   auditLog(first: 100) { nodes { id occurredAt action subjectId subjectName before after actor { id } accessTokenId } }
 }
@@ -63,7 +63,7 @@ fragment audience on Audience { everyone onlyOwner roles users { id } }
 
 
 class Client(NamedTuple):
-    """A user of the application in this process, who sends operations over HTTP with an access token."""
+    """A client of the application in this process, which sends operations over HTTP with an access token."""
 
     http: httpx.AsyncClient
     context: Context  # for streams, of which HTTP in this process returns nothing until they end
@@ -75,10 +75,15 @@ class Client(NamedTuple):
         data: dict[str, Any] = answer["data"]
         return data
 
+    async def read_everything(self) -> dict[str, Any]:
+        """All that the account shows to its owner, without the fields that every account has."""
+        found = await self.ask(EVERYTHING)
+        return {**found, "fields": [each for each in found["fields"] if each["isCustom"]]}
+
 
 @asynccontextmanager
 async def client_of(services: Services, secret: str) -> AsyncIterator[Client]:
-    """A client of the application in this process, which runs without its background jobs."""
+    """Run the application without its background jobs, and yield a client of it."""
 
     async def signed_in(authorization: str | None, _address: str) -> Context:
         return await authenticate(services, authorization)
