@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from app.composition import PRODUCT
+
 ROOT = Path(__file__).parents[1]
+NAMES = {each.name for each in PRODUCT.record_types.all}
+OWNED = {each.name for each in PRODUCT.record_types.owned}
 ROOMS = ("app", "schema", "resolvers", "subscriptions", "models")
 
 # Modules that may name a record type, each with the reason.
@@ -19,15 +23,15 @@ REASONS = {
 
 
 def names(tree: ast.Module) -> Iterator[str]:
-    """Each record type that a module names: as a text, as a member of an enum, or as the row of appointments."""
+    """Each record type that a module names: as a text, as a member of an enum, or as the row of records that contacts own."""
     for node in ast.walk(tree):
         match node:
-            case ast.Constant(value=str(text)) if {"CONTACT", "APPOINTMENT"} & {*text.replace("'", " ").replace('"', " ").split()}:
+            case ast.Constant(value=str(text)) if NAMES & {*text.replace("'", " ").replace('"', " ").split()}:
                 yield f"{node.lineno}: {text.strip()[:60]!r}"
             case ast.Attribute(value=ast.Name(id="RecordType"), attr=name) if name.isupper():
                 yield f"{node.lineno}: RecordType.{name}"
-            case ast.Name(id="APPOINTMENT") | ast.alias(name="APPOINTMENT"):
-                yield f"{node.lineno}: APPOINTMENT"
+            case ast.Name(id=name) | ast.alias(name=name) if name in OWNED:
+                yield f"{node.lineno}: {name}"
 
 
 def test_only_the_table_names_record_types_that_contacts_own() -> None:
