@@ -15,7 +15,7 @@ from resolvers.criteria.evaluation.predicate import values_of
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import EXISTENCE, Mention
 from resolvers.criteria.language.parse import parse
-from resolvers.criteria.language.record_types import CONTACT
+from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import Column
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
@@ -23,15 +23,16 @@ from resolvers.membership.candidates.inverted_index import guard_needs
 from resolvers.membership.candidates.matching import ContactChange, Matching
 from resolvers.membership.change import Values
 from resolvers.membership.evaluation.evaluate import records_of
-from resolvers.records.appointments import APPOINTMENT
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support import criteria_world as world
 from tests.support.effort import examples
 
-EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset([APPOINTMENT]))
+RECORD_TYPES = PRODUCT_WITH_DEALS.record_types
+OWNED = RECORD_TYPES.owned
+EVERYTHING = Needs(tags=True, custom=True, groups=True, owned=frozenset(OWNED))
 FIRST_GROUP = 101  # above those that the world's criteria ask for
 LIMITS = CriteriaLimits(depth=20)  # what is drawn may be nested deeper than people may nest it
 COLUMNS = [*world.CONTACT_TEXTS, *world.CONTACT_INSTANTS, "score", "spent", "birthday", "owner"]
-APPOINTMENT_COLUMNS = ["title_folded", "location_folded", "status", "starts_at", "ends_at"]
 
 # What guards are made of, together, which whole trees seldom have.
 equalities = st.one_of(
@@ -41,7 +42,7 @@ equalities = st.one_of(
     world.one_key(custom=st.builds(lambda held: {"key": "agreed", "boolean": {"is": held}}, st.booleans())),
 )
 conjunctions = st.lists(equalities, min_size=2, max_size=3).map(lambda found: {"contacts": {"all": found}})
-documents = st.lists(world.documents | conjunctions, min_size=1, max_size=25)
+documents = st.lists(world.documents_with_deals | conjunctions, min_size=1, max_size=25)
 zones = st.sampled_from(world.ZONES)
 seeds = st.integers(0, 2**32)
 spans = st.sampled_from([timedelta(), timedelta(), timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
@@ -52,14 +53,18 @@ lawful = settings(
 
 
 def definition(group_id: int, document: dict[str, Any], zone: ZoneInfo) -> Definition:
-    accepted = parse(document, world.vocabulary(zone, with_gone=True), LIMITS)
-    tree = parse(accepted.document, world.vocabulary(zone, with_gone=False), LIMITS, stored=True)
+    accepted = parse(document, world.vocabulary(zone, with_gone=True, record_types=RECORD_TYPES), LIMITS)
+    tree = parse(accepted.document, world.vocabulary(zone, with_gone=False, record_types=RECORD_TYPES), LIMITS, stored=True)
     return compile_definition(group_id, tree, members_id=group_id)
 
 
 def account(documents: Iterable[dict[str, Any]], zone: ZoneInfo) -> AccountDefinitions:
     groups = {number: definition(number, document, zone) for number, document in enumerate(documents, FIRST_GROUP)}
     return AccountDefinitions(-1, zone).renewed(0, zone, changed=groups, gone=())
+
+
+def contacts(seed: int, count: int) -> list[world.Record]:
+    return world.with_deals(world.contacts(seed, count), seed)
 
 
 def holds(group: Definition, facts: ContactFacts, now: Now) -> set[int]:
@@ -73,14 +78,21 @@ def mixed(before: dict[str, Any], other: dict[str, Any], changed: set[str]) -> d
         keys = {key.partition(":")[2] for key in changed if key.startswith(f"{kind}:")}
         after[kind] = {key: value for key, value in before[kind].items() if key not in keys}
         after[kind] |= {key: value for key, value in other[kind].items() if key in keys}
-    taken = iter(other["appointments"] if "appointments" in changed else ())
-    after["appointments"] = [kept | next(taken, {}) | {"id": kept["id"], "contact": after} for kept in before["appointments"]]
+    for key in RECORD_TYPES.owned_by_key:
+        taken = iter(other[key] if key in changed else ())
+        after[key] = [kept | next(taken, {}) | {"id": kept["id"], "contact": after} for kept in before[key]]
     return after
 
 
 PARTS = st.sets(
     st.sampled_from(
-        [*COLUMNS, *(f"tags:{name}" for name in world.TAGS), *(f"custom:{key}" for key in world.FIELDS), "groups", "appointments"]
+        [
+            *COLUMNS,
+            *(f"tags:{name}" for name in world.TAGS),
+            *(f"custom:{key}" for key in world.FIELDS),
+            "groups",
+            *RECORD_TYPES.owned_by_key,
+        ]
     ),
     min_size=1,
     max_size=6,
@@ -99,8 +111,10 @@ def touched(before: ContactFacts, after: ContactFacts) -> dict[Mention, Values]:
     for field_id in before.custom.keys() | after.custom.keys():
         if before.custom.get(field_id) != after.custom.get(field_id):
             found[Mention("custom", field_id)] = tuple(before.custom.get(field_id, ()))
-    if [dict(each.values) for each in before.owned[APPOINTMENT]] != [dict(each.values) for each in after.owned[APPOINTMENT]]:
-        found |= {Mention("appointment", column): () for column in APPOINTMENT_COLUMNS}
+    for each in OWNED:
+        for one, other in zip(before.owned[each], after.owned[each], strict=True):
+            differing = [column for column in each.columns if one.values.get(column) != other.values.get(column)]
+            found |= {Mention(each.noun, column): () for column in differing}
     return found
 
 
@@ -119,8 +133,8 @@ def matched(matching: Matching, alteration: ContactChange, flipped: set[int], lo
 def time_flips(group: Definition, facts: ContactFacts, settled: Now, now: Now) -> bool:
     """Whether the clock's step will find the contact for this group anyway."""
     for leaf in group.temporal:
-        is_about_contact = not (isinstance(leaf.source, Column) and leaf.source.record_type is APPOINTMENT)
-        for record in [facts] if is_about_contact else facts.owned[APPOINTMENT]:
+        record_type = leaf.source.record_type if isinstance(leaf.source, Column) else CONTACT
+        for record in records_of(facts, record_type):
             for value in values_of(leaf.source)(record):
                 if leaf.check(settled).in_memory()(value) != leaf.check(now).in_memory()(value):
                     return True
@@ -147,7 +161,7 @@ def test_every_group_that_a_change_flips_is_a_candidate(
 ) -> None:
     known = account(documents, moment[1])
     settled, now = known.at(to_microseconds(moment[0] - span)), known.at(to_microseconds(moment[0]))
-    one, other = world.contacts(seed, 2)
+    one, other = contacts(seed, 2)
     before, after = world.facts(one), world.facts(mixed(one, other, changed))
     after.id = before.id
     mentions = touched(before, after)
@@ -168,29 +182,36 @@ def test_every_group_that_a_new_contact_is_in_is_a_candidate(
     seed: int, documents: list[dict[str, Any]], moment: tuple[datetime, ZoneInfo], loaded: Needs
 ) -> None:
     known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
-    facts = world.facts(world.contacts(seed, 1)[0])
+    facts = world.facts(contacts(seed, 1)[0])
     facts.groups = set()
-    alteration = ContactChange(facts, created=[CONTACT, APPOINTMENT])
+    alteration = ContactChange(facts, created=RECORD_TYPES.all)
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     assert {group.group_id for group in known.groups.values() if holds(group, facts, now)} <= found
 
 
 @lawful
-@given(seed=seeds, documents=documents, moment=world.moments_of_evaluation, loaded=some_of_all, comes=st.booleans())
-def test_every_group_that_an_appointment_flips_by_coming_or_going_is_a_candidate(
-    *, seed: int, documents: list[dict[str, Any]], moment: tuple[datetime, ZoneInfo], loaded: Needs, comes: bool
+@given(
+    seed=seeds,
+    documents=documents,
+    moment=world.moments_of_evaluation,
+    loaded=some_of_all,
+    comes=st.booleans(),
+    record_type=st.sampled_from(OWNED),
+)
+def test_every_group_that_an_owned_record_flips_by_coming_or_going_is_a_candidate(
+    *, seed: int, documents: list[dict[str, Any]], moment: tuple[datetime, ZoneInfo], loaded: Needs, comes: bool, record_type: RecordType
 ) -> None:
     known, now = account(documents, moment[1]), Now(to_microseconds(moment[0]), moment[1])
-    record = next(contact for contact in world.contacts(seed, 50) if contact["appointments"])
+    record = next(contact for contact in contacts(seed, 50) if contact[record_type.key])
     without, full = world.facts(record), world.facts(record)
-    lone = without.owned[APPOINTMENT][-1].id
-    without.owned[APPOINTMENT] = without.owned[APPOINTMENT][:-1]
-    created = [APPOINTMENT] if comes else []
-    alteration = ContactChange(full if comes else without, [Mention("appointment", EXISTENCE)], created=created)
+    lone = without.owned[record_type][-1].id
+    without.owned[record_type] = without.owned[record_type][:-1]
+    created = [record_type] if comes else []
+    alteration = ContactChange(full if comes else without, [Mention(record_type.noun, EXISTENCE)], created=created)
     found = matched(known.matching(settled=now, now=now), alteration, set(), loaded)
     for group in known.groups.values():
         # What is gone is in no group any more, without being judged.
-        gone = set() if comes else {lone}
+        gone = set() if comes or group.record_type is not record_type else {lone}
         if holds(group, without, now) != holds(group, full, now) - gone:
             assert group.group_id in found, group.tree.document
 
@@ -201,7 +222,9 @@ zoned = st.sampled_from(
 )
 EDITS = st.lists(
     st.tuples(
-        st.dictionaries(st.integers(FIRST_GROUP, 110), world.documents | zoned, max_size=4), st.sets(st.integers(FIRST_GROUP, 110)), zones
+        st.dictionaries(st.integers(FIRST_GROUP, 110), world.documents_with_deals | zoned, max_size=4),
+        st.sets(st.integers(FIRST_GROUP, 110)),
+        zones,
     ),
     min_size=1,
     max_size=6,
