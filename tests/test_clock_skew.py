@@ -10,20 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.composition import Composition
 from models import Account
 from models.engine.database import Database
 from models.ids import to_global_id
+from resolvers.criteria.language.record_types import RecordType
 from resolvers.grouping.groups import create_group
 from resolvers.maintenance.clock import step
 from resolvers.membership.clock import start
 from resolvers.membership.rebuilding.verify import verify
 from resolvers.operation.context import Context
-from resolvers.records.appointments import create_appointment, update_appointment
 from resolvers.records.contacts import create_contact, update_contact
+from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.support.callers import new_account
 from tests.support.clock import NOON, DrivenClock
 from tests.support.effort import examples
 from tests.support.held_writes import DEADLINE, connected, until_waiting
+from tests.support.membership_world import OWNED
 from tests.support.services import running_services
 
 SKEW = timedelta(seconds=5)
@@ -34,15 +37,24 @@ BACK_TO_THE_BEGINNING = "UPDATE clock SET now = 0, settled = 0"
 # What a write touches besides the time, so that records are judged again and again while their own times stay as they are.
 TITLED: dict[str, Any] = {"title": {"notEquals": ["Nothing"]}}
 LIVING: dict[str, Any] = {"country": {"notEquals": ["Nowhere"]}}
+TIMES = {each: next(key for key, field in each.fields.items() if field.column == kind.time) for each, kind in OWNED.items()}
 CRITERIA: tuple[dict[str, Any], ...] = (
-    {"appointments": {"all": [{"startsAt": {"onOrAfter": {"now": {}}}}, TITLED]}},
-    {"appointments": {"all": [{"startsAt": {"before": {"now": {}}}}, TITLED]}},
+    *({each.key: {"all": [{key: {"onOrAfter": {"now": {}}}}, TITLED]}} for each, key in TIMES.items()),
+    *({each.key: {"all": [{key: {"before": {"now": {}}}}, TITLED]}} for each, key in TIMES.items()),
     {"contacts": {"all": [{"createdAt": {"onOrBefore": {"now": {}}}}, LIVING]}},
     {"contacts": {"all": [{"createdAt": {"withinLast": {"minutes": 1}}}, LIVING]}},
-    {"contacts": {"appointments": {"some": {"startsAt": {"before": {"now": {}}}}}}},
+    *({"contacts": {each.key: {"some": {key: {"before": {"now": {}}}}}}} for each, key in TIMES.items()),
 )
 
-ACTS = st.tuples(st.sampled_from(["lead", "lead", "arrive", "meet", "retitle", "travel"]), st.integers(0, 1), st.integers(0, 12))
+PROCESS, NUMBER = st.integers(0, 1), st.integers(0, 12)
+ON_CONTACTS = st.tuples(st.sampled_from(["lead", "lead", "arrive", "travel"]), PROCESS, NUMBER)
+ON_OWNED = st.tuples(st.sampled_from(["add", "retitle"]), PROCESS, NUMBER, st.sampled_from([*OWNED]))
+ACTS = st.one_of(ON_CONTACTS, ON_CONTACTS, ON_OWNED)
+
+
+@pytest.fixture
+def composition() -> Composition:
+    return PRODUCT_WITH_DEALS
 
 
 @dataclass
@@ -51,10 +63,10 @@ class Company:
 
     contexts: list[Context]
     contacts: list[str] = field(default_factory=list)
-    appointments: list[str] = field(default_factory=list)
+    owned: dict[RecordType, list[str]] = field(default_factory=lambda: {each: [] for each in OWNED})
 
-    async def act(self, name: str, process: int, number: int) -> None:
-        await getattr(self, name)(self.contexts[process], number)
+    async def act(self, name: str, process: int, *arguments: Any) -> None:
+        await getattr(self, name)(self.contexts[process], *arguments)
 
     async def lead(self, context: Context, number: int) -> None:
         await step(context.services)
@@ -66,14 +78,14 @@ class Company:
         fields = {"country": ("Canada", "Mexico", "France")[number % 3]}
         await update_contact(context, contact_id=self.contacts[number % len(self.contacts)], fields=fields)
 
-    async def meet(self, context: Context, number: int) -> None:
-        values = {"title": "Call", "starts_at": NOON + timedelta(seconds=number)}
-        contact = self.contacts[number % len(self.contacts)]
-        self.appointments.append(to_global_id("Appointment", (await create_appointment(context, contact_id=contact, values=values)).id))
+    async def add(self, context: Context, number: int, record_type: RecordType) -> None:
+        kind, contact = OWNED[record_type], self.contacts[number % len(self.contacts)]
+        created = await kind.create(context, contact, {"title": "Call", kind.time: NOON + timedelta(seconds=number)})
+        self.owned[record_type].append(to_global_id(record_type.type_name, created.id))
 
-    async def retitle(self, context: Context, number: int) -> None:
-        appointment = self.appointments[number % len(self.appointments)]
-        await update_appointment(context, appointment_id=appointment, values={"title": f"Call {number}"})
+    async def retitle(self, context: Context, number: int, record_type: RecordType) -> None:
+        owned = self.owned[record_type]
+        await OWNED[record_type].update(context, owned[number % len(owned)], {"title": f"Call {number}"})
 
     async def flips(self) -> Counter[tuple[int, int, str]]:
         """How often each record joined and left each group."""
@@ -86,9 +98,7 @@ class Company:
 
 @settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(turns=st.lists(st.tuples(st.sampled_from(TURNS_SECONDS), st.lists(ACTS, min_size=1, max_size=3)), min_size=3, max_size=12))
-async def test_no_record_comes_and_goes_between_two_clocks(
-    database: Database, turns: list[tuple[float, list[tuple[str, int, int]]]]
-) -> None:
+async def test_no_record_comes_and_goes_between_two_clocks(database: Database, turns: list[tuple[float, list[tuple[Any, ...]]]]) -> None:
     await Account.all().delete()
     await database.rows(BACK_TO_THE_BEGINNING)
     clocks = DrivenClock(NOON), DrivenClock(NOON + SKEW)
@@ -99,7 +109,8 @@ async def test_no_record_comes_and_goes_between_two_clocks(
         for criteria in CRITERIA:
             await create_group(owner, name="Skewed", criteria=criteria)
         await company.arrive(owner, 0)
-        await company.meet(owner, 3)
+        for record_type in OWNED:
+            await company.add(owner, 3, record_type)
         earlier = (0, 0)
         for seconds, acts in turns:
             for clock in clocks:
