@@ -213,8 +213,6 @@ def _without_hint(side: exp.Expr) -> exp.Expr:
 
 
 def _equated(side: exp.Expr, other: exp.Expr, sources: tuple[Source, ...], outer: tuple[Source, ...]) -> set[str]:
-    if isinstance(side, exp.Add) and isinstance(side.right, exp.Literal):
-        side = side.left  # `account_id + 0` is equal to the account, too: it only keeps an engine from using an index
     source = _source(side, sources) if isinstance(side, exp.Column) else None
     if source is None or source.account != side.name:
         return set()
