@@ -43,6 +43,9 @@ equalities = st.one_of(
 )
 conjunctions = st.lists(equalities, min_size=2, max_size=3).map(lambda found: {"contacts": {"all": found}})
 documents = st.lists(world.documents_with_deals | conjunctions, min_size=1, max_size=25)
+numbers_owned = st.builds(
+    lambda key, count: {"contacts": {key: {"atLeast": {"count": count}}}}, st.sampled_from([*RECORD_TYPES.owned_by_key]), st.integers(1, 3)
+)
 zones = st.sampled_from(world.ZONES)
 seeds = st.integers(0, 2**32)
 spans = st.sampled_from([timedelta(), timedelta(), timedelta(seconds=1), timedelta(hours=5), timedelta(days=40)])
@@ -192,7 +195,7 @@ def test_every_group_that_a_new_contact_is_in_is_a_candidate(
 @lawful
 @given(
     seed=seeds,
-    documents=documents,
+    documents=st.lists(world.documents_with_deals | numbers_owned, min_size=1, max_size=25),
     moment=world.moments_of_evaluation,
     loaded=some_of_all,
     comes=st.booleans(),
