@@ -1,6 +1,7 @@
 """Settling: after a write changed rows and before it commits, bring every affected membership up to date."""
 
 from functools import cache
+from itertools import chain
 
 from resolvers.criteria.language.record_types import RecordType
 from resolvers.membership.batch.batch_evaluation import batch_created_contacts, evaluate_batches
@@ -12,9 +13,11 @@ from resolvers.membership.evaluation.facts_reader import MOMENT, VERSION
 from resolvers.membership.journal.log import append, record, update_members
 from resolvers.membership.rebuilding.rebuild import rebuild
 
+# Without `:ids` SQLite would read the members of every group of the account.
 MEMBERSHIPS_OF_DELETED = """
     SELECT groups.id AS group_id, record_id FROM group_members JOIN groups ON groups.members_id = set_id
-    WHERE groups.account_id = :account AND group_members.account_id = :account AND ({of_any_type})
+    WHERE groups.account_id = :account AND group_members.account_id = :account
+    AND record_id = ANY(:ids) AND ({of_any_type})
 """
 OF_TYPE = "(record_type = '{name}' AND record_id = ANY(:{key}))"
 
@@ -60,6 +63,7 @@ async def _evaluate_batches(change: Change, definitions: AccountDefinitions) -> 
 
 async def _add_leaves_of_deleted(change: Change, flips: Flips) -> None:
     ids = {record_type.key: sorted(record_ids) for record_type, record_ids in change.deleted.items()}
-    rows = await change.database.rows(_memberships_of_deleted(tuple(change.deleted)), account=change.account_id, **ids)
+    statement, every = _memberships_of_deleted(tuple(change.deleted)), sorted({*chain.from_iterable(ids.values())})
+    rows = await change.database.rows(statement, account=change.account_id, ids=every, **ids)
     for group_id, record_id in sorted((row["group_id"], row["record_id"]) for row in rows):
         flips.left[group_id].append(record_id)
