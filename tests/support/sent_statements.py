@@ -22,6 +22,7 @@ LOGGER = "tortoise.db_client"
 RECORDING = logging.DEBUG - 1  # not DEBUG, at which a test that counts statements sets the log
 ONE, SEVERAL = "%s: %s", "%s"  # messages of the log: a statement and its parameters, and a list of such pairs
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgres"}
+PROGRAM = ("app/", "schema/", "resolvers/", "subscriptions/", "models/")
 PASSING_ON = ("models/engine/", "models/orm/")  # they send what others hand to them
 LEFT_OUT = ("tests/", "bench/", "models/migrations/", "models/engine/migrate.py")
 SHARED = {"clock"}  # tables of the deployment, not of its accounts
@@ -77,7 +78,7 @@ def _texts(record: logging.LogRecord) -> list[str]:
 def _sender(frame: FrameType | None) -> str | None:
     """The function of the program that sends a statement; None for a test, a benchmark or a migration."""
     for path, function in _callers(frame):
-        if path.startswith(LEFT_OUT):
+        if path.startswith(LEFT_OUT) or not path.startswith(PROGRAM):
             return None
         if not path.startswith(PASSING_ON):
             return f"{path}, {function}"
