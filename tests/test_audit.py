@@ -121,9 +121,9 @@ async def told(context: Context, group: Group) -> AsyncIterator[Message]:
         yield message
 
 
-@pytest.mark.parametrize("judged_at_once", [0, 2 * LARGEST_EXACT_CHANGE])
-async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database, judged_at_once: int) -> None:
-    async with running_services(database, DrivenClock(), judged_at_once=judged_at_once) as services:
+@pytest.mark.parametrize("evaluated_at_once", [0, 2 * LARGEST_EXACT_CHANGE])
+async def test_an_edit_that_moves_too_many_begins_a_new_epoch(database: Database, evaluated_at_once: int) -> None:
+    async with running_services(database, DrivenClock(), evaluated_at_once=evaluated_at_once) as services:
         context = await new_account(services)
         count = LARGEST_EXACT_CHANGE + 1
         await database.rows(INSERT_CONTACTS[database.engine], account=context.caller.account_id, count=count)

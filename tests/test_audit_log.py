@@ -107,7 +107,7 @@ async def test_a_merge_of_tags_is_an_edit_of_the_groups_that_name_them(owner: Co
 
 
 async def test_criteria_that_are_being_built_are_told_as_they_were_asked_for(database: Database) -> None:
-    async with running_services(database, DrivenClock(), judged_at_once=0) as services:
+    async with running_services(database, DrivenClock(), evaluated_at_once=0) as services:
         owner = await new_account(services)
         await owner.services.database.rows(
             "INSERT INTO contacts (account_id, created_at, updated_at) VALUES (:id, 0, 0)", id=owner.caller.account_id

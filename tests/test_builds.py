@@ -46,7 +46,7 @@ def in_group(group: Group) -> dict[str, Any]:
 @pytest.fixture
 async def owner(database: Database) -> AsyncIterator[Context]:
     """The owner of an account that counts as large, with contacts of two countries."""
-    async with running_services(database, DrivenClock(), judged_at_once=0) as services:
+    async with running_services(database, DrivenClock(), evaluated_at_once=0) as services:
         context = await new_account(services)
         await create_tag(context, name="Client")
         for number in range(CONTACTS):
@@ -218,8 +218,8 @@ async def writers(context: Context, seed: int, done: asyncio.Event) -> None:
 async def test_concurrent_writers_lose_nothing_while_groups_are_built(database: Database, seed: int) -> None:
     clock = DrivenClock()
     async with (
-        running_services(database, clock, judged_at_once=0) as here,
-        running_services(database, clock, judged_at_once=0) as there,
+        running_services(database, clock, evaluated_at_once=0) as here,
+        running_services(database, clock, evaluated_at_once=0) as there,
     ):
         context = await new_account(here)
         await create_tag(context, name="Client")

@@ -41,7 +41,7 @@ EVERYBODY: dict[str, Any] = {"contacts": {"country": {"notEquals": ["Nowhere"]}}
 @pytest.fixture
 async def owner(database: Database) -> AsyncIterator[Context]:
     """The owner of an account that counts as large."""
-    async with running_services(database, DrivenClock(), judged_at_once=0) as services:
+    async with running_services(database, DrivenClock(), evaluated_at_once=0) as services:
         yield await new_account(services)
 
 

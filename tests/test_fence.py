@@ -178,7 +178,7 @@ async def scan(context: Context) -> None:
 
 async def test_time_passes_over_a_membership_that_is_put_in_force_meanwhile(database: Database, url: str) -> None:
     clock = DrivenClock(NOW)
-    async with running_services(database, clock, judged_at_once=0) as here, running_services(database, clock) as there:
+    async with running_services(database, clock, evaluated_at_once=0) as here, running_services(database, clock) as there:
         earlier, later = await new_account(here), await new_account(here)
         for context in (earlier, later):
             await create_contact(context, fields={"last_activity_at": LATE})

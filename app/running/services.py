@@ -59,7 +59,7 @@ def _services(settings: Settings, database: Database, hub: Hub, *, clock: WallCl
         pages=PageLimits(settings.page_size_default, settings.page_size_max),
         criteria=criteria,
         heartbeat_seconds=settings.heartbeat_seconds,
-        judged_at_once=settings.build_online_above,
+        evaluated_at_once=settings.build_online_above,
     )
 
 

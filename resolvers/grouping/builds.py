@@ -19,7 +19,7 @@ BUILDING = "SELECT DISTINCT account_id FROM groups WHERE replaces_id IS NOT NULL
 
 async def needs_online_build(context: Context, record_type: RecordType) -> bool:
     """Whether evaluating all records at once would make the account's writers wait too long."""
-    database, account_id, most = context.services.database, context.caller.account_id, context.services.judged_at_once
+    database, account_id, most = context.services.database, context.caller.account_id, context.services.evaluated_at_once
     row = await database.row(IS_LARGE.format(table=record_type.table), account=account_id, most=most, enough=most + 1)
     return bool(row["large"]) or bool(await read_builds(database, account_id))
 

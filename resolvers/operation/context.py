@@ -38,9 +38,9 @@ class Services:
     pages: PageLimits = field(default_factory=PageLimits)
     criteria: CriteriaLimits = field(default_factory=CriteriaLimits)
     heartbeat_seconds: float = 25.0
-    judged_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
+    evaluated_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
     bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
-    bulk_started: Wakeup = field(default_factory=Wakeup)  # rings when there is a bulk action to be worked on
+    bulk_started: Wakeup = field(default_factory=Wakeup)  # woken when a bulk action is there to be worked on
 
     @property
     def record_types(self) -> RecordTypes:

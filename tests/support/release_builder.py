@@ -141,7 +141,7 @@ async def populate(services: Services, clock: DrivenClock) -> dict[str, Any]:
     await step(services)
     await run_bulk_actions(context, contacts)
     await ask(context, DELETE.format(kind="Group"), id=groups["Deleted"])
-    large = Context(replace(services, judged_at_once=0), context.caller, context.scope)  # so that the edit is not applied at once
+    large = Context(replace(services, evaluated_at_once=0), context.caller, context.scope)  # so that the edit is not applied at once
     await mutate(large, "updateGroup", "group { id }", id=groups["Edited"], criteria=CANADIANS)
     return {"secrets": {"owner": secret, "viewer": secret_of_viewer}, "cursor_of_clients": found["group"]["cursor"]}
 

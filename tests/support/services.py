@@ -16,11 +16,11 @@ from tests.support.composition import composition_of
 
 @asynccontextmanager
 async def running_services(
-    database: Database, clock: DrivenClock, *, bus: Bus | None = None, judged_at_once: int = 10_000
+    database: Database, clock: DrivenClock, *, bus: Bus | None = None, evaluated_at_once: int = 10_000
 ) -> AsyncIterator[Services]:
     """The services of one process, which looks for lost hints every few milliseconds."""
     await start(database, clock())
     hub = Hub(database, bus or LocalBus(), compare_seconds=0.02)
     definitions = DefinitionsCache(CriteriaLimits(), composition_of(database).record_types)
     async with hub.running():
-        yield Services(database, hub, definitions, clock, heartbeat_seconds=0.1, judged_at_once=judged_at_once)
+        yield Services(database, hub, definitions, clock, heartbeat_seconds=0.1, evaluated_at_once=evaluated_at_once)

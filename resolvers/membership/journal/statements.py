@@ -51,7 +51,7 @@ RECORD: Mapping[Engine, tuple[str, ...]] = {
 APPEND: Mapping[Engine, tuple[str, ...]] = {
     "sqlite": (*RECORD["sqlite"], JOIN_ALONE, LEAVE_ALONE),
     "postgresql": (
-        f"{_HEADS}, came AS ({_JOIN.format(heads='head')}), gone AS ({_LEAVE.format(heads='head')}) SELECT id FROM head",  # noqa: S608  # ours
+        f"{_HEADS}, joins AS ({_JOIN.format(heads='head')}), leaves AS ({_LEAVE.format(heads='head')}) SELECT id FROM head",  # noqa: S608  # ours
     ),
 }
 
