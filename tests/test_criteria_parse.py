@@ -152,6 +152,22 @@ def test_a_value_too_many_is_refused() -> None:
     assert only(contacts(country={"equals": ["x"] * 1001})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals")
 
 
+@pytest.mark.parametrize("operator", ["contains", "notContains", "endsWith", "notEndsWith"])
+def test_a_pattern_too_many_is_refused_in_whichever_conditions_they_are(operator: str) -> None:
+    in_city, in_nickname = {"city": {operator: ["x"] * 125}}, {"custom": {"key": "nickname", "text": {operator: ["x"] * 125}}}
+    several = [in_city, {"appointments": {"some": {"contact": {"not": in_nickname}}}}]
+    assert not refusals(contacts(all=several))
+    (problem,) = problems(contacts(all=[*several, {"email": {operator: ["x"]}}]))
+    assert (problem.code, problem.path[:2]) == (ProblemCode.TOO_COMPLEX, ("contacts", "all"))
+    assert problem.message.startswith("The criteria have more than 250 texts for `contains` and `endsWith`")
+    assert not refusals(contacts(all=[*several, {"email": {"startsWith": ["x"] * 1000}}]))
+
+
+def test_more_patterns_than_the_limit_that_are_stored_are_not_refused() -> None:
+    document = contacts(city={"contains": [f"x{number}" for number in range(1_000)]})
+    assert parse(document, NAMES, LIMITS, stored=True).document == document
+
+
 def test_a_value_too_long_is_refused_by_its_bytes() -> None:
     assert not refusals(contacts(country={"equals": ["ä" * 512]}))
     assert only(contacts(country={"equals": ["ä" * 512 + "b"]})) == (ProblemCode.TOO_COMPLEX, "contacts.country.equals.0")
@@ -163,7 +179,7 @@ def test_no_more_problems_are_reported_than_anybody_mends() -> None:
 
 def test_lower_limits_do_not_break_what_is_stored() -> None:
     tree = read(nested(8))
-    assert parse(tree.document, NAMES, CriteriaLimits(1, 1, 1, 1), stored=True) == tree
+    assert parse(tree.document, NAMES, CriteriaLimits(1, 1, 1, 1, 1), stored=True) == tree
 
 
 # ---------------------------------------------------------------- rules

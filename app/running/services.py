@@ -49,6 +49,7 @@ def _services(settings: Settings, database: Database, hub: Hub, *, clock: WallCl
         depth=settings.criteria_max_depth,
         leaves=settings.criteria_max_leaves,
         values=settings.criteria_max_values,
+        patterns=settings.criteria_max_patterns,
         value_bytes=settings.criteria_max_value_bytes,
     )
     return Services(

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     criteria_max_depth: int = Field(default=8, ge=1, le=64, description="greatest depth of a group's criteria")
     criteria_max_leaves: int = Field(default=250, ge=1, le=10_000, description="most conditions in a group's criteria")
     criteria_max_values: int = Field(default=1_000, ge=1, le=100_000, description="most values in one condition")
+    criteria_max_patterns: int = Field(
+        default=250, ge=1, le=10_000, description="most texts for contains and endsWith, in all conditions of a group's criteria together"
+    )
     criteria_max_value_bytes: int = Field(default=1_024, ge=1, le=65_536, description="largest value in a condition, in bytes")
     page_size_default: int = Field(default=50, ge=1, le=1_000, description="number of nodes on a page if neither first nor last is given")
     page_size_max: int = Field(default=250, ge=1, le=1_000, description="most nodes on a page")

@@ -10,4 +10,6 @@ class CriteriaLimits:
     depth: int = 8
     leaves: int = 250
     values: int = 1000
+    patterns: int = 250
+    """Texts to look for inside other texts, which no index finds: each is compared with every record."""
     value_bytes: int = 1024

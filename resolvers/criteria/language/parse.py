@@ -34,7 +34,7 @@ from resolvers.criteria.language.tree import (
     is_negative,
 )
 
-UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 4)  # stored criteria stay valid when an operator of the server lowers the limits
+UNBOUNDED = CriteriaLimits(*[sys.maxsize] * 5)  # stored criteria stay valid when an operator of the server lowers the limits
 
 
 def parse(document: Any, vocabulary: Vocabulary, limits: CriteriaLimits, *, stored: bool = False) -> Tree:
