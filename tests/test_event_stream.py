@@ -89,7 +89,8 @@ async def test_a_stream_without_a_valid_token_is_refused_in_json(service: Servic
 
 
 async def test_a_stream_beyond_the_limit_of_connections_is_told_to_try_again() -> None:
-    async with serve(TransportLimits(connections=1)) as service, service.socket():
+    async with serve(TransportLimits(connections=1)) as service, service.socket() as peer:
+        await peer.sign_in()
         response = await post(service, {"query": "subscription { wait }"}, accept=EVENTS)
         assert (response.status_code, code_of(response)) == (503, "UNAVAILABLE")
         assert (await post(service, {"query": "{ hello }"})).status_code == 200

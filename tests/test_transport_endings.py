@@ -46,7 +46,7 @@ async def test_a_client_whose_sign_in_allows_something_else_now_is_told_to_come_
 
 
 async def test_a_connection_of_which_one_sign_in_is_over_ends_for_good() -> None:
-    connections = Connections(most=1, most_of_one=1)
+    connections = Connections(most=1, most_of_one=1, most_silent=1)
     connection, changed, over = connections.open(), Caller(1, 1, Role.ADMIN, 1), Caller(1, 1, Role.VIEWER, 1)
     for caller in (changed, over):
         connections.admit(connection, caller)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from gql import Client, gql
@@ -133,7 +134,7 @@ async def test_the_one_protocol_is_picked_from_several(service: Service) -> None
 
 
 async def test_an_id_that_is_in_use_closes_the_connection_with_a_reason_that_fits(peer: Peer) -> None:
-    key = "ü" * 200
+    key = "ü" * 128
     for _ in range(2):
         await peer.subscribe(key, "subscription { wait }")
     code, reason = await peer.closed()
@@ -170,6 +171,8 @@ async def test_an_id_is_free_again_after_its_operation(peer: Peer) -> None:
         '{"type": "subscribe", "id": "1", "payload": {"query": "{ hello }", "operationName": "\\ud800"}}',
         '{"type": "subscribe", "id": 1, "payload": {"query": "{ hello }"}}',
         '{"type": "subscribe", "id": "", "payload": {"query": "{ hello }"}}',
+        '{"type": "subscribe", "id": "' + "x" * 129 + '", "payload": {"query": "{ hello }"}}',
+        '{"type": "complete", "id": "' + "x" * 129 + '"}',
         '{"type": "subscribe", "id": null, "payload": {"query": "{ hello }"}}',
         b'{"type": "ping"}',
     ],
@@ -245,11 +248,31 @@ async def test_connections_beyond_the_limit_are_told_to_try_again() -> None:
     async with serve(TransportLimits(connections=1)) as service, service.socket() as first:
         await first.sign_in()
         async with service.socket() as second:
-            assert (await second.closed())[0] == 1013
+            await second.send(type="connection_init", payload={"Authorization": BOB})
+            assert await second.closed() == (1013, "Too many open connections")
+
+
+@pytest.mark.parametrize("handshake", [None, ADA], ids=["in the first message", "in the handshake"])
+async def test_silent_sockets_leave_room_for_clients_that_sign_in(handshake: str | None) -> None:
+    async with serve(TransportLimits(connections=2, silent=3)) as service, AsyncExitStack() as sockets:
+        silent = [await sockets.enter_async_context(service.socket()) for _ in range(3)]
+        for _ in range(2):
+            good = await sockets.enter_async_context(service.socket(authorization=handshake))
+            await good.send(type="connection_init", payload={} if handshake else {"Authorization": ADA})
+            assert await good.receive() == {"type": "connection_ack"}
+        assert (await silent[0].closed())[0] == 1013
+
+
+async def test_an_address_with_many_silent_sockets_loses_its_own() -> None:
+    connections = Connections(most=1, most_of_one=1, most_silent=3)
+    flood = [connections.open_silent("192.0.2.1") for _ in range(2)]
+    patient = connections.open_silent("192.0.2.2")
+    flood += [connections.open_silent("192.0.2.1") for _ in range(4)]
+    assert [each.ended.done() for each in (patient, *flood)] == [False, True, True, True, True, False, False]
 
 
 async def test_a_connection_that_has_ended_is_not_admitted_any_more() -> None:
-    connections = Connections(most=1, most_of_one=1)
+    connections = Connections(most=1, most_of_one=1, most_silent=1)
     ended = connections.open()
     connections.discard(ended)
     connections.admit(ended, Caller(1, 1, Role.VIEWER, 1))

@@ -10,6 +10,7 @@ from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
 from app.graphql.execution.wire import Authenticate
 from app.graphql.transport.connections import Connections
+from app.graphql.transport.handshakes import CountedHandshakes, CountHandshake, uncounted
 from app.graphql.transport.http import HttpEndpoint
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.websocket import SocketEndpoint
@@ -21,12 +22,19 @@ class GraphQLApp:
     """An ASGI application that serves one schema to authenticated clients."""
 
     def __init__(
-        self, schema: strawberry.Schema, authenticate: Authenticate, limits: TransportLimits, *, observe: ObserveAnswers = unobserved
+        self,
+        schema: strawberry.Schema,
+        authenticate: Authenticate,
+        limits: TransportLimits,
+        *,
+        count_handshake: CountHandshake = uncounted,
+        observe: ObserveAnswers = unobserved,
     ) -> None:
-        self._connections = Connections(limits.connections, limits.connections_of_one)
+        self._connections = Connections(limits.connections, limits.connections_of_one, limits.silent)
         operations = Operations(schema, ConcurrencyLimit(limits.running), observe)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
-        self._websocket = SocketEndpoint(operations, authenticate, limits, self._connections)
+        sockets = SocketEndpoint(operations, authenticate, limits, self._connections)
+        self._websocket = CountedHandshakes(sockets, count_handshake)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from limits import RateLimitItemPerMinute
 
 from app.rates.limiter import RateLimiter, open_limiter
+from app.rates.wrong_secrets import WrongSecrets
 from app.settings import Settings
 from models.engine.database import Database
 from models.errors import RateLimited, Unauthenticated
@@ -22,6 +23,7 @@ class Admission:
         self._requests = RateLimitItemPerMinute(requests, namespace="requests") if requests else None
         self._failures = RateLimitItemPerMinute(failures, namespace="failures") if failures else None
         self._points = RateLimitItemPerMinute(points, namespace="points") if points else None
+        self._wrong_secrets = WrongSecrets(limiter.clock)
 
     async def enter(self, address: str) -> None:
         """Count a request from this address. Raises `RateLimited` if there were too many."""
@@ -29,8 +31,8 @@ class Admission:
             await self._limiter.take(self._requests, address)
 
     @asynccontextmanager
-    async def attempt(self, address: str) -> AsyncIterator[None]:
-        """Guard a sign-in attempt from this address, and count it if it fails.
+    async def attempt(self, address: str, secret: str) -> AsyncIterator[None]:
+        """Guard an attempt to sign in with this secret from this address, and count it if it fails for the first time.
 
         Raises `RateLimited` if there were too many failures.
         """
@@ -41,8 +43,9 @@ class Admission:
         try:
             yield
         except Unauthenticated:
-            with suppress(RateLimited):  # the next attempt is refused
-                await self._limiter.take(self._failures, address)
+            if self._wrong_secrets.add(address, secret):
+                with suppress(RateLimited):  # the next attempt is refused
+                    await self._limiter.take(self._failures, address)
             raise
 
     def allowance(self, caller: Caller) -> Allowance | None:

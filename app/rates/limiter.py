@@ -47,7 +47,7 @@ class RateLimiter:
     """
 
     def __init__(self, shared: Storage | None = None, *, clock: Clock = time.time) -> None:
-        self._clock = clock
+        self.clock = clock
         self._here = Counts(ProcessWindows(clock))
         self._shared = Counts(shared) if shared else None
         # Keys without anything left, and until when. Each entry expires at that moment, and saves asking the server until then.
@@ -67,12 +67,12 @@ class RateLimiter:
         """Raise `RateLimited` if this process knows that nothing remains for a key, without charging it."""
         until = self._spent.get(rate.key_for(key))
         if until is not None:
-            raise RateLimited(max(1, math.ceil(until - self._clock())))
+            raise RateLimited(max(1, math.ceil(until - self.clock())))
 
     async def standing(self, rate: RateLimitItem, key: str) -> Standing:
         """Return what remains for a key, and when the window ends."""
         reset_at, remaining = await self._ask(lambda counts: counts.get_window_stats(rate, key))
-        whole = max(reset_at, self._clock())
+        whole = max(reset_at, self.clock())
         return Standing(rate.amount, remaining, datetime.fromtimestamp(whole, UTC))
 
     def allowance(self, rate: RateLimitItem, key: str) -> Allowance:
@@ -95,12 +95,12 @@ class RateLimiter:
         return await question(self._here)
 
     def _is_lost(self) -> bool:
-        return self._lost_at is not None and self._clock() < self._lost_at + LOOK_AGAIN_SECONDS
+        return self._lost_at is not None and self.clock() < self._lost_at + LOOK_AGAIN_SECONDS
 
     def _lose(self, error: Exception) -> None:
         if self._lost_at is None:
             log.warning("rate limits are counted by each process alone until Redis answers", reason=str(error) or type(error).__name__)
-        self._lost_at = self._clock()
+        self._lost_at = self.clock()
 
     def _find(self) -> None:
         if self._lost_at is not None:

@@ -26,6 +26,7 @@ from resolvers.operation.context import Context, Services, WallClock
 from schema.limits import DocumentLimits
 
 PATH = "/graphql"
+FEWEST_SILENT = 100  # places for WebSockets before they sign in, unless a setting says otherwise
 
 
 class Server:
@@ -45,6 +46,7 @@ class Server:
             composition.schema(_document_limits(settings)),
             self._authenticate,
             _transport_limits(settings),
+            count_handshake=self._count_handshake,
             observe=telemetry.operation,
         )
         routes = [*self.graphql.routes(PATH), *self._probes]
@@ -96,9 +98,12 @@ class Server:
         self._readiness.stop()
         self.graphql.close()
 
+    async def _count_handshake(self, address: str) -> None:
+        await self.admission.enter(address)
+
     async def _authenticate(self, authorization: str | None, address: str) -> Context:
         await self.admission.enter(address)
-        async with self.admission.attempt(address):
+        async with self.admission.attempt(address, authorization or ""):
             context = await authenticate_request(self.services, self._provider, authorization)
         context.allowance = self.admission.allowance(context.caller)
         return context
@@ -131,6 +136,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         send_seconds=settings.send_deadline_seconds,
         connections=settings.max_sockets,
         connections_of_one=settings.max_sockets_per_user or _connections_per_user(settings.max_sockets),
+        silent=settings.max_sockets_before_sign_in or max(FEWEST_SILENT, settings.max_sockets // 10),
         operations=settings.max_operations_per_socket,
         running=settings.max_running_operations,
         origins=settings.allowed_origins,

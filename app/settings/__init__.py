@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     max_sockets_per_user: int | None = Field(
         default=None, ge=1, le=1_000_000, description="most of these for one user (empty: nine tenths)"
     )
+    max_sockets_before_sign_in: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="most open WebSockets that have not signed in, besides those that have (empty: a tenth as many, and at least 100)",
+    )
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="most operations running at once on one WebSocket")
     max_running_operations: int = Field(
         default=200, ge=1, le=100_000, description="most queries and mutations running at once in one process (more are answered 503)"

@@ -24,6 +24,7 @@ RESTARTING = Ending(1012, "Service restart")
 CHANGED = Ending(1012, "What your sign-in allows has changed")  # as after a restart, the client connects again and subscribes anew
 FULL = Ending(TRY_AGAIN_LATER, "Too many open connections")
 SILENT = Ending(TRY_AGAIN_LATER, "No pong for too long")
+CROWDED_OUT = Ending(TRY_AGAIN_LATER, "Too many connections wait for their connection_init")
 
 
 class Connection:
@@ -46,27 +47,64 @@ class Connection:
 
 
 class Connections:
-    """All open connections, bounded in number for the process and for each user."""
+    """All open connections, bounded in number for the process, for each user, and before they sign in.
 
-    def __init__(self, most: int, most_of_one: int) -> None:
+    A new WebSocket is silent until it signs in, and takes no place of those that did. When there are too many silent ones, the
+    address that has most of them loses its oldest, so that a client that signs in at once gets in.
+    """
+
+    def __init__(self, most: int, most_of_one: int, most_silent: int) -> None:
         self._most = most
         self._most_of_one = most_of_one
+        self._most_silent = most_silent
         self._open: set[Connection] = set()
+        self._silent: dict[Connection, str] = {}  # with their addresses, the oldest first
         self._users: Counter[int] = Counter()
         self._closing = False
 
+    def open_silent(self, address: str) -> Connection:
+        """Take a new WebSocket that has not signed in, which has to be discarded exactly once."""
+        if len(self._silent) >= self._most_silent:
+            self._end_a_silent_one()
+        connection = self._new()
+        self._silent[connection] = address
+        return connection
+
     def open(self) -> Connection:
-        """Count a new connection, which has to be discarded exactly once.
+        """Count a new connection that signs in, which has to be discarded exactly once.
 
         Raises `Unavailable` if there are too many.
         """
-        if len(self._open) >= self._most:
-            raise Unavailable("The server has as many open connections as it takes: try again later.")
-        connection = Connection()
+        self._require_place()
+        connection = self._new()
         self._open.add(connection)
+        return connection
+
+    def begin_sign_in(self, connection: Connection) -> None:
+        """Count a connection that was silent until now.
+
+        Raises `Unavailable` if there are too many.
+        """
+        if connection in self._silent:
+            self._require_place()
+            del self._silent[connection]
+            self._open.add(connection)
+
+    def _new(self) -> Connection:
+        connection = Connection()
         if self._closing:
             connection.end(RESTARTING)
         return connection
+
+    def _require_place(self) -> None:
+        if len(self._open) >= self._most:
+            raise Unavailable("The server has as many open connections as it takes: try again later.")
+
+    def _end_a_silent_one(self) -> None:
+        ((address, _),) = Counter(self._silent.values()).most_common(1)
+        oldest = next(connection for connection, where in self._silent.items() if where == address)
+        del self._silent[oldest]
+        oldest.end(CROWDED_OUT)
 
     def admit(self, connection: Connection, caller: Caller) -> None:
         """Add a caller to a connection that is still open.
@@ -83,7 +121,8 @@ class Connections:
 
     def discard(self, connection: Connection) -> None:
         """Stop counting a connection that has ended."""
-        self._open.remove(connection)
+        self._silent.pop(connection, None)
+        self._open.discard(connection)
         for user_id in connection.user_ids():
             self._users[user_id] -= 1
             if not self._users[user_id]:
@@ -103,7 +142,7 @@ class Connections:
     def close(self) -> None:
         """End every connection, and each that is opened from now on, because the server stops."""
         self._closing = True
-        for connection in self._open:
+        for connection in (*self._open, *self._silent):
             connection.end(RESTARTING)
 
 

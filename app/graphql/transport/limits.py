@@ -19,6 +19,8 @@ class TransportLimits:
     """WebSockets and event streams of this process together."""
     connections_of_one: int = 9_000
     """Those of one user: fewer than all, so that other users can always connect."""
+    silent: int = 1_000
+    """WebSockets of this process that have not signed in yet, beyond those."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
     running: int = 200

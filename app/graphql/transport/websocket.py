@@ -32,6 +32,7 @@ from schema.errors import as_graphql
 from subscriptions.wakeups.restartable_timer import RestartableTimer
 
 MOST_UNANSWERED = 2  # pings
+LONGEST_ID = 128  # characters: the id stands in every message of its operation, and is kept as long as that
 INITIALISED_TWICE = Ending(4429, "Too many initialisation requests")
 
 
@@ -77,11 +78,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
 
     async def handle(self) -> None:
         """Serve the connection until it ends."""
-        try:
-            self.connection = self.view.connections.open()
-        except Unavailable:
-            await self.websocket.close(*FULL)
-            return
+        self.connection = self.view.connections.open_silent(address_of(self.websocket.ws))
         self.ping_timer = RestartableTimer(self.view.limits.ping_seconds, self._ping_or_end)
         self.ping_timer.set()
         try:
@@ -138,6 +135,11 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             self.connection_init_timeout_task.cancel()
             self.connection_init_timeout_task = None
         self.context = authorization(message.get("payload") or {}) or self.context
+        try:
+            self.view.connections.begin_sign_in(self.connection)
+        except Unavailable:
+            await self.websocket.close(*FULL)
+            return
         try:
             await self._authenticate()
         except Exception as error:
@@ -200,11 +202,18 @@ def checked_message(message: object) -> Message:
         case {"type": "connection_init" | "ping" | "pong", **rest} if isinstance(rest.get("payload"), dict | None):
             return cast(Message, message)
         case {"type": "subscribe", "id": str(key), "payload": payload} if key:
+            _require_short(key)
             read_request(payload)
             return cast(Message, message)
         case {"type": "complete", "id": str(key)} if key:
+            _require_short(key)
             return cast(Message, message)
     raise BadInput("Invalid message: see the graphql-transport-ws protocol")
+
+
+def _require_short(key: str) -> None:
+    if len(key) > LONGEST_ID:
+        raise BadInput(f"The id of an operation may have {LONGEST_ID} characters")
 
 
 def authorization(payload: Mapping[str, object]) -> str | None:
