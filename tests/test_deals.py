@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from models.errors import SchemaOutdated
 from resolvers.criteria.language.record_types import CONTACT, RecordTypes
 from tests.deals.composition import PRODUCT_WITH_DEALS
 from tests.deals.records import DEAL
+from tests.support.databases import Databases
 from tests.support.processes import DEADLINE, Server, serving, verify
 
 SERVE = (sys.executable, "-m", "tests.deals.serve")
@@ -70,12 +72,12 @@ BUYERS: dict[str, Any] = {"contacts": {"deals": {"atLeast": {"count": 2, "where"
 
 
 @pytest.fixture
-async def deals_url(empty_url: str) -> str:
+async def deals_url(databases: Databases, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of an empty database that has a table of deals."""
-    async with open_database(empty_url, table_sets=PRODUCT_WITH_DEALS.table_sets) as database:
-        await migrate(database)
-        await require_current_schema(database)
-    return empty_url
+    async with databases.migrated(tmp_path, PRODUCT_WITH_DEALS) as url:
+        async with open_database(url, table_sets=PRODUCT_WITH_DEALS.table_sets) as database:
+            await require_current_schema(database)
+        yield url
 
 
 @pytest.fixture
