@@ -148,14 +148,15 @@ class Unavailable(MusterError):
 
 
 class Overloaded(Unavailable):
-    """The server is busy. Nothing was run, and the request can be sent again in a moment."""
+    """Too much of this account's work waits already. Nothing was run, and the request can be sent again later."""
 
-    def __init__(self) -> None:
-        super().__init__("The server has its hands full. Try again in a moment.")
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"The server is busy, and too many requests of this account are waiting. Try again in {retry_after} s.")
+        self.retry_after = retry_after
 
     def details(self) -> Mapping[str, object]:
         """The seconds to wait."""
-        return {"retryAfter": 1}
+        return {"retryAfter": self.retry_after}
 
 
 class DatabaseUnreachable(Unavailable):

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.operations import ANY_OPERATION, Operations
 from app.graphql.execution.wire import Answer, Answers, GraphQLRequest
 from models.engine.database import Database
+from models.engine.fair_queue import FairQueue
 from models.errors import BadInput
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
@@ -87,7 +87,7 @@ async def test_a_change_whose_records_could_not_be_read_is_told_to_who_subscribe
     async with running_services(database, DrivenClock()) as services, asyncio.timeout(DEADLINE):
         owner = await new_account(services)
         group = to_global_id("Group", (await create_group(owner, name="Everybody", criteria=EVERYBODY)).id)
-        operations, taken = Operations(schema(), ConcurrencyLimit(10)), list[Answer]()
+        operations, taken = Operations(schema(), FairQueue(10, 10)), list[Answer]()
         own = Context(replace(services, heartbeat_seconds=600), owner.caller, owner.scope)
 
         def take(answer: Answer) -> bool:

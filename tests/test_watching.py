@@ -9,12 +9,12 @@ import orjson
 import pytest
 from graphql import parse
 
-from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.operations import ANY_OPERATION, Operations
 from app.graphql.execution.sharing_analysis import analyse_sharing
 from app.graphql.execution.wire import Answer, Answers, GraphQLRequest
 from models import Role
 from models.engine.database import Database
+from models.engine.fair_queue import FairQueue
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
@@ -105,7 +105,7 @@ async def test_users_of_an_account_are_given_the_same_answer_and_others_are_not(
         owner = await new_account(services)
         colleague = await new_user(services, owner.caller.account_id, Role.VIEWER)
         group = to_global_id("Group", (await create_group(owner, name="Everybody", criteria=EVERYBODY)).id)
-        operations = Operations(schema(), ConcurrencyLimit(10))
+        operations = Operations(schema(), FairQueue(10, 10))
         async with watching(operations, owner, GROUP, group) as one, watching(operations, colleague, GROUP, group) as other:
             await anext(one)
             await anext(other)
@@ -125,7 +125,7 @@ async def test_answers_that_can_be_told_at_once_are_told_in_order_and_not_return
             return not is_busy
 
         own = Context(replace(services, heartbeat_seconds=600), context.caller, context.scope)  # heartbeats are not told at once
-        answers = await Operations(schema(), ConcurrencyLimit(10)).begin(
+        answers = await Operations(schema(), FairQueue(10, 10)).begin(
             GraphQLRequest(VERSIONS, {"id": group}, None), own, kinds=ANY_OPERATION, push=push
         )
         told: list[Answer] = [await anext(answers)]
@@ -144,7 +144,7 @@ async def test_nothing_is_left_of_watchers_who_went_away(database: Database) -> 
         context = await new_account(services)
         group = to_global_id("Group", (await create_group(context, name="Everybody", criteria=EVERYBODY)).id)
         contact = to_global_id("Contact", (await create_contact(context, fields={})).id)
-        operations = Operations(schema(), ConcurrencyLimit(10))
+        operations = Operations(schema(), FairQueue(10, 10))
         before = len(asyncio.all_tasks())
 
         async def watch(number: int) -> None:

@@ -6,7 +6,6 @@ import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
 from app.graphql.execution.wire import Authenticate
 from app.graphql.transport.connections import Connections
@@ -14,6 +13,7 @@ from app.graphql.transport.handshakes import CountedHandshakes, CountHandshake, 
 from app.graphql.transport.http import HttpEndpoint
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.websocket import SocketEndpoint
+from models.engine.fair_queue import FairQueue
 from resolvers.access.sign_in import Lapse
 from resolvers.operation.context import Caller
 
@@ -31,7 +31,9 @@ class GraphQLApp:
         observe: ObserveAnswers = unobserved,
     ) -> None:
         self._connections = Connections(limits.connections, limits.connections_of_one, limits.silent)
-        operations = Operations(schema, ConcurrencyLimit(limits.running), observe)
+        self.turns = FairQueue(limits.running, limits.waiting)
+        """The turns of queries and mutations."""
+        operations = Operations(schema, self.turns, observe)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         sockets = SocketEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = CountedHandshakes(sockets, count_handshake)

@@ -21,6 +21,8 @@ from app.settings import Settings
 from app.telemetry import open_telemetry
 from app.telemetry.exposition import exposed
 from app.telemetry.requests import ObservedRequests
+from models.engine.fair_order import WorkKey
+from models.engine.fair_queue import work_key
 from models.engine.locks import alone_on
 from resolvers.operation.context import Context, Services, WallClock
 from schema.limits import DocumentLimits
@@ -49,6 +51,7 @@ class Server:
             count_handshake=self._count_handshake,
             observe=telemetry.operation,
         )
+        telemetry.metrics.gauges.follow_turns(self.graphql.turns)
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
         routed.router.redirect_slashes = False  # behind a proxy with TLS, it would redirect to http:// and expose tokens
@@ -102,6 +105,7 @@ class Server:
         await self.admission.enter(address)
 
     async def _authenticate(self, authorization: str | None, address: str) -> Context:
+        work_key.set(WorkKey("sign-in", address))
         await self.admission.enter(address)
         async with self.admission.attempt(address, authorization or ""):
             context = await authenticate_request(self.services, self._provider, authorization)
@@ -139,6 +143,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         silent=settings.max_sockets_before_sign_in or max(FEWEST_SILENT, settings.max_sockets // 10),
         operations=settings.max_operations_per_socket,
         running=settings.max_running_operations,
+        waiting=settings.max_waiting_operations,
         origins=settings.allowed_origins,
         queries_by_get=settings.allow_get_queries,
     )

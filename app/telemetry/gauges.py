@@ -1,9 +1,14 @@
 """Gauges that are read at each scrape: connections, lag, and the state of the database."""
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from app.health.readings import Readings
 from models.engine.asyncpg_client import Pool
+from models.engine.fair_queue import FairQueue
 from subscriptions.hub import Hub
 
 NOTHING = 0.0
@@ -19,6 +24,8 @@ class Gauges:
         self.sockets = gauge("open_sockets", "Open WebSockets.")
         self.event_streams = gauge("open_event_streams", "Open event streams.")
         self.subscriptions = gauge("subscriptions", "Subscriptions that are running.")
+        self._operations = gauge("operations", "Queries and mutations that run, and that wait for their turn.", "state")
+        self._registry = registry
         self._watchers = gauge("watchers", "Watchers that the hub keeps up to date.")
         self._hub_lag = gauge("hub_lag_seconds", "For how long a hint has waited for the hub to look.")
         self._pool = gauge("database_connections", "Connections of the pool, in use and idle.", "state")
@@ -32,6 +39,12 @@ class Gauges:
         """Read the number of watchers and the lag from this hub."""
         self._watchers.set_function(lambda: hub.groups.watchers)
         self._hub_lag.set_function(hub.groups.lag)
+
+    def follow_turns(self, turns: FairQueue) -> None:
+        """Read the number of running and waiting operations, and of refused ones, from this queue."""
+        self._operations.labels("running").set_function(lambda: turns.running)
+        self._operations.labels("waiting").set_function(lambda: turns.waiting)
+        self._registry.register(RefusedOperations(turns))
 
     def show_pool(self, pool: Pool) -> None:
         """Show the state of the connection pool."""
@@ -48,3 +61,16 @@ class Gauges:
             self._bulk.labels(state).set(count)
         self._bulk_contacts.labels("done").set(readings.bulk_done if readings else NOTHING)
         self._bulk_contacts.labels("left").set(readings.bulk_left if readings else NOTHING)
+
+
+class RefusedOperations(Collector):
+    """Counts the operations that were refused because too many were waiting."""
+
+    def __init__(self, turns: FairQueue) -> None:
+        self._turns = turns
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Return the present count."""
+        yield CounterMetricFamily(
+            "muster_operations_refused", "Queries and mutations refused because too many were waiting.", value=self._turns.refused
+        )

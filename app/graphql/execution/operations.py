@@ -9,10 +9,12 @@ from graphql import DocumentNode, GraphQLError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app.graphql.execution.concurrency_limit import ConcurrencyLimit
 from app.graphql.execution.sharing_analysis import SharingAnalysis, analyse_sharing
 from app.graphql.execution.subscription import PushAnswer, SharedSubscriptions, Subscription
 from app.graphql.execution.wire import Answers, Context, GraphQLRequest, answer_of, failure, refusal_of
+from app.rates.admission import payer_of
+from models.engine.fair_order import WorkKey
+from models.engine.fair_queue import FairQueue, work_key
 from models.errors import MusterError, RateLimited
 from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError, graphql_schema, prepare
 
@@ -34,9 +36,9 @@ def unobserved(_request: GraphQLRequest, _context: Context, answers: Answers) ->
 class Operations:
     """Runs requests against one schema."""
 
-    def __init__(self, schema: strawberry.Schema, limit: ConcurrencyLimit, observe: ObserveAnswers = unobserved) -> None:
+    def __init__(self, schema: strawberry.Schema, turns: FairQueue, observe: ObserveAnswers = unobserved) -> None:
         self.schema = schema
-        self.limit = limit
+        self._turns = turns
         self._observe = observe
         self._analyses: LRUCache[tuple[str, str | None], SharingAnalysis] = LRUCache(MOST_REMEMBERED)
         self._shared = SharedSubscriptions()
@@ -47,7 +49,9 @@ class Operations:
         """Begin the request: it has one answer if it is a query or mutation, and one for each event if it is a subscription.
 
         Answers that `push` has sent are not among those that are returned. One with `errors` is the last.
+        From here on, what the running task does counts as the work of the caller.
         """
+        work_key.set(WorkKey(context.caller.account_id, payer_of(context.caller)))
         found = await self._analysis(request, context) if OperationType.SUBSCRIPTION in kinds else None
         match found:
             case None:
@@ -59,22 +63,27 @@ class Operations:
         return self._observe(request, context, answers)
 
     async def _execute(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answers:
-        """Run a query or mutation."""
-        with self.limit.running():
-            results = await self.schema.stream(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-                allowed_operation_types=kinds,
-            )
-            try:
-                async with aclosing(results):
-                    async for result in results:
-                        if isinstance(result, ExecutionResult):  # always: incremental delivery is not enabled
-                            yield answer_of(result.data, result.errors, result.extensions)
-            except MusterError as error:  # a document that is refused before it is parsed
-                yield failure(error)
+        """Run a query or mutation in a turn of its caller. Raises `Overloaded`."""
+        async with self._turns.turn():
+            answers = [answer async for answer in self._results(request, context, kinds)]
+        for answer in answers:  # without the turn, because a client may take long to read
+            yield answer
+
+    async def _results(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answers:
+        results = await self.schema.stream(
+            request.query,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+            allowed_operation_types=kinds,
+        )
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    if isinstance(result, ExecutionResult):  # always: incremental delivery is not enabled
+                        yield answer_of(result.data, result.errors, result.extensions)
+        except MusterError as error:  # a document that is refused before it is parsed
+            yield failure(error)
 
     async def _refuse(self, errors: list[GraphQLError]) -> Answers:
         self.schema.process_errors(errors)

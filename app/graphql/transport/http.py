@@ -53,7 +53,6 @@ class HttpEndpoint:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=methods(self._limits))
         require_readable(request, media, self._limits)
-        self._operations.limit.require_room()
         context = await self._authenticate(request.headers.get("authorization"), address_of(request))
         graphql_request, kinds = await read(request, self._limits), KINDS[request.method]
         if media == EVENTS:

@@ -23,8 +23,10 @@ class TransportLimits:
     """WebSockets of this process that have not signed in yet, beyond those."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
-    running: int = 200
+    running: int = 16
     """Queries and mutations running at once in this process."""
+    waiting: int = 400
+    """Queries and mutations waiting to run in this process."""
     origins: tuple[str, ...] = ()
     """Web origins besides the server's own whose pages may open a WebSocket."""
     queries_by_get: bool = False

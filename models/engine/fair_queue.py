@@ -1,0 +1,115 @@
+"""Turns for tasks: a bounded number run at once, the others wait in fair order, and beyond a bound they are refused."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+from models.engine.fair_order import FairOrder, Turn, WorkKey
+from models.errors import Overloaded
+
+BACKGROUND = WorkKey("muster", "background")
+LONGEST_RETRY = 30  # seconds
+
+work_key: ContextVar[WorkKey] = ContextVar("work_key", default=BACKGROUND)
+"""Whose work the running task does. Tasks that it creates inherit it."""
+
+
+class FairQueue:
+    """Shares out turns among accounts, then among the tokens of an account. A turn is charged with the time for which it was held.
+
+    A task that has a turn must not wait for another one of the same queue.
+    """
+
+    def __init__(self, most_running: int, most_waiting: int, clock: Callable[[], float] = perf_counter) -> None:
+        self._order = FairOrder(most_running, most_waiting)
+        self._clock = clock
+        self._decided: dict[Turn, asyncio.Future[bool]] = {}
+        self.refused = 0
+        """The turns that were refused because too many were waiting."""
+
+    @property
+    def running(self) -> int:
+        """How many turns are held."""
+        return self._order.running
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a turn."""
+        return self._order.waiting
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered of any account."""
+        return not self._order.remembered
+
+    def turn(self) -> "HeldTurn":
+        """A context that holds a turn for the work of the running task. Entering it raises `Overloaded` if too many wait."""
+        return HeldTurn(self, work_key.get())
+
+    def arrive(self, turn: Turn) -> asyncio.Future[bool] | None:
+        """Start a turn, or return a future that says whether it was started or refused. Raises `Overloaded`."""
+        refused = self._order.arrive(turn, self._clock())
+        if refused is turn:
+            self.refused += 1
+            raise self.overloaded(turn)
+        if refused:
+            self.refused += 1
+            self._decide(refused, is_started=False)
+        if turn.is_started:
+            return None
+        decided = self._decided[turn] = asyncio.get_running_loop().create_future()
+        return decided
+
+    def finish(self, turn: Turn) -> None:
+        """End a turn, and wake the tasks whose turns start in its place."""
+        for started in self._order.finish(turn, self._clock()):
+            self._decide(started, is_started=True)
+
+    def leave(self, turn: Turn) -> None:
+        """Give up a turn that waits, or that was started for a task that is gone."""
+        if turn.is_started:
+            self.finish(turn)
+        elif self._decided.pop(turn, None):
+            self._order.leave(turn, self._clock())
+
+    def _decide(self, turn: Turn, *, is_started: bool) -> None:
+        decided = self._decided.pop(turn)
+        if not decided.cancelled():  # else the task gives the turn up itself when it runs next
+            decided.set_result(is_started)
+
+    def overloaded(self, turn: Turn) -> Overloaded:
+        """The error for a refused turn. It says to try again when those that wait now will have had their turns."""
+        seconds = math.ceil(self._order.longest_wait(turn.key, self._clock()))
+        return Overloaded(min(max(seconds, 1), LONGEST_RETRY))
+
+
+class HeldTurn(Turn):
+    """A turn that is held while the context is open. One that need not wait is taken without a switch of tasks."""
+
+    __slots__ = ("_queue",)
+
+    def __init__(self, queue: FairQueue, key: WorkKey) -> None:
+        super().__init__(key)
+        self._queue = queue
+
+    async def __aenter__(self) -> Self:
+        decided = self._queue.arrive(self)
+        if decided:
+            await self._wait(decided)
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._queue.finish(self)
+
+    async def _wait(self, decided: asyncio.Future[bool]) -> None:
+        try:
+            is_started = await decided
+        except BaseException:  # the task was cancelled
+            self._queue.leave(self)
+            raise
+        if not is_started:
+            raise self._queue.overloaded(self)
