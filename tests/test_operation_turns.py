@@ -1,4 +1,4 @@
-"""Queries and mutations take turns: the others wait in fair order, leave the queue when the client completes them, and are refused beyond a bound."""
+"""Queries and mutations take turns: the others wait in fair order, may be given up, and are refused beyond a bound."""
 
 import asyncio
 
