@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
     max_operations_per_socket: int = Field(default=100, ge=1, le=10_000, description="most operations running at once on one WebSocket")
     max_running_operations: int = Field(
-        default=16, ge=1, le=100_000, description="most queries and mutations running at once in one process (further ones wait)"
+        default=8, ge=1, le=100_000, description="most queries and mutations running at once in one process (further ones wait)"
     )
     max_waiting_operations: int = Field(
         default=400, ge=0, le=100_000, description="most queries and mutations waiting in one process (more are answered 503)"

@@ -23,7 +23,7 @@ class TransportLimits:
     """WebSockets of this process that have not signed in yet, beyond those."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
-    running: int = 16
+    running: int = 8
     """Queries and mutations running at once in this process."""
     waiting: int = 400
     """Queries and mutations waiting to run in this process."""
