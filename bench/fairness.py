@@ -13,14 +13,13 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
+from bench.quiet import ANSWER_SECONDS, NEW_TAG, Account, Milliseconds, numbers
 from bench.servers import new_database, temporary_server
 from bench.serving import UNLIMITED, served
 from bench.table import table
@@ -30,66 +29,12 @@ TOKENS = 10
 ROWS = 1_000  # of one import
 GRACE_MILLISECONDS = 50  # the target: at most twice the quiet time, and this
 SETTLING_SECONDS = 3.0
-PAUSE_SECONDS = 0.02  # between two requests of the quiet account
-ANSWER_SECONDS = 60.0
 PROGRAM = (sys.executable, "-m", "app.cli")
 
-VIEWER = "{ viewer { role } }"
-TAG = "mutation ($input: TagContactsInput!) { addTags(input: $input) { changed } }"
-UNTAG = TAG.replace("addTags", "removeTags")
 COUNT = "query ($where: ContactCriteria!) { contacts(where: $where) { totalCount } }"
 BULK = "mutation ($input: StartBulkActionInput!) { startBulkAction(input: $input) { bulkAction { id } } }"
-IMPORT = "mutation ($input: ImportContactsInput!) { importContacts(input: $input) { created } }"
 CREATE = "mutation ($input: CreateGroupInput!) { createGroup(input: $input) { group { id } } }"
 SIGN_UP = "mutation ($input: CreateAccessTokenInput!) { createAccessToken(input: $input) { secret } }"
-NEW_CONTACT = "mutation ($input: CreateContactInput!) { createContact(input: $input) { contact { id } } }"
-NEW_TAG = "mutation ($input: CreateTagInput!) { createTag(input: $input) { tag { id } } }"
-
-Milliseconds = dict[str, list[float]]
-numbers = count()
-
-
-class Account:
-    """A client of the server with one token."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._url = f"http://127.0.0.1:{port}/graphql"
-        self._client = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=ANSWER_SECONDS)
-
-    async def ask(self, query: str, **variables: object) -> Any:
-        """The data of the answer, or its first error."""
-        response = await self._client.post(self._url, json={"query": query, "variables": variables})
-        answer = response.json()
-        return answer["data"] if answer.get("data") else answer["errors"][0]["extensions"]
-
-    async def import_rows(self, number: int) -> None:
-        """Import so many new contacts."""
-        rows = [{"fields": {"email": f"c{next(numbers)}@example.com", "company": f"Company {each % 97}"}} for each in range(number)]
-        await self.ask(IMPORT, input={"rows": rows})
-
-
-async def quiet(port: int, token: str) -> None:
-    """Send the small requests of the quiet account, and write the milliseconds of each for every line of standard input."""
-    account, found, loop = Account(port, token), Milliseconds(), asyncio.get_running_loop()
-    contact = (await account.ask(NEW_CONTACT, input={"fields": {"company": "Quiet"}}))["createContact"]["contact"]["id"]
-    await account.ask(NEW_TAG, input={"name": "vip"})
-
-    async def send() -> None:
-        for number in count():
-            for name, query in (("{ viewer }", VIEWER), ("addTags", (TAG, UNTAG)[number % 2])):
-                variables = {"input": {"contactIds": [contact], "tags": [{"name": "vip"}]}} if name == "addTags" else {}
-                began = perf_counter()
-                answer = await account.ask(query, **variables)
-                found.setdefault(name, []).append((perf_counter() - began) * 1000)
-                if "code" in answer:
-                    found.setdefault(f"{name}: {answer['code']}", []).append(0.0)
-                await asyncio.sleep(PAUSE_SECONDS)
-
-    sending = asyncio.create_task(send())
-    while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(found), flush=True)
-        found.clear()
-    sending.cancel()
 
 
 def expensive() -> Mapping[str, object]:
@@ -194,7 +139,7 @@ class QuietClient:
 @asynccontextmanager
 async def quiet_client(world: World) -> AsyncIterator[QuietClient]:
     """Run the quiet account's client while the context is open."""
-    command = (sys.executable, "-m", "bench.fairness", "--quiet", str(world.port), world.quiet)
+    command = (sys.executable, "-m", "bench.quiet", str(world.port), world.quiet)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=2**24)
     try:
@@ -234,18 +179,14 @@ async def measure(engine: Engine, contacts: int, seconds: float, *, tree: Path) 
 
 
 async def main() -> None:
-    """Measure, or be the quiet client."""
+    """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--contacts", type=int, default=5_000, help="contacts of the busy account")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--tree", type=Path, default=Path(), help="a checkout whose program is measured")
-    parser.add_argument("--quiet", nargs=2, metavar=("PORT", "TOKEN"), help="be the client of the quiet account")
     given = parser.parse_args()
-    if given.quiet:
-        await quiet(int(given.quiet[0]), given.quiet[1])
-    else:
-        await measure(given.engine, given.contacts, given.seconds, tree=given.tree.resolve())
+    await measure(given.engine, given.contacts, given.seconds, tree=given.tree.resolve())
 
 
 if __name__ == "__main__":
