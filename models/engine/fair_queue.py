@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
 from types import TracebackType
@@ -18,6 +19,16 @@ work_key: ContextVar[WorkKey] = ContextVar("work_key", default=BACKGROUND)
 """Whose work the running task does. Tasks that it creates inherit it."""
 
 
+@contextmanager
+def work_of(account_id: int, job: str) -> Iterator[None]:
+    """Count what the running task does inside as the work of an account, and of a job in it."""
+    token = work_key.set(WorkKey(account_id, job))
+    try:
+        yield
+    finally:
+        work_key.reset(token)
+
+
 class FairQueue:
     """Shares out turns among accounts, then among the tokens of an account. A turn is charged with the time for which it was held.
 
@@ -25,7 +36,7 @@ class FairQueue:
     """
 
     def __init__(self, most_running: int, most_waiting: int, clock: Callable[[], float] = perf_counter) -> None:
-        self._order = FairOrder(most_running, most_waiting)
+        self.order = FairOrder(most_running, most_waiting)
         self._clock = clock
         self._decided: dict[Turn, asyncio.Future[bool]] = {}
         self.refused = 0
@@ -34,17 +45,17 @@ class FairQueue:
     @property
     def running(self) -> int:
         """How many turns are held."""
-        return self._order.running
+        return self.order.running
 
     @property
     def waiting(self) -> int:
         """How many tasks wait for a turn."""
-        return self._order.waiting
+        return self.order.waiting
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is remembered of any account."""
-        return not self._order.remembered
+        return not self.order.remembered
 
     def turn(self) -> "HeldTurn":
         """A context that holds a turn for the work of the running task. Entering it raises `Overloaded` if too many wait."""
@@ -52,7 +63,7 @@ class FairQueue:
 
     def arrive(self, turn: Turn) -> asyncio.Future[bool] | None:
         """Start a turn, or return a future that says whether it was started or refused. Raises `Overloaded`."""
-        refused = self._order.arrive(turn, self._clock())
+        refused = self.order.arrive(turn, self._clock())
         if refused is turn:
             self.refused += 1
             raise self.overloaded(turn)
@@ -66,7 +77,7 @@ class FairQueue:
 
     def finish(self, turn: Turn) -> None:
         """End a turn, and wake the tasks whose turns start in its place."""
-        for started in self._order.finish(turn, self._clock()):
+        for started in self.order.finish(turn, self._clock()):
             self._decide(started, is_started=True)
 
     def leave(self, turn: Turn) -> None:
@@ -74,7 +85,7 @@ class FairQueue:
         if turn.is_started:
             self.finish(turn)
         elif self._decided.pop(turn, None):
-            self._order.leave(turn, self._clock())
+            self.order.leave(turn, self._clock())
 
     def _decide(self, turn: Turn, *, is_started: bool) -> None:
         decided = self._decided.pop(turn)
@@ -83,7 +94,7 @@ class FairQueue:
 
     def overloaded(self, turn: Turn) -> Overloaded:
         """The error for a refused turn. It says to try again when those that wait now will have had their turns."""
-        seconds = math.ceil(self._order.longest_wait(turn.key, self._clock()))
+        seconds = math.ceil(self.order.longest_wait(turn.key, self._clock()))
         return Overloaded(min(max(seconds, 1), LONGEST_RETRY))
 
 

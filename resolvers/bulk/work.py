@@ -13,6 +13,7 @@ import structlog
 
 from models import BulkActionState, ChangeCause, Role
 from models.engine.database import UNREACHABLE
+from models.engine.fair_queue import work_of
 from models.errors import Conflict, MusterError
 from models.fields import to_microseconds
 from resolvers.bulk.bulk_change import Outcome
@@ -59,7 +60,8 @@ async def work_on_next(services: Services, pace: ChunkPace) -> bool:
     for action in await services.database.rows(NEXT_ACTION + FOR_UPDATE_SKIP_LOCKED[services.database.engine]):
         caller = Caller(action["account_id"], action["started_by_id"] or 0, Role.OWNER, 0)
         context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
-        await _work_on_chunk(context, action, pace)
+        with work_of(caller.account_id, "bulk"):
+            await _work_on_chunk(context, action, pace)
         return True
     return False
 

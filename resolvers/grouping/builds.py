@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models import ChangeCause
+from models.engine.fair_queue import work_of
 from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.renaming import groups_named
 from resolvers.membership.change import Change
@@ -43,8 +44,9 @@ async def build(services: Services) -> None:
         if services.database.engine == "postgresql":
             await services.database.rows("ANALYZE contacts")
         context = system_context(services, row["account_id"])
-        while found := await read_builds(services.database, row["account_id"]):
-            await _build(context, found)
+        with work_of(row["account_id"], "builds"):
+            while found := await read_builds(services.database, row["account_id"]):
+                await _build(context, found)
 
 
 async def _build(context: Context, found: list[Build]) -> None:
