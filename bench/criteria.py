@@ -96,8 +96,6 @@ async def run(database: Database, sql: Sql) -> Rows | None:
         async with asyncio.timeout(PATIENCE):
             return await database.connection.execute_query_dict(sql.text, sql.parameters)
     except TimeoutError:
-        if database.engine == "sqlite":  # its thread would go on
-            await database.connection._connection.interrupt()
         return None
 
 

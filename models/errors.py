@@ -9,6 +9,7 @@
     ├── Refused                    (userErrors)         valid input that breaks a rule, with its Problems
     ├── Conflict                   CONFLICT             a write that conflicted with others at each attempt
     ├── RateLimited                RATE_LIMITED         the caller's allowance for this minute is used up
+    ├── DeadlineExceeded           DEADLINE_EXCEEDED    an operation that took longer than one may take
     └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
         ├── Overloaded             more requests at once than the server accepts
         ├── DatabaseUnreachable
@@ -139,6 +140,18 @@ class RateLimited(MusterError):
     def details(self) -> Mapping[str, object]:
         """The seconds to wait."""
         return {"retryAfter": self.retry_after}
+
+
+class DeadlineExceeded(MusterError):
+    """An operation took longer than one may take. What it was waiting for was cancelled at the database."""
+
+    code = "DEADLINE_EXCEEDED"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The operation took longer than {seconds:g} seconds and was cancelled: narrow the criteria, ask for smaller pages, "
+            "or split it into several requests."
+        )
 
 
 class Unavailable(MusterError):

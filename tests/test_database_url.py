@@ -7,6 +7,7 @@ import pytest
 from models.engine.database import open_database
 from models.engine.leadership import Leadership
 from models.errors import DatabaseUnreachable
+from subscriptions.bus.postgres import postgres_bus
 from tests.support.bus import Tunnel
 from tests.support.postgresql_url import ServerAddress, server_address
 
@@ -46,6 +47,14 @@ async def test_who_leads_is_asked_with_the_same_options(address: ServerAddress, 
     leadership = Leadership(f"{address.through(port)}?sslmode=disable")
     assert await leadership.held()
     await leadership.resign()
+
+
+async def test_the_bus_connects_with_the_same_options(address: ServerAddress, port: int) -> None:
+    with pytest.raises(Exception, match="SSL"):
+        async with postgres_bus(f"{address.through(port)}?sslmode=require")(lambda _: None):
+            pass
+    async with postgres_bus(f"{address.through(port)}?sslmode=disable")(lambda _: None):
+        pass
 
 
 async def test_of_several_hosts_the_first_that_answers_is_used(address: ServerAddress, port: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.doctor.checkup import examine
 from app.doctor.finding import Level
+from app.doctor.postgresql import examine_encryption
 from app.settings import Settings
 from models.engine.database import open_database
 from tests.support.command_line import run
@@ -35,6 +36,31 @@ async def test_a_new_deployment_is_well_but_for_the_server_that_does_not_run_yet
     assert levels.pop("clock") is Level.WARN
     assert set(levels.values()) == {Level.OK}
     assert "muster serve" in findings["clock"][1]
+
+
+PLAIN, ENCRYPTED, HERE, ELSEWHERE = {"is_encrypted": False}, {"is_encrypted": True}, {"is_local": True}, {"is_local": False}
+
+
+@pytest.mark.parametrize(
+    ("about", "options", "expected"),
+    [
+        (PLAIN | HERE, "", (Level.OK, "does not leave this machine")),
+        (PLAIN | ELSEWHERE, "", (Level.WARN, "is not encrypted: the network can read everything. Add sslmode=verify-full")),
+        (ENCRYPTED | ELSEWHERE, "?sslmode=require", (Level.WARN, "nobody checks whose server it is. Add sslmode=verify-full")),
+        (ENCRYPTED | ELSEWHERE, "?sslrootcert=ca.pem&sslmode=verify-full", (Level.OK, "is encrypted")),
+    ],
+)
+def test_whether_the_connection_to_the_server_is_encrypted_is_said(
+    about: dict[str, bool], options: str, expected: tuple[Level, str]
+) -> None:
+    level, said = expected
+    finding = examine_encryption(about, f"postgresql://muster@db/muster{options}")
+    assert (finding.what, finding.level, said in finding.said) == ("encryption", level, True)
+
+
+@pytest.mark.only("postgresql")
+async def test_a_connection_within_this_machine_need_not_be_encrypted(url: str) -> None:
+    assert (await found(url))["encryption"] == (Level.OK, "The connection is not encrypted, and does not leave this machine.")
 
 
 async def test_a_running_server_is_seen_by_its_lead_and_at_its_port(standing: Server) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from tests.support.leaks import traces_in
 from tests.support.processes import DEADLINE, new_token, serving
 
 CREATE_TAG = 'mutation { createTag(input: {name: "Client"}) { tag { name } } }'
+COUNT_TAGS = "{ tags { totalCount } }"
 WRITE_PAGES = [{"fields": {"email": f"person{number}@example.com", "address": "x" * 500}} for number in range(200)]
 
 # What PostgreSQL answers when the file system is full, raised by the database itself.
@@ -112,6 +114,34 @@ async def test_a_write_that_the_database_refuses_changes_nothing(
             await import_contacts(context, rows=WRITE_PAGES)
         assert await context.scope.contacts.count() == 0
     assert (await import_contacts(context, rows=WRITE_PAGES)).created == len(WRITE_PAGES)
+
+
+@pytest.mark.only("sqlite")
+async def test_while_a_write_waits_for_the_disk_reading_goes_on_and_readiness_reports_it(url: str) -> None:
+    # A function in place of the disk: it blocks the thread of the connection that writes, as an fsync does.
+    disk = threading.Event()
+    async with server_with_token(url) as (client, server, headers):
+        database = server.services.database
+        async with database.connection.acquire_connection() as writer:
+            await writer.create_function("disk", 0, lambda: disk.wait(DEADLINE))
+            await writer.execute("CREATE TEMP TRIGGER slow AFTER INSERT ON tags BEGIN SELECT disk(); END")
+
+        async def ask(query: str) -> Any:
+            return (await client.post("/graphql", json={"query": query}, headers=headers)).json()["data"]
+
+        try:
+            assert await ask(COUNT_TAGS) == {"tags": {"totalCount": 0}}
+            writing = asyncio.create_task(ask(CREATE_TAG))
+            while not database.connection.pool.writers.lent:  # type: ignore[attr-defined]  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            ready = await client.get("/readyz")
+            assert (ready.status_code, "has not completed a write" in ready.json()["checks"]["writes"]) == (503, True)
+            assert await ask(COUNT_TAGS) == {"tags": {"totalCount": 0}}
+            assert not writing.done()
+        finally:
+            disk.set()
+        assert await writing == {"createTag": {"tag": {"name": "Client"}}}
+        assert await ask(COUNT_TAGS) == {"tags": {"totalCount": 1}}
 
 
 @pytest.mark.only("sqlite")

@@ -33,7 +33,7 @@ class GraphQLApp:
         self._connections = Connections(limits.connections, limits.connections_of_one, limits.silent)
         self.turns = FairQueue(limits.running, limits.waiting)
         """The turns of queries and mutations."""
-        operations = Operations(schema, self.turns, observe)
+        operations = Operations(schema, self.turns, observe, request_seconds=limits.request_seconds)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         sockets = SocketEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = CountedHandshakes(sockets, count_handshake)

@@ -13,10 +13,12 @@ from resolvers.membership.journal.retention import write_and_erase
 from resolvers.operation.context import Services
 
 ANSWER_SECONDS = 2.0  # within which the database must answer
+WRITE_SECONDS = 1.5  # within which it must have written: less, so that it is named
 KEPT_SECONDS = 1.0  # so that many probes do not cause many queries
 
 STOPPING = "The server is stopping."
 NO_DATABASE = "The database does not answer."
+SLOW_WRITES = "The database has not completed a write within {seconds:g} seconds. Check its disk, and what else writes to it."
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +43,14 @@ class Readiness:
         self._most_lag = most_lag
         self._looking = asyncio.Lock()
         self._found: tuple[float, Verdict] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._is_stopping = False
 
     def stop(self) -> None:
         """Report from now on that no more requests should be sent."""
         self._is_stopping = True
+        if self._writing:
+            self._writing.cancel()
 
     async def verdict(self) -> Verdict:
         """Return results that are at most one second old."""
@@ -70,7 +75,13 @@ class Readiness:
         return None
 
     async def _writes(self) -> str | None:
-        await write_and_erase(self._services().database)
+        """Write something. A write that waits for the disk cannot be cancelled: until it ends, no other one is begun."""
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(write_and_erase(self._services().database))
+        await asyncio.wait([self._writing], timeout=WRITE_SECONDS)
+        if not self._writing.done():
+            return SLOW_WRITES.format(seconds=WRITE_SECONDS)
+        self._writing.result()
         return None
 
     async def _clock(self) -> str | None:

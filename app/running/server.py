@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.telemetry import open_telemetry
 from app.telemetry.exposition import exposed
 from app.telemetry.requests import ObservedRequests
+from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import work_key
 from models.engine.locks import alone_on
@@ -108,7 +109,8 @@ class Server:
         work_key.set(WorkKey("sign-in", address))
         await self.admission.enter(address)
         async with self.admission.attempt(address, authorization or ""):
-            context = await authenticate_request(self.services, self._provider, authorization)
+            with deadline_in(self._settings.request_deadline_seconds):
+                context = await authenticate_request(self.services, self._provider, authorization)
         context.allowance = self.admission.allowance(context.caller)
         return context
 
@@ -142,6 +144,7 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         connections_of_one=settings.max_sockets_per_user or _connections_per_user(settings.max_sockets),
         silent=settings.max_sockets_before_sign_in or max(FEWEST_SILENT, settings.max_sockets // 10),
         operations=settings.max_operations_per_socket,
+        request_seconds=settings.request_deadline_seconds,
         running=settings.max_running_operations,
         waiting=settings.max_waiting_operations,
         origins=settings.allowed_origins,

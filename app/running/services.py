@@ -41,7 +41,11 @@ async def open_services(
         await start(database, clock())
         hub = Hub(database, await _bus(settings, database))
         async with hub.running():
-            yield _services(settings, database, hub, clock=clock, record_types=composition.record_types)
+            services = _services(settings, database, hub, clock=clock, record_types=composition.record_types)
+            try:
+                yield services
+            finally:
+                await services.last_uses.close()
 
 
 def _services(settings: Settings, database: Database, hub: Hub, *, clock: WallClock, record_types: RecordTypes) -> Services:

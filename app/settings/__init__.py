@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     max_waiting_operations: int = Field(
         default=400, ge=0, le=100_000, description="most queries and mutations waiting in one process (more are answered 503)"
     )
+    request_deadline_seconds: float = Field(
+        default=30, ge=0.1, le=3_600, description="time in which a query, a mutation or the answer to an event must be ready"
+    )
     heartbeat_seconds: float = Field(
         default=25, ge=0.01, le=600, description="time without changes after which a subscription sends a heartbeat"
     )

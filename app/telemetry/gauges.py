@@ -7,8 +7,8 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from app.health.readings import Readings
-from models.engine.asyncpg_client import Pool
 from models.engine.fair_queue import FairQueue
+from models.engine.loans import Pool
 from subscriptions.hub import Hub
 
 NOTHING = 0.0

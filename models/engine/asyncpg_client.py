@@ -1,81 +1,36 @@
 """The ORM's PostgreSQL client, changed so that no connection is lost and a transaction begins with a statement of its own.
 
-This is the only module that uses private names of asyncpg and of the ORM's client for it.
+This is the only module that uses private names of the ORM's client for asyncpg.
 """
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError, PostgresError
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import (
-    BaseDBAsyncClient,
-    NestedTransactionContext,
-    PoolConnectionWrapper,
-    TransactionalDBClient,
-    TransactionContext,
-    TransactionContextPooled,
-)
+from tortoise.backends.base.client import BaseDBAsyncClient, NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.connection import get_connections
 from typing_extensions import override
 
+from models.engine.asyncpg_connection import CONNECT_SECONDS, release, roll_back
+from models.engine.deadlines import UntilDeadline, seconds_left, to_the_end
+from models.engine.loans import Loans, Pool
+
 BEGIN = "BEGIN; {first}"
+LIMIT = "SET LOCAL statement_timeout = {milliseconds}; "
 COMMIT = "COMMIT"
-ROLLBACK = "ROLLBACK"
 BEGIN_NESTED = "SAVEPOINT nested; {first}"
 COMMIT_NESTED = "RELEASE SAVEPOINT nested"
 ROLLBACK_NESTED = "ROLLBACK TO SAVEPOINT nested; RELEASE SAVEPOINT nested"
 
-CONNECT_SECONDS = 5.0  # within which a running server accepts a connection
-RELEASE_SECONDS = 2.0  # within which it confirms that a statement is cancelled: two round trips and a connection
-SOCKET_OPTIONS = (
-    ("SO_KEEPALIVE", 1),
-    ("TCP_KEEPIDLE", 10),  # a long statement sends nothing for minutes, and neither does a server that has vanished
-    ("TCP_KEEPINTVL", 5),
-    ("TCP_KEEPCNT", 3),
-    ("TCP_USER_TIMEOUT", 15_000),  # milliseconds that sent data may stay unacknowledged: by default some 15 minutes
-)
 GIVEN_BY_URL = ("host", "port", "user", "password", "database")
 
+GRACE_SECONDS = 1.0  # after the deadline, in which this process cancels a statement before the server does
+
 _answer_seconds: ContextVar[float | None] = ContextVar("answer_seconds", default=None)
-
-
-class Pool(NamedTuple):
-    """The connections of a pool: in use, open and idle, and how many there may be."""
-
-    used: int
-    idle: int
-    most: int
-
-
-async def enable_keepalive(connection: Any) -> None:
-    """Have the operating system end a connection within half a minute once its server has vanished."""
-    wire = connection._transport.get_extra_info("socket")
-    if wire.family == socket.AF_UNIX:
-        return
-    for name, value in SOCKET_OPTIONS:
-        if hasattr(socket, name):  # not every operating system has all of them
-            wire.setsockopt(socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-async def release(pool: Any, connection: Any) -> None:
-    """Return a connection to its pool, or close it if the server does not confirm in time that its statement is cancelled."""
-    with suppress(TimeoutError):
-        await pool.release(connection, timeout=RELEASE_SECONDS)
-
-
-async def roll_back(connection: Any) -> None:
-    """End a transaction without its changes, by closing the connection if the server does not answer in time."""
-    try:
-        await connection.execute(ROLLBACK, timeout=RELEASE_SECONDS)
-    except TimeoutError:
-        with suppress(InterfaceError):  # where the driver has closed it already
-            connection.terminate()
 
 
 class Transaction(TransactionWrapper):
@@ -90,12 +45,22 @@ class Transaction(TransactionWrapper):
         return transaction_of(self, "")
 
     @override
+    @asynccontextmanager
+    async def acquire_connection(self) -> AsyncIterator[Any]:  # type: ignore[override]  # the ORM names a class of its own
+        """The connection of the transaction, for one statement. Tasks of the transaction take turns."""
+        async with UntilDeadline(), self._lock:
+            yield self._connection
+
+    @override
     async def begin(self) -> None:
-        await self._connection.execute(BEGIN.format(first=self._first))
+        left = seconds_left()
+        limit = "" if left is None else LIMIT.format(milliseconds=int((left + GRACE_SECONDS) * 1000))
+        async with UntilDeadline():
+            await self._connection.execute(BEGIN.format(first=limit + self._first))
 
     @override
     async def commit(self) -> None:
-        await self._end(COMMIT)
+        await to_the_end(self._end(COMMIT))
 
     @override
     async def rollback(self) -> None:
@@ -119,87 +84,108 @@ class Transaction(TransactionWrapper):
         self._finalized = True
 
 
-class PooledTransactionContext(TransactionContextPooled):
-    """Returns the connection to the pool if the transaction could not begin, for example because its task was cancelled.
+class PooledTransactionContext(TransactionContext):
+    """Borrows a connection of the pool for the time of a transaction.
 
-    The ORM's own context takes the connection and then awaits BEGIN. A task that is cancelled in between, as each operation
-    of a closed WebSocket is, would keep it for good.
+    The connection is given back if the transaction cannot begin, for example because its task was cancelled.
     """
 
-    async def __aenter__(self) -> TransactionalDBClient:
-        await self.ensure_connection()
-        pool = self.client._parent._pool
-        self.client._connection = await pool.acquire()
-        try:
-            await self.client.begin()
-        except BaseException:
-            await self._abandon()
-            raise
-        self.token = get_connections().set(self.connection_name, self.client)
-        return self.client
+    def __init__(self, transaction: Transaction, client: "PostgresqlDatabaseClient") -> None:
+        self._transaction = transaction
+        self._client = client
 
-    async def _abandon(self) -> None:
-        # BEGIN itself may have succeeded, and only the statement beside it failed.
-        connection = self.client._connection
+    async def __aenter__(self) -> TransactionalDBClient:
+        self._transaction._connection = await self._client.borrow()
         try:
-            with suppress(InterfaceError, PostgresError, OSError):  # a lost connection has nothing to roll back
-                await roll_back(connection)
+            await self._transaction.begin()
+        except BaseException:
+            await self._end(self._transaction.rollback())  # BEGIN may have succeeded, and only the statement beside it failed
+            raise
+        self._token = get_connections().set(self._client.connection_name, self._transaction)
+        return self._transaction
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        get_connections().reset(self._token)
+        await self._end(self._transaction.rollback() if exc_type else self._transaction.commit())
+
+    async def _end(self, ending: Coroutine[Any, Any, None]) -> None:
+        try:
+            await ending
         finally:
-            await release(self.client._parent._pool, connection)
+            await self._client.give_back(self._transaction._connection)
 
 
 def transaction_of(client: BaseDBAsyncClient, first: str) -> TransactionContext:
     """A transaction, or a savepoint if the client is in one, that runs `first`, which has no parameters, as it begins."""
     if isinstance(client, Transaction):
         return NestedTransactionContext(Transaction(client, first))
-    pooled = cast(AsyncpgDBClient, client)
-    return PooledTransactionContext(Transaction(pooled, first), pooled._pool_init_lock)
-
-
-class PooledConnection(PoolConnectionWrapper[Any]):
-    """A connection of the pool for the time that one statement takes."""
-
-    @override
-    async def __aenter__(self) -> Any:
-        try:
-            return await super().__aenter__()
-        except TimeoutError as late:
-            raise TimeoutError(f"no connection within {CONNECT_SECONDS:g} seconds") from late
-
-    @override
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        if exc_type is None:
-            await super().__aexit__(exc_type, exc_val, exc_tb)
-        else:
-            await release(self.client._pool, self.connection)
+    pooled = cast(PostgresqlDatabaseClient, client)
+    return PooledTransactionContext(Transaction(pooled, first), pooled)
 
 
 class PostgresqlDatabaseClient(AsyncpgDBClient):
     """The client that the ORM's configuration names as the engine."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.loans = Loans(self.pool_maxsize)
 
     @override
     async def create_pool(self, **arguments: Any) -> Any:
         # The URL goes to the driver whole, so that it honours or refuses each option in it, such as `sslmode`.
         return await asyncpg.create_pool(**{name: value for name, value in arguments.items() if name not in GIVEN_BY_URL})  # type: ignore[no-untyped-call]  # no types
 
+    async def borrow(self) -> Any:
+        """Wait for a connection of the pool, which has to be given back."""
+        await self.loans.borrow()
+        try:
+            return await (await self._open_pool()).acquire()
+        except TimeoutError as late:
+            self.loans.give_back()
+            raise TimeoutError(f"no connection within {CONNECT_SECONDS:g} seconds") from late
+        except BaseException:
+            self.loans.give_back()
+            raise
+
+    async def give_back(self, connection: Any) -> None:
+        """Return a connection to the pool, once the server has confirmed that a cancelled statement has ended."""
+        try:
+            if self._pool:  # not closed meanwhile
+                await release(self._pool, connection)
+        finally:
+            self.loans.give_back()
+
+    async def _open_pool(self) -> Any:
+        if not self._pool:
+            async with self._pool_init_lock:
+                if not self._pool:
+                    await self.create_connection(with_db=True)
+        return self._pool
+
     @override
-    def acquire_connection(self) -> AbstractAsyncContextManager[Any]:  # type: ignore[override]  # the ORM names a class of its own
-        seconds = _answer_seconds.get()
-        return PooledConnection(self, self._pool_init_lock) if seconds is None else self._limited(seconds)
+    @asynccontextmanager
+    async def acquire_connection(self) -> AsyncIterator[Any]:  # type: ignore[override]  # the ORM names a class of its own
+        """A connection of the pool for one statement."""
+        connection = await self.borrow()
+        try:
+            async with UntilDeadline(), self._answered_in_time():
+                yield connection
+        finally:
+            await self.give_back(connection)
 
     @asynccontextmanager
-    async def _limited(self, seconds: float) -> AsyncIterator[Any]:
-        """A connection of the pool for a statement that must be answered in time, not counting the wait for the connection."""
-        async with PooledConnection(self, self._pool_init_lock) as connection:
-            deadline = asyncio.timeout(seconds)
-            try:
-                async with deadline:
-                    yield connection
-            except TimeoutError as late:
-                if not deadline.expired():
-                    raise
-                await self._expire_connections()  # the other connections may be dead too: the next try opens a new one
-                raise TimeoutError(f"no answer within {seconds:g} seconds") from late
+    async def _answered_in_time(self) -> AsyncIterator[None]:
+        """Give up a statement that must be answered within some seconds, and have the next one use a new connection."""
+        seconds = _answer_seconds.get()
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as late:
+            if not limit.expired():
+                raise
+            await self._expire_connections()  # the other connections may be dead too
+            raise TimeoutError(f"no answer within {seconds:g} seconds") from late
 
     @override
     def _in_transaction(self) -> TransactionContext:

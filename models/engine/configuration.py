@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from models.engine.asyncpg_client import CONNECT_SECONDS, enable_keepalive
+from models.engine.asyncpg_connection import CONNECT_SECONDS, enable_keepalive
 from models.errors import Unavailable
 
 CONNECTION = "default"
@@ -25,8 +25,15 @@ SQLITE_CHECKPOINT_PAGES = 8_192  # 32 megabytes: by default each chunk of a bulk
 SQLITE_JOURNAL_BYTES = 2**26  # with the ORM's 16 kB each larger write would cut the file and let it grow again
 SQLITE_SYNCHRONOUS = "normal"  # commits do not wait for the disk: a power failure may undo the last ones, each as a whole
 APPLICATION_NAME = "muster"
-# One plan for all values is a poor one for a rare tag, and the server cannot know which tag it will get.
-POSTGRESQL_SETTINGS = {"plan_cache_mode": "force_custom_plan"}
+# The URL may set each of them otherwise.
+POSTGRESQL_SETTINGS = {
+    # One plan for all values is a poor one for a rare tag, and the server cannot know which tag it will get.
+    "plan_cache_mode": "force_custom_plan",
+    # The transaction of a process that has stopped ends, and its locks with it, while those who wait for them have time left.
+    "idle_in_transaction_session_timeout": "20s",
+    # Longer than the longest write that holds off an account, so that work in the background waits for it.
+    "lock_timeout": "120s",
+}
 
 
 class TableSet(NamedTuple):
@@ -86,7 +93,7 @@ def _postgresql_credentials(url: str, pool_size: int) -> dict[str, Any]:
         "reset": _leave_as_is,
         "init": enable_keepalive,
         "timeout": CONNECT_SECONDS,
-        "server_settings": POSTGRESQL_SETTINGS,
+        "server_settings": {name: value for name, value in POSTGRESQL_SETTINGS.items() if name not in parse_qs(urlsplit(url).query)},
     }
 
 

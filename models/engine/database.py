@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from tortoise.context import TortoiseContext, set_global_context
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from models.engine import asyncpg_client, sqlite_client
-from models.engine.asyncpg_client import Pool
 from models.engine.configuration import (
     CONNECTION,
     POOL_SIZE,
@@ -25,8 +24,9 @@ from models.engine.configuration import (
     is_sqlite,
     sqlite_path,
 )
+from models.engine.loans import Pool
 from models.engine.refused_writes import refused_writes_named
-from models.engine.sqlite_client import Bound
+from models.engine.sqlite_connection import Bound
 from models.engine.statement import Engine, asked_together, prepare
 from models.errors import DatabaseUnreachable
 
@@ -37,7 +37,8 @@ Observe = Callable[[str], AbstractContextManager[object]]
 
 ONE = "SELECT 1 AS one"
 FILE_FORMAT = "PRAGMA schema_version"
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+# A snapshot holds no lock that a writer waits for, and what is compared in it may take long.
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0"
 PLAN_FOR_VALUES = "set_config('plan_cache_mode', 'force_custom_plan', true)"
 KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 
@@ -87,7 +88,7 @@ class Database:
             async with self._snapshot_of():
                 yield
 
-    def _snapshot_of(self) -> TransactionContext:
+    def _snapshot_of(self) -> AbstractAsyncContextManager[object]:
         if self.engine == "postgresql":
             return asyncpg_client.transaction_of(self.connection, SNAPSHOT)
         return sqlite_client.snapshot_of(self.connection)
@@ -142,8 +143,8 @@ class Database:
             await self.rows(f"SELECT {how}")
 
     def pool(self) -> Pool:
-        """How many connections are in use and idle, and how many there may be. SQLite has one, which all statements share."""
-        return asyncpg_client.pool_of(self.connection) if self.engine == "postgresql" else Pool(0, 1, 1)
+        """How many connections are in use and idle, and how many there may be."""
+        return asyncpg_client.pool_of(self.connection) if self.engine == "postgresql" else sqlite_client.pool_of(self.connection)
 
     async def row(self, text: str, **values: Any) -> Row:
         """The only row of a statement that returns exactly one."""

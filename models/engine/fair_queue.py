@@ -9,6 +9,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
+from models.engine.deadlines import UntilDeadline
 from models.engine.fair_order import FairOrder, Turn, WorkKey
 from models.errors import Overloaded
 
@@ -118,8 +119,9 @@ class HeldTurn(Turn):
 
     async def _wait(self, decided: asyncio.Future[bool]) -> None:
         try:
-            is_started = await decided
-        except BaseException:  # the task was cancelled
+            async with UntilDeadline():
+                is_started = await decided
+        except BaseException:  # the task was cancelled, or the deadline of its request has passed
             self._queue.leave(self)
             raise
         if not is_started:

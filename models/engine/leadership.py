@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from asyncpg.exceptions import PostgresError
 
-from models.engine.asyncpg_client import CONNECT_SECONDS, enable_keepalive
+from models.engine.asyncpg_connection import CONNECT_SECONDS, enable_keepalive
 from models.engine.configuration import is_sqlite
 from models.engine.database import ANSWER_SECONDS
 

@@ -16,6 +16,7 @@ from models.errors import SchemaOutdated, SchemaTooNew
 
 MIGRATION_LOCK = 7_267_001
 LOCK = "SELECT pg_advisory_xact_lock(:key)"
+WITHOUT_TIMEOUTS = "SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"  # another machine may migrate for long
 APPLIED = "SELECT name FROM tortoise_migrations WHERE app = :app ORDER BY name"
 LEDGER_EXISTS = {
     "sqlite": "SELECT 1 AS found FROM sqlite_master WHERE name = 'tortoise_migrations'",
@@ -72,6 +73,6 @@ async def _alone(database: Database) -> AsyncIterator[None]:
         async with in_turn(database.path):
             yield
         return
-    async with database.transaction():
+    async with database.transaction(WITHOUT_TIMEOUTS):
         await database.rows(LOCK, key=MIGRATION_LOCK)
         yield

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from asyncpg.exceptions import DiskFullError, PostgresIOError, ReadOnlySQLTransactionError
+from asyncpg.exceptions import DiskFullError, LockNotAvailableError, PostgresIOError, ReadOnlySQLTransactionError
 from tortoise.exceptions import BaseORMException
 
 from models.errors import Conflict, DatabaseNotWritable, MusterError
@@ -40,7 +40,7 @@ def refused_writes_named() -> Iterator[None]:
 def _named(error: Exception) -> MusterError | None:
     cause = _cause(error)
     code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY_CODE  # what Python's own module refuses has no code
-    if code in SQLITE_BUSY:
+    if code in SQLITE_BUSY or isinstance(cause, LockNotAvailableError):
         return Conflict(BUSY)
     reason = SQLITE_REASONS.get(code) or next((reason for kind, reason in POSTGRESQL_REASONS.items() if isinstance(cause, kind)), None)
     return DatabaseNotWritable(NOT_WRITABLE.format(reason=reason)) if reason else None

@@ -1,42 +1,94 @@
-"""The ORM's SQLite client, changed so that a transaction takes the write lock as it begins.
+"""The ORM's SQLite client, changed so that reading waits for no write, and a transaction takes the write lock as it begins.
 
-A deferred transaction that reads first and writes later fails when another process has written in between. An immediate one waits its
-turn (`busy_timeout`), so the write lock serves as fence and as row lock. This is the only module that uses private names of aiosqlite and
-of the ORM's client for it.
+One connection writes, and some others read what is committed. A deferred transaction that reads first and writes later fails when
+another process has written in between. An immediate one waits its turn (`busy_timeout`), so the write lock serves as fence and as row lock.
 """
 
-import asyncio
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar, cast
 
+import aiosqlite
 from tortoise.backends.base.client import BaseDBAsyncClient, NestedTransactionContext, TransactionalDBClient, TransactionContext
-from tortoise.backends.sqlite.client import (
-    SqliteClient,
-    SqliteTransactionContext,
-    SqliteTransactionWrapper,
-    translate_exceptions,
-)
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper, translate_exceptions
 from tortoise.connection import get_connections
 from typing_extensions import override
 
+from models.engine import sqlite_connection
+from models.engine.deadlines import UntilDeadline, seconds_left
+from models.engine.loans import Pool
+from models.engine.sqlite_connection import BEGIN_READING, Bound, Call, Rows, call_to_read, call_to_write, is_read
+from models.engine.sqlite_pool import ReaderLoan, SqlitePool
+
+T = TypeVar("T")
+
+NUL = "'||CHAR(0)||'"  # in a literal of a statement, which must not contain the character itself
 BEGIN_WRITING = "BEGIN IMMEDIATE"
-BEGIN_READING = "BEGIN"
-ROLLBACK = "ROLLBACK"
-
-Bound = tuple[str, Sequence[Any]]  # a statement and its parameters
-Rows = list[dict[str, Any]]
-Call = Callable[[sqlite3.Connection, Sequence[Bound]], list[Rows]]
 
 
-class ImmediateTransaction(SqliteTransactionWrapper):
+class StatementClient(SqliteClient):
+    """Runs each statement in one call to the thread of the connection that is lent for it."""
+
+    def lend(self, *, to_read: bool) -> AbstractAsyncContextManager[aiosqlite.Connection]:
+        """A connection for one call."""
+        raise NotImplementedError
+
+    @override
+    def acquire_connection(self) -> AbstractAsyncContextManager[Any]:  # type: ignore[override]  # the ORM names a class of its own
+        return self.lend(to_read=False)
+
+    @override
+    @translate_exceptions
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
+        self.log.debug("%s: %s", query, values)
+        query = query.replace("\0", NUL)
+        return await self.call(sqlite_connection.fetch, query, values, to_read=is_read(query))
+
+    @override
+    @translate_exceptions
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Rows:
+        self.log.debug("%s: %s", query, values)
+        query = query.replace("\0", NUL)
+        return await self.call(sqlite_connection.fetch_dicts, query, values, to_read=is_read(query))
+
+    async def call(self, call: Call[T], *arguments: Any, to_read: bool) -> T:
+        """Call a function with a connection, in the connection's thread.
+
+        One that reads is interrupted when its task is cancelled or the deadline of the request passes. One that may write is not begun
+        after the deadline, and once begun it is awaited.
+        """
+        async with self.lend(to_read=to_read) as connection:
+            if to_read:
+                async with UntilDeadline():
+                    return await call_to_read(connection, call, *arguments)
+            seconds_left()
+            return await call_to_write(connection, call, *arguments)
+
+
+class ImmediateTransaction(StatementClient, SqliteTransactionWrapper):
     """A transaction that takes the write lock as it begins."""
 
     beginning = BEGIN_WRITING
 
+    @asynccontextmanager
+    async def lend(self, *, to_read: bool) -> AsyncIterator[aiosqlite.Connection]:
+        """The connection of the transaction. Tasks of the transaction take turns."""
+        async with self._lock:
+            yield self._connection
+
     @override
     async def begin(self) -> None:
-        await self._connection.execute(self.beginning)
+        await call_to_write(self._connection, sqlite_connection.run, self.beginning)
+
+    @override
+    async def commit(self) -> None:
+        self._finalized = True  # it commits or is undone, whatever cancels the task meanwhile
+        await call_to_write(self._connection, sqlite_connection.commit)
+
+    @override
+    async def rollback(self) -> None:
+        self._finalized = True
+        await call_to_write(self._connection, sqlite_connection.roll_back)
 
     @override
     def _in_transaction(self) -> TransactionContext:
@@ -44,41 +96,91 @@ class ImmediateTransaction(SqliteTransactionWrapper):
 
 
 class Snapshot(ImmediateTransaction):
-    """A transaction that only reads, while others write."""
+    """A transaction that only reads, on a connection that reads, while others write."""
 
     beginning = BEGIN_READING
 
+    def __init__(self, client: "SqliteDatabaseClient", reader: aiosqlite.Connection) -> None:
+        super().__init__(client)
+        self._connection = reader
 
-class ImmediateTransactionContext(SqliteTransactionContext):
-    """Undoes BEGIN and releases the lock when the transaction could not begin, for example because its task was cancelled."""
+
+class WritingTransactionContext(TransactionContext):
+    """Borrows the connection that writes, for the time of a transaction."""
+
+    def __init__(self, client: "SqliteDatabaseClient") -> None:
+        self._client = client
+        self._transaction = ImmediateTransaction(client)
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._trxlock.acquire()
+        await self._client.pool.writers.borrow()
         try:
-            await self.ensure_connection()
-            await self.connection.begin()
+            self._transaction._connection = await self._client.pool.writer()
+            await self._begin()
         except BaseException:
-            await self._abandon()
+            await self._client.pool.give_writer_back()
             raise
-        self.token = get_connections().set(self.connection_name, self.connection)
-        transaction: TransactionalDBClient = self.connection
-        return transaction
+        self._token = get_connections().set(self._client.connection_name, self._transaction)
+        return self._transaction
 
-    async def _abandon(self) -> None:
-        # The connection's thread runs BEGIN even if no task waits for it any more, and then this rollback.
+    async def _begin(self) -> None:
+        """Take the write lock. It is released again if the transaction cannot begin, for example because its task was cancelled."""
         try:
-            if self.connection._connection:
-                await asyncio.shield(self.connection._connection.rollback())
+            await self._transaction.begin()
+        except BaseException:
+            await self._transaction.rollback()
+            raise
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            await (self._transaction.rollback() if exc_type else self._transaction.commit())
         finally:
-            self._trxlock.release()
+            get_connections().reset(self._token)
+            await self._client.pool.give_writer_back()
 
 
-class SqliteDatabaseClient(SqliteClient):
+class SqliteDatabaseClient(StatementClient):
     """The client that the ORM's configuration names as the engine."""
+
+    def __init__(self, file_path: str, **pragmas: Any) -> None:
+        super().__init__(file_path, **pragmas)
+        self.pool = SqlitePool(self.filename, self.pragmas)
+
+    def lend(self, *, to_read: bool) -> AbstractAsyncContextManager[aiosqlite.Connection]:
+        """A connection for one statement, or for statements that are answered together."""
+        return ReaderLoan(self.pool) if to_read else self.pool.lend_writer()
+
+    @override
+    async def create_connection(self, with_db: bool) -> None:
+        self._connection = await self.pool.writer()
+        await self._post_connect()
+
+    @override
+    async def close(self) -> None:
+        await self.pool.close()
+        self._connection = None
 
     @override
     def _in_transaction(self) -> TransactionContext:
-        return ImmediateTransactionContext(ImmediateTransaction(self), self._lock)
+        return WritingTransactionContext(self)
+
+
+@translate_exceptions
+async def _statements(client: StatementClient, call: Call[list[Rows]], statements: Sequence[Bound]) -> list[Rows]:
+    client.log.debug("%s", statements)
+    return await client.call(call, statements, to_read=all(is_read(sql) for sql, _ in statements))
+
+
+async def run_in_turn(client: BaseDBAsyncClient, statements: Sequence[Bound]) -> list[Rows]:
+    """Run statements one after the other in a single call to the connection's thread, and return the rows of each."""
+    found: list[Rows] = await _statements(client, sqlite_connection.fetch_in_turn, statements)
+    return found
+
+
+async def answer_at_once(client: BaseDBAsyncClient, statements: Sequence[Bound]) -> list[Rows]:
+    """Run statements that only read in a single call, all as of one moment, and return the rows of each."""
+    found: list[Rows] = await _statements(client, sqlite_connection.fetch_at_once, statements)
+    return found
 
 
 def transaction_of(client: BaseDBAsyncClient) -> TransactionContext:
@@ -86,42 +188,24 @@ def transaction_of(client: BaseDBAsyncClient) -> TransactionContext:
     return client._in_transaction()
 
 
-def snapshot_of(client: Any) -> TransactionContext:
-    """A transaction in which all queries are answered as of one moment."""
-    return ImmediateTransactionContext(Snapshot(client), client._lock)
+@asynccontextmanager
+async def snapshot_of(client: BaseDBAsyncClient) -> AsyncIterator[None]:
+    """Answer all queries inside as of one moment."""
+    client = cast(SqliteDatabaseClient, client)
+    async with client.lend(to_read=True) as reader:
+        snapshot = Snapshot(client, reader)
+        await snapshot.begin()
+        token = get_connections().set(client.connection_name, snapshot)
+        try:
+            yield
+        finally:
+            get_connections().reset(token)
+            await snapshot.rollback()
 
 
-async def run_in_turn(client: Any, statements: Sequence[Bound]) -> list[Rows]:
-    """Run statements one after the other in a single call to the connection's thread, and return the rows of each."""
-    found: list[Rows] = await _called(client, _in_turn, statements)
-    return found
-
-
-async def answer_at_once(client: Any, statements: Sequence[Bound]) -> list[Rows]:
-    """Run statements that only read in a single call, all as of one moment, and return the rows of each."""
-    found: list[Rows] = await _called(client, _at_once, statements)
-    return found
-
-
-@translate_exceptions
-async def _called(client: Any, call: Call, statements: Sequence[Bound]) -> Any:
-    client.log.debug("%s", statements)
-    async with client.acquire_connection() as connection:
-        return await connection._execute(call, connection._conn, statements)
-
-
-def _in_turn(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
-    return [[dict(row) for row in connection.execute(sql, values)] for sql, values in statements]
-
-
-def _at_once(connection: sqlite3.Connection, statements: Sequence[Bound]) -> list[Rows]:
-    if connection.in_transaction:
-        return _in_turn(connection, statements)
-    connection.execute(BEGIN_READING)
-    try:
-        return _in_turn(connection, statements)
-    finally:
-        connection.execute(ROLLBACK)  # nothing was written
+def pool_of(client: BaseDBAsyncClient) -> Pool:
+    """How many of the client's connections are in use, how many others are open, and how many there may be."""
+    return cast(SqliteDatabaseClient, client).pool.state()
 
 
 client_class = SqliteDatabaseClient

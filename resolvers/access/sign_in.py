@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -14,7 +13,7 @@ from typing import Literal
 
 from models import Role
 from models.engine.database import Row
-from models.errors import Conflict, DatabaseNotWritable, Unauthenticated
+from models.errors import Unauthenticated
 from models.fields import from_microseconds, to_microseconds
 from models.people import SCOPES_BY_ROLE, scopes_read
 from models.text import fold
@@ -29,7 +28,6 @@ _FIND = """
 SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
 FROM access_tokens WHERE hash = :hash
 """
-_MARK_USED = "UPDATE access_tokens SET last_used_at = :now WHERE account_id = :account AND id = :id"
 _TOKENS = """
 SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at, users.role
 FROM access_tokens AS token JOIN users ON users.id = token.user_id
@@ -80,9 +78,7 @@ async def _mark_used(services: Services, token: Row) -> None:
     now = services.wall_clock()
     last = token["last_used_at"]
     if last is None or last <= to_microseconds(now - LAST_USE_GRAIN):
-        # Reading must not depend on writing: readiness reports a database that takes no writes, and the next use is noted again.
-        with suppress(DatabaseNotWritable, Conflict):
-            await services.database.rows(_MARK_USED, account=token["account_id"], id=token["id"], now=to_microseconds(now))
+        await services.last_uses.store(services.database, token["account_id"], token["id"], to_microseconds(now))
 
 
 def hash_of(secret: str) -> str:

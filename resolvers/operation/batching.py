@@ -33,6 +33,11 @@ class Loader(Generic[K, V]):
         """Return the values of these keys in their order."""
         return [await _result(future) for future in [self._future(key) for key in keys]]
 
+    def stop(self) -> None:
+        """Cancel what is being read. Values that are waited for never come."""
+        for reading in self._reading:
+            reading.cancel()
+
     def remember(self, key: K, value: V) -> V:
         """Keep a value that was read elsewhere, and return the value that was known first for the key."""
         future = self._futures.setdefault(key, asyncio.get_running_loop().create_future())

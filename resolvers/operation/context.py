@@ -11,6 +11,7 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.operation.allowance import Allowance
+from resolvers.operation.last_uses import LastUses
 from resolvers.operation.loaders import Loaders
 from resolvers.operation.scope import Scope
 from subscriptions.hub import Hub
@@ -40,6 +41,7 @@ class Services:
     heartbeat_seconds: float = 25.0
     evaluated_at_once: int = 10_000  # records for which a new definition may keep an account's writers waiting
     bulk_chunk: int = 10_000  # contacts of a bulk action in one write, at most: fewer where they take long
+    last_uses: LastUses = field(default_factory=LastUses)
     bulk_started: Wakeup = field(default_factory=Wakeup)  # woken when a bulk action is there to be worked on
 
     @property
@@ -84,6 +86,11 @@ class Context:
     def forget(self) -> None:
         """Drop everything read so far, so that what follows a write or an event sees the present."""
         self._loaders = None
+
+    def stop_reading(self) -> None:
+        """Cancel what is being read for this operation, whose client has gone."""
+        if self._loaders is not None:
+            self._loaders.stop()
 
     @property
     def token_id(self) -> int:

@@ -53,6 +53,12 @@ class Loaders:
         self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
         self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
 
+    def stop(self) -> None:
+        """Cancel what the loaders are reading."""
+        for loader in (*vars(self).values(), *self._owned_by_id.values()):
+            if isinstance(loader, Loader):
+                loader.stop()
+
     def records_by_id(self, record_type: RecordType) -> Loader[int, Any]:
         """The records of a type, or None, by their ids."""
         return self.contacts_by_id if record_type is CONTACT else self._owned_by_id[record_type]

@@ -103,6 +103,9 @@ class Context:
     def forget(self) -> None:
         """Nothing is remembered."""
 
+    def stop_reading(self) -> None:
+        """Nothing is read from a database."""
+
 
 Info = strawberry.Info[Context, None]
 

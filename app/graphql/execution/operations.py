@@ -1,7 +1,9 @@
 """Running requests: the one way in which anything is executed, whatever transport carries it."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from contextlib import aclosing
+from typing import cast
 
 import strawberry
 from cachetools import LRUCache
@@ -11,8 +13,9 @@ from strawberry.types.graphql import OperationType
 
 from app.graphql.execution.sharing_analysis import SharingAnalysis, analyse_sharing
 from app.graphql.execution.subscription import PushAnswer, SharedSubscriptions, Subscription
-from app.graphql.execution.wire import Answers, Context, GraphQLRequest, answer_of, failure, refusal_of
+from app.graphql.execution.wire import Answer, Answers, Context, GraphQLRequest, answer_of, failure, refusal_of
 from app.rates.admission import payer_of
+from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import FairQueue, work_key
 from models.errors import MusterError, RateLimited
@@ -23,6 +26,7 @@ SUBSCRIPTIONS = frozenset({OperationType.SUBSCRIPTION})
 SUBSCRIPTION = "subscription"  # a document without this word has none
 MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
+REQUEST_SECONDS = 30.0  # until the deadline of a query, a mutation or the answer to an event
 
 ObserveAnswers = Callable[[GraphQLRequest, Context, Answers], Answers]
 """Passes the answers to a request on, and may take note of them."""
@@ -36,12 +40,15 @@ def unobserved(_request: GraphQLRequest, _context: Context, answers: Answers) ->
 class Operations:
     """Runs requests against one schema."""
 
-    def __init__(self, schema: strawberry.Schema, turns: FairQueue, observe: ObserveAnswers = unobserved) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, turns: FairQueue, observe: ObserveAnswers = unobserved, *, request_seconds: float = REQUEST_SECONDS
+    ) -> None:
         self.schema = schema
         self._turns = turns
+        self._request_seconds = request_seconds
         self._observe = observe
         self._analyses: LRUCache[tuple[str, str | None], SharingAnalysis] = LRUCache(MOST_REMEMBERED)
-        self._shared = SharedSubscriptions()
+        self._shared = SharedSubscriptions(request_seconds)
 
     async def begin(
         self, request: GraphQLRequest, context: Context, *, kinds: Collection[OperationType], push: PushAnswer | None = None
@@ -63,13 +70,15 @@ class Operations:
         return self._observe(request, context, answers)
 
     async def _execute(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answers:
-        """Run a query or mutation in a turn of its caller. Raises `Overloaded`."""
-        async with self._turns.turn():
-            answers = [answer async for answer in self._results(request, context, kinds)]
-        for answer in answers:  # without the turn, because a client may take long to read
-            yield answer
+        """Run a query or mutation in a turn of its caller. Raises `Overloaded`, or `DeadlineExceeded` if its turn comes too late."""
+        yield await self._answer(request, context, kinds)  # without the turn, because a client may take long to read
 
-    async def _results(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answers:
+    async def _answer(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answer:
+        with deadline_in(self._request_seconds):
+            async with self._turns.turn():
+                return await self._result(request, context, kinds)
+
+    async def _result(self, request: GraphQLRequest, context: Context, kinds: Collection[OperationType]) -> Answer:
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,
@@ -79,11 +88,13 @@ class Operations:
         )
         try:
             async with aclosing(results):
-                async for result in results:
-                    if isinstance(result, ExecutionResult):  # always: incremental delivery is not enabled
-                        yield answer_of(result.data, result.errors, result.extensions)
+                result = cast(ExecutionResult, await anext(results))  # the only one: incremental delivery is not enabled
         except MusterError as error:  # a document that is refused before it is parsed
-            yield failure(error)
+            return failure(error)
+        except asyncio.CancelledError:
+            context.stop_reading()
+            raise
+        return answer_of(result.data, result.errors, result.extensions)
 
     async def _refuse(self, errors: list[GraphQLError]) -> Answers:
         self.schema.process_errors(errors)

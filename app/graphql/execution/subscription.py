@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from app.graphql.execution.sharing import Share, SharedAnswers
 from app.graphql.execution.sharing_analysis import SharingAnalysis
 from app.graphql.execution.wire import FAULTS, Answer, Answers, Context, GraphQLRequest, answer_of, code_of, encode, failure, refusal_of
+from models.engine.deadlines import deadline_in
 from schema.graphql_core_adapter import ExecutionResult, Executor, create_source_event_stream, execute_subscription_event, executor
 from schema.strawberry_adapter import graphql_schema
 from subscriptions.messages import Shareable
@@ -32,7 +33,8 @@ class Sharers:
 class SharedSubscriptions:
     """What the subscriptions of a process share: who may be given the same answers, and these answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_seconds: float) -> None:
+        self.answer_seconds = answer_seconds
         self.answers = SharedAnswers()
         self._sharers: WeakValueDictionary[object, Sharers] = WeakValueDictionary()
 
@@ -52,6 +54,7 @@ class Subscription:
 
     async def run(self, shared: SharedSubscriptions, push: PushAnswer | None) -> Answers:
         """Yield the answer to each event, except those that were pushed. One with `errors` is the last."""
+        self._answer_seconds = shared.answer_seconds
         share = Share(shared.answers, shared.sharers(self._shares_by()), self.answer)
         try:
             events = await self._events()
@@ -99,7 +102,8 @@ class Subscription:
 
     async def _answer_later(self, result: Awaitable[ExecutionResult]) -> Answer:
         try:
-            return self._answer_of(await result)
+            with deadline_in(self._answer_seconds):
+                return self._answer_of(await result)
         except Exception as error:
             return failure(error)
         finally:

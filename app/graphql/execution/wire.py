@@ -7,11 +7,13 @@ from typing import Any, Protocol
 import orjson
 from graphql import GraphQLError, GraphQLFormattedError
 
-from models.errors import BadInput
+from models.errors import BadInput, DeadlineExceeded
 from resolvers.operation.context import Caller
 from schema.errors import INTERNAL, UNAVAILABLE, as_graphql
 
-FAULTS = frozenset({INTERNAL, UNAVAILABLE})  # codes of errors of the server: the same request may succeed the next time
+FAULTS = frozenset(
+    {INTERNAL, UNAVAILABLE, DeadlineExceeded.code}
+)  # codes of errors of the server: the same request may succeed the next time
 
 
 class Context(Protocol):
@@ -27,6 +29,9 @@ class Context(Protocol):
 
     def forget(self) -> None:
         """Drop everything read so far, so that the next event is answered with fresh values."""
+
+    def stop_reading(self) -> None:
+        """Cancel what is being read for an operation whose client has gone."""
 
 
 Authenticate = Callable[[str | None, str], Awaitable[Context]]

@@ -10,6 +10,7 @@ from app.graphql.execution.wire import Answer, failure
 from app.graphql.transport.accept import EVENTS
 from app.graphql.transport.connections import FORBIDDEN, Connection, Connections, race
 from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.presence import disconnected
 from app.graphql.transport.uvicorn_protocols import HANG_UP
 from models.errors import Unauthenticated
 
@@ -82,9 +83,3 @@ async def hang_up(scope: Scope, receive: Receive) -> None:
     if abort:
         abort()
         await disconnected(receive)
-
-
-async def disconnected(receive: Receive) -> None:
-    """Wait until the client has disconnected."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

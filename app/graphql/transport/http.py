@@ -15,6 +15,7 @@ from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.events import EventStream
 from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.presence import while_connected
 from app.graphql.transport.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
 from app.rates.addresses import address_of
 from models.errors import RateLimited, Unauthenticated, Unavailable
@@ -25,7 +26,14 @@ STREAMED = frozenset({OperationType.SUBSCRIPTION})
 Kinds = Set[OperationType]
 
 SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-STATUS_BY_CODE = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "UNAVAILABLE": 503}
+STATUS_BY_CODE = {
+    "BAD_USER_INPUT": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "RATE_LIMITED": 429,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
 
 
 class HttpEndpoint:
@@ -57,7 +65,8 @@ class HttpEndpoint:
         graphql_request, kinds = await read(request, self._limits), KINDS[request.method]
         if media == EVENTS:
             return await self._stream(graphql_request, context, kinds | STREAMED)
-        return await self._answer(graphql_request, context, kinds, media=media or JSON)
+        async with while_connected(request.receive):
+            return await self._answer(graphql_request, context, kinds, media=media or JSON)
 
     async def _answer(self, request: GraphQLRequest, context: Context, kinds: Kinds, *, media: str) -> Response:
         async with aclosing(await self._operations.begin(request, context, kinds=kinds)) as source:

@@ -23,6 +23,8 @@ class TransportLimits:
     """WebSockets of this process that have not signed in yet, beyond those."""
     operations: int = 100
     """Operations running at once on one WebSocket."""
+    request_seconds: float = 30.0
+    """Time that a query, a mutation or the answer to an event may take. Signing in has as much for itself."""
     running: int = 8
     """Queries and mutations running at once in this process."""
     waiting: int = 400
