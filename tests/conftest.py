@@ -7,6 +7,7 @@ is tested in the run of SQLite only.
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -81,6 +82,13 @@ def _is_whole(session: pytest.Session) -> bool:
     options = session.config.option
     chosen = options.keyword or options.markexpr or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS
     return not (chosen or session.testsfailed or session.shouldstop or session.shouldfail or options.collectonly)
+
+
+def pytest_collection_finish() -> None:
+    """Search only for garbage that tests make, and less often: a fifth of a run's time went into searching modules and schema again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,6 @@
 """A record type that the product does not have: deals, passed to the composition root, in a real server and in each part of the engine."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from tests.deals.records import DEAL
 from tests.support.databases import Databases
 from tests.support.processes import DEADLINE, Server, serving, verify
 
-SERVE = (sys.executable, "-m", "tests.deals.serve")
+SERVE = "tests.deals.serve"
 
 CREATE_CONTACT = "mutation ($fields: ContactFields!) { createContact(input: {fields: $fields}) { contact { id } userErrors { message } } }"
 UPDATE_CONTACT = (

@@ -15,7 +15,12 @@ def application() -> ASGIApp:
     return application_of(PRODUCT_WITH_DEALS)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve until a signal arrives."""
     settings = configured()
     with suppress(KeyboardInterrupt), closing(claim_port(settings)) as port:
         serve(settings, port, lambda: say(f"Deals at {url_at(port)}"), "tests.deals.serve:application")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""A process that has imported Muster, and becomes `muster` as often as it is asked to.
+"""A process that has imported a module, `app.cli` or another one with a `main`, and becomes that program as often as it is asked to.
 
 Importing takes most of the time in which a program starts. Each program is a copy of this process, made before anything but the
 imports has happened here. `tests/support/programs.py` asks for them.
@@ -11,9 +11,10 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
-from app.cli import main
 from tests.support.programs import LENGTH_BYTES
 
 DESCRIPTORS = 3  # that come with a request: standard output, standard error, and a socket for news of the program
@@ -22,8 +23,9 @@ DESCRIPTORS = 3  # that come with a request: standard output, standard error, an
 class Launcher:
     """Makes a program for each request, and reports its process id and later its exit status over the request's own socket."""
 
-    def __init__(self, requests: socket.socket) -> None:
+    def __init__(self, requests: socket.socket, module: ModuleType) -> None:
         self._requests = requests
+        self._module = module
         self._running: dict[int, socket.socket] = {}
         self._ended, self._wakeup = socket.socketpair()
         self._ended.setblocking(False)
@@ -54,7 +56,7 @@ class Launcher:
             return False
         os.close(news)
         self._forget()
-        _become(request, standard)
+        _become(self._module, request, standard)
         return True
 
     def _report_ends(self) -> bool:
@@ -87,12 +89,12 @@ def _exactly(stream: socket.socket, count: int) -> bytes:
     return received
 
 
-def _become(request: dict[str, object], standard: list[int]) -> None:
+def _become(program: ModuleType, request: dict[str, object], standard: list[int]) -> None:
     """Take over the arguments, the environment, the directory and the standard streams of a program."""
     arguments, environment, directory = request["arguments"], request["environment"], request["directory"]
     assert isinstance(arguments, list)
     assert isinstance(environment, dict)
-    program = sys.modules["__main__"] = sys.modules["app.cli"]  # what it says of its name, and what its own processes import
+    sys.modules["__main__"] = program  # what it says of its name, and what its own processes import
     sys.argv = [str(program.__file__), *arguments]
     os.environ.clear()
     os.environ.update(environment)
@@ -103,5 +105,6 @@ def _become(request: dict[str, object], standard: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    Launcher(socket.socket(fileno=int(sys.argv[1]))).serve()
-    sys.exit(main())
+    found = import_module(sys.argv[2])
+    Launcher(socket.socket(fileno=int(sys.argv[1])), found).serve()
+    sys.exit(found.main())

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -21,11 +21,9 @@ from app.provisioning.tokens import create_token
 from app.running.services import open_services
 from app.settings import Settings
 from tests.support.http_client import web_client
-from tests.support.programs import ROOT, Program, start
+from tests.support.programs import MUSTER, ROOT, Program, start
 
 DEADLINE = 30.0
-
-Process = Program | asyncio.subprocess.Process
 
 _numbers = count(1)
 
@@ -62,7 +60,7 @@ class Server:
     """A running `muster serve`."""
 
     port: int
-    process: Process
+    process: Program
     database_url: str
 
     @property
@@ -111,18 +109,14 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: Sequence[str] = (), **settings: str
+    url: str, *, port: int = 0, variables: Mapping[str, str] | None = None, program: str = MUSTER, **settings: str
 ) -> AsyncIterator[Server]:
     """A server process on this database, ready to answer. `variables` are added to its environment as they stand.
 
-    `program` is another one than `muster serve`, which is started from its words.
+    `program` is the module of another one than `muster serve`.
     """
     given = environment(url, **{"port": str(port), **settings}) | dict(variables or {})
-    process: Process
-    if program:
-        process = await asyncio.create_subprocess_exec(*program, env=given, stdout=asyncio.subprocess.PIPE)
-    else:
-        process = await start("serve", environment=given, piped=["stdout"])
+    process = await start("serve", environment=given, piped=["stdout"], module=program)
     server = Server(port, process, url)
     try:
         async with asyncio.timeout(DEADLINE):
@@ -132,8 +126,7 @@ async def serving(
         await server.stop(signal.SIGKILL)
 
 
-async def _announced_port(process: Process) -> int:
-    assert process.stdout is not None
+async def _announced_port(process: Program) -> int:
     while line := (await process.stdout.readline()).decode():
         for word in line.split():
             if word.endswith("/graphql") and (port := urlsplit(word).port):

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]  # of the tree that is tested, wherever a program is started
+MUSTER = "app.cli"
 LENGTH_BYTES = 4  # of a request, before it
 NEWS_BYTES = 2**5
 CLOSING_SECONDS = 1.0  # in which a program that has ended is read to its end; processes of its own may have its pipes
@@ -22,11 +23,11 @@ UNREAD_BYTES = 2**26  # that are kept: a program that writes less never waits fo
 
 
 @cache
-def _requests() -> socket.socket:
-    """The socket at which the launcher takes requests. The launcher starts with the first request and ends with this process."""
+def _requests(module: str) -> socket.socket:
+    """The socket at which a module's launcher takes requests. The launcher starts with the first request and ends with this process."""
     here, there = socket.socketpair()
     launcher = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.launcher", str(there.fileno())],
+        [sys.executable, "-m", "tests.support.launcher", str(there.fileno()), module],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -59,7 +60,7 @@ class Output(asyncio.StreamReaderProtocol):
 
 @dataclass
 class Program:
-    """A running `muster`. `stdout` and `stderr` are there if they were asked for."""
+    """A running program. `stdout` and `stderr` are there if they were asked for."""
 
     pid: int
     _news: socket.socket
@@ -114,9 +115,13 @@ class Program:
 
 
 async def start(
-    *arguments: str, environment: Mapping[str, str], directory: Path | None = None, piped: Sequence[str] = ("stdout", "stderr")
+    *arguments: str,
+    environment: Mapping[str, str],
+    directory: Path | None = None,
+    piped: Sequence[str] = ("stdout", "stderr"),
+    module: str = MUSTER,
 ) -> Program:
-    """Start `muster` with these arguments. Standard streams that are not piped are those of the tests."""
+    """Start `muster`, or another module's `main`, with these arguments. Standard streams that are not piped are those of the tests."""
     here, there = socket.socketpair()
     here.setblocking(False)
     outputs: dict[str, tuple[asyncio.ReadTransport, Output]] = {}
@@ -127,11 +132,11 @@ async def start(
             opened.callback(os.close, standard[name])
             outputs[name] = await asyncio.get_running_loop().connect_read_pipe(Output, os.fdopen(reading, "rb", 0))
         request = {"arguments": arguments, "environment": dict(environment), "directory": str(directory or Path.cwd())}
-        _send(json.dumps(request).encode(), [*standard.values(), there.fileno()])
+        _send(_requests(module), json.dumps(request).encode(), [*standard.values(), there.fileno()])
     pid = int(await asyncio.get_running_loop().sock_recv(here, NEWS_BYTES))
     return Program(pid, here, outputs)
 
 
-def _send(request: bytes, descriptors: list[int]) -> None:
-    socket.send_fds(_requests(), [len(request).to_bytes(LENGTH_BYTES)], descriptors)
-    _requests().sendall(request)
+def _send(requests: socket.socket, request: bytes, descriptors: list[int]) -> None:
+    socket.send_fds(requests, [len(request).to_bytes(LENGTH_BYTES)], descriptors)
+    requests.sendall(request)

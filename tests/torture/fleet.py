@@ -3,7 +3,6 @@
 import asyncio
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import httpx
 
 from tests.support.processes import DEADLINE, Server, environment, serving
+from tests.support.programs import start
 
-SERVE = (sys.executable, "-m", "tests.deals.serve")  # the product with deals, whose record types the clients draw from
+SERVE = "tests.deals.serve"  # the product with deals, whose record types the clients draw from
 PATIENCE = 4 * DEADLINE  # while servers are killed again and again
 SETTINGS = {"clock_interval_seconds": "0.1", "heartbeat_seconds": "0.5", "build_online_above": "10", "log_level": "error"}
 
@@ -58,7 +58,7 @@ class Fleet:
 
     async def start_in_vain(self, delay: float) -> None:
         """Start a server and kill it after so many seconds, wherever it is by then."""
-        process = await asyncio.create_subprocess_exec(*SERVE, env=environment(self.url, **SETTINGS), stdout=asyncio.subprocess.DEVNULL)
+        process = await start("serve", environment=environment(self.url, **SETTINGS), piped=["stdout"], module=SERVE)
         try:
             async with asyncio.timeout(delay):
                 await process.wait()
