@@ -8,6 +8,8 @@
     │   └── TooCostly              BAD_USER_INPUT       an operation that costs more points than are allowed
     ├── Refused                    (userErrors)         valid input that breaks a rule, with its Problems
     ├── Conflict                   CONFLICT             a write that conflicted with others at each attempt
+    ├── AnswerTooLarge             ANSWER_TOO_LARGE     an answer with more bytes than one may have
+    │   └── AnswersTooLarge        ANSWER_TOO_LARGE     several answers that together hold too many bytes
     ├── RateLimited                RATE_LIMITED         the caller's allowance for this minute is used up
     ├── DeadlineExceeded           DEADLINE_EXCEEDED    an operation that took longer than one may take
     └── Unavailable                UNAVAILABLE          the deployment, not the request, is at fault
@@ -126,6 +128,38 @@ class Conflict(MusterError):
     """A write conflicted with others at each of its attempts. It can safely be sent again."""
 
     code = "CONFLICT"
+
+
+class AnswerTooLarge(MusterError):
+    """An answer has more bytes than are allowed, and is not sent. What a mutation has changed is saved."""
+
+    code = "ANSWER_TOO_LARGE"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The answer has more than {limit:,} bytes: ask for smaller pages or fewer fields. "
+            "If this was a mutation, its changes are saved."
+        )
+        self.limit = limit
+
+    def details(self) -> Mapping[str, object]:
+        """How many bytes are allowed."""
+        return {"bytes": {"limit": self.limit}}
+
+
+class AnswersTooLarge(AnswerTooLarge):
+    """The answers of a caller that are put together or not read yet have too many bytes together. This one is not sent."""
+
+    def __init__(self) -> None:
+        MusterError.__init__(
+            self,
+            "Your answers that are being put together or wait to be read hold too many bytes: read them, or send fewer requests at once. "
+            "If this was a mutation, its changes are saved.",
+        )
+
+    def details(self) -> Mapping[str, object]:
+        """The seconds to wait."""
+        return {"retryAfter": 1}
 
 
 class RateLimited(MusterError):

@@ -16,6 +16,7 @@ from schema.graphql_core_adapter import is_about_a_variable, is_about_an_argumen
 from schema.strawberry_adapter import (
     CannotGetOperationTypeError,
     InvalidOperationTypeError,
+    OperationExecutor,
     StrawberryField,
     StrawberryObjectDefinition,
     fields_of,
@@ -46,9 +47,9 @@ class MusterSchema(strawberry.Schema):
     `added_fields` are classes whose fields are added to a class of the schema.
     """
 
-    def __init__(self, *parts: Any, added_fields: Mapping[type, type] = NO_FIELDS, **options: Any) -> None:
+    def __init__(self, *, added_fields: Mapping[type, type] = NO_FIELDS, **options: Any) -> None:
         self._added_fields = added_fields
-        super().__init__(*parts, **options)
+        super().__init__(execution_context_class=OperationExecutor, **options)
 
     def get_fields(self, type_definition: StrawberryObjectDefinition) -> list[StrawberryField]:
         """The fields of a class, and those that are added to it."""

@@ -5,8 +5,10 @@ The rest of the code imports these names from here. `tests/test_adapters.py` fai
 
 import re
 from collections.abc import Sequence
+from sys import getsizeof
 from typing import Any
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -23,7 +25,10 @@ from graphql import (
 )
 from graphql.validation.validate import ValidationAbortedError
 
+from resolvers.operation.answer_bytes import AnswerBytes
+
 __all__ = [
+    "CountingExecutor",
     "ExecutionResult",
     "Executor",
     "create_source_event_stream",
@@ -38,6 +43,8 @@ __all__ = [
     "without_suggestion",
 ]
 
+FIELD_BYTES = 64  # of a field besides its name and its value, in memory
+NOTHING = ""  # stands for a value in an answer that is too large: null would be an error for many fields
 SUGGESTION = re.compile(r" ?Did you mean [^?]*\?")
 CAUSE = ", but encountered error '{cause}'; found"
 
@@ -46,7 +53,39 @@ def executor(
     schema: GraphQLSchema, document: DocumentNode, event: object, *, context: object, variables: dict[str, Any] | None, name: str | None
 ) -> Executor[Any] | list[GraphQLError]:
     """An executor of a valid document whose root is this event, or why the variables do not fit."""
-    return Executor.build(schema, document, event, context, variables, name)
+    return CountingExecutor.build(schema, document, event, context, variables, name)
+
+
+class CountingExecutor(Executor[Any]):
+    """Executes as graphql-core does, but counts the bytes of the answer, and completes nothing more once there are too many.
+
+    The fields of a mutation are all executed nevertheless. The answer has no meaning then, and has to be replaced.
+    """
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.answer: AnswerBytes = getattr(self.context_value, "answer", None) or AnswerBytes()
+
+    def execute_field(self, *place: Any) -> Any:
+        """Count a field, and resolve and complete it unless the answer is too large already."""
+        path, answer = place[3], self.answer
+        if answer.refusal is not None and path.prev is not None:
+            return NOTHING
+        answer.add(FIELD_BYTES + len(path.key))
+        return super().execute_field(*place)
+
+    def complete_leaf_value(self, return_type: Any, result: Any) -> Any:  # type: ignore[override]  # which is static
+        """Complete a value, and count its bytes."""
+        completed = super().complete_leaf_value(return_type, result)
+        self.answer.add(bytes_of(completed))
+        return completed
+
+
+def bytes_of(value: object) -> int:
+    """About as many bytes as a value takes in memory and as JSON. Documents are counted as JSON."""
+    if isinstance(value, str):
+        return getsizeof(value)
+    return len(orjson.dumps(value)) if isinstance(value, dict | list) else 0
 
 
 def drop_null_default(argument: GraphQLArgument) -> None:

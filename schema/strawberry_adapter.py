@@ -11,6 +11,7 @@ from graphql import DocumentNode, GraphQLEnumValue, GraphQLError, GraphQLField, 
 from strawberry import Schema
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import CustomGraphQLEnumType, GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types import ExecutionContext
@@ -20,12 +21,15 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.graphql import OperationType
 from strawberry.utils.str_converters import to_camel_case
 
+from schema.graphql_core_adapter import CountingExecutor
+
 T = TypeVar("T")
 
 __all__ = [
     "CannotGetOperationTypeError",
     "InvalidOperationTypeError",
     "MaybeNullValidationRule",
+    "OperationExecutor",
     "StrawberryField",
     "StrawberryObjectDefinition",
     "add_arguments",
@@ -40,6 +44,10 @@ __all__ = [
     "set_enum_values",
     "to_camel_case",
 ]
+
+
+class OperationExecutor(CountingExecutor, StrawberryGraphQLCoreExecutionContext):
+    """Executes queries and mutations."""
 
 
 def graphql_schema(schema: Schema) -> GraphQLSchema:

@@ -109,6 +109,8 @@ FUNCTIONS = {
         f"{OPERATION}.send_operation_message": "self message",
     },
     "graphql-core": {
+        "graphql:Executor.execute_field": "self parent_type source field_details_list path",
+        "graphql:Executor.complete_leaf_value": "return_type result",
         "graphql:Executor.build": "schema document root_value context_value raw_variable_values operation_name",
         "graphql:create_source_event_stream": "executor",
         "graphql:execute_subscription_event": "executor",
@@ -117,6 +119,10 @@ FUNCTIONS = {
     "uvicorn": {
         f"{HTTP}.connection_made": "self transport",
         f"{HTTP}.connection_lost": "self exc",
+        f"{HTTP}.pause_writing": "self",
+        f"{WEBSOCKET}.connection_made": "self transport",
+        f"{WEBSOCKET}.connection_lost": "self exc",
+        f"{WEBSOCKET}.pause_writing": "self",
         f"{HTTP}.data_received": "self data",
         f"{HTTP}.handle_websocket_upgrade": "self",
         f"{HTTP}.on_message_begin": "self",
@@ -203,7 +209,7 @@ ATTRIBUTES = {
         HTTP: "cycle flow loop pipeline scope transport",
         "uvicorn.protocols.http.httptools_impl:RequestResponseCycle": "more_body response_complete",
         "uvicorn.protocols.http.flow_control:FlowControl": "read_paused write_paused",
-        WEBSOCKET: "close_sent conn disconnected handshake_complete loop scope transport writable",
+        WEBSOCKET: "close_sent conn connections disconnected handshake_complete loop scope transport writable",
         "websockets.server:ServerProtocol": "data_to_send extensions",
         "uvicorn.config": "STARTUP_FAILURE",
         "uvicorn.supervisors:Multiprocess": "processes",

@@ -16,7 +16,7 @@ from app.graphql.transport.http import STATUS_BY_CODE
 from app.running.serving import PortTaken
 from app.settings import Settings
 from models import errors
-from models.errors import MusterError, ProblemCode, RateLimited, Refused, TooCostly
+from models.errors import AnswerTooLarge, MusterError, ProblemCode, RateLimited, Refused, TooCostly
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, as_graphql, publish
 from schema.limits import DocumentLimits
 from tests.support.http_client import web_client
@@ -62,7 +62,7 @@ def test_every_code_of_user_errors_is_documented_and_every_documented_one_exists
 
 
 def test_everything_that_is_told_besides_a_code_is_documented() -> None:
-    told = {key for error in (RateLimited(1), TooCostly(2, 1)) for key in error.details()} | {"problems", "errorId"}
+    told = {key for error in (RateLimited(1), TooCostly(2, 1), AnswerTooLarge(1)) for key in error.details()} | {"problems", "errorId"}
     keys = set(re.findall(r"^\| `(\w+)` \| `", PAGE, re.MULTILINE))
     assert keys == told
 

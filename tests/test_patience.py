@@ -62,8 +62,8 @@ async def until_begun(service: Service) -> None:
 
 
 async def until_answered(service: Service) -> None:
-    """Wait until the server has written an answer."""
-    await until(lambda: service.server.server_state.total_requests)
+    """Wait until the server has written as much of an answer as the client takes."""
+    await until(lambda: any(isinstance(each, HttpProtocol) and each.flow.write_paused for each in service.server.server_state.connections))
 
 
 async def until_forgotten(service: Service) -> None:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.limits import TransportLimits
-from app.graphql.transport.websocket import checked_message
+from app.graphql.transport.messages import checked_message
 from models import Role
 from models.errors import BadInput
 from resolvers.operation.context import Caller

@@ -6,6 +6,7 @@ import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from app.graphql.execution.answer_budgets import AnswerBudgets
 from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
 from app.graphql.execution.wire import Authenticate
 from app.graphql.transport.connections import Connections
@@ -33,7 +34,8 @@ class GraphQLApp:
         self._connections = Connections(limits.connections, limits.connections_of_one, limits.silent)
         self.turns = FairQueue(limits.running, limits.waiting)
         """The turns of queries and mutations."""
-        operations = Operations(schema, self.turns, observe, request_seconds=limits.request_seconds)
+        self.budgets = AnswerBudgets(limits.answers)
+        operations = Operations(schema, self.turns, observe, request_seconds=limits.request_seconds, budgets=self.budgets)
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         sockets = SocketEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = CountedHandshakes(sockets, count_handshake)

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from app.composition import PRODUCT, Composition
 from app.graphql import GraphQLApp
+from app.graphql.execution.answer_budgets import AnswerLimits
 from app.graphql.transport.limits import TransportLimits
 from app.health.probes import probes
 from app.health.readiness import Readiness
@@ -53,6 +54,7 @@ class Server:
             observe=telemetry.operation,
         )
         telemetry.metrics.gauges.follow_turns(self.graphql.turns)
+        telemetry.metrics.gauges.follow_answers(lambda: self.graphql.budgets.held)
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
         routed.router.redirect_slashes = False  # behind a proxy with TLS, it would redirect to http:// and expose tokens
@@ -149,4 +151,10 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         waiting=settings.max_waiting_operations,
         origins=settings.allowed_origins,
         queries_by_get=settings.allow_get_queries,
+        answers=_answer_limits(settings),
     )
+
+
+def _answer_limits(settings: Settings) -> AnswerLimits:
+    one, user = settings.answer_max_bytes, settings.answers_max_bytes_per_user
+    return AnswerLimits(answer=one, connection=max(one, user // 2), user=user, process=settings.answers_max_bytes)

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     request_deadline_seconds: float = Field(
         default=30, ge=0.1, le=3_600, description="time in which a query, a mutation or the answer to an event must be ready"
     )
+    answer_max_bytes: int = Field(default=2**24, ge=2**16, le=2**30, description="largest answer to one operation, in bytes")
+    answers_max_bytes_per_user: int = Field(
+        default=2**26, ge=2**16, le=2**34, description="most bytes of one user's answers that are put together or not read yet"
+    )
+    answers_max_bytes: int = Field(default=3 * 2**26, ge=2**16, le=2**36, description="most bytes of all such answers in one process")
     heartbeat_seconds: float = Field(
         default=25, ge=0.01, le=600, description="time without changes after which a subscription sends a heartbeat"
     )
@@ -157,6 +162,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{PREFIX}WORKERS must be 1 with SQLite: set {PREFIX}DATABASE_URL to PostgreSQL for more")
         if len({bool(given) for given in (self.jwt_issuer, self.jwt_audience, self.jwt_keys_url)}) > 1:
             raise ValueError(f"{PREFIX}JWT_ISSUER, {PREFIX}JWT_AUDIENCE and {PREFIX}JWT_KEYS_URL go together: set all of them, or none")
+        if not self.answer_max_bytes <= self.answers_max_bytes_per_user <= self.answers_max_bytes:
+            names = f"ANSWER_MAX_BYTES, {PREFIX}ANSWERS_MAX_BYTES_PER_USER and {PREFIX}ANSWERS_MAX_BYTES"
+            raise ValueError(f"{PREFIX}{names} must be given in ascending order")
         if self.page_size_default > self.page_size_max:
             raise ValueError(f"{PREFIX}PAGE_SIZE_DEFAULT is above {PREFIX}PAGE_SIZE_MAX")
         return self

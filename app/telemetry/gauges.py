@@ -1,6 +1,6 @@
 """Gauges that are read at each scrape: connections, lag, and the state of the database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily
@@ -26,6 +26,7 @@ class Gauges:
         self.subscriptions = gauge("subscriptions", "Subscriptions that are running.")
         self._operations = gauge("operations", "Queries and mutations that run, and that wait for their turn.", "state")
         self._registry = registry
+        self._answer_bytes = gauge("answer_bytes", "Bytes of answers that are put together or wait to be read.")
         self._watchers = gauge("watchers", "Watchers that the hub keeps up to date.")
         self._hub_lag = gauge("hub_lag_seconds", "For how long a hint has waited for the hub to look.")
         self._pool = gauge("database_connections", "Connections of the pool, in use and idle.", "state")
@@ -45,6 +46,10 @@ class Gauges:
         self._operations.labels("running").set_function(lambda: turns.running)
         self._operations.labels("waiting").set_function(lambda: turns.waiting)
         self._registry.register(RefusedOperations(turns))
+
+    def follow_answers(self, held: Callable[[], int]) -> None:
+        """Read the bytes that answers hold from this function."""
+        self._answer_bytes.set_function(held)
 
     def show_pool(self, pool: Pool) -> None:
         """Show the state of the connection pool."""

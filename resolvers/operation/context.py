@@ -11,6 +11,7 @@ from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
 from resolvers.operation.allowance import Allowance
+from resolvers.operation.answer_bytes import AnswerBytes
 from resolvers.operation.last_uses import LastUses
 from resolvers.operation.loaders import Loaders
 from resolvers.operation.scope import Scope
@@ -74,6 +75,8 @@ class Context:
     scope: Scope
     allowance: Allowance | None = None
     """What the operation is paid from; None if nothing is limited."""
+    answer: AnswerBytes = field(default_factory=AnswerBytes)
+    """The bytes of its answer. Without a transport nothing bounds them."""
     _loaders: Loaders | None = field(init=False, default=None)
 
     @property

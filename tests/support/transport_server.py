@@ -28,6 +28,7 @@ from models import Role
 from models.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from resolvers.access.sign_in import Lapse
 from resolvers.operation.allowance import Allowance
+from resolvers.operation.answer_bytes import AnswerBytes
 from resolvers.operation.context import Caller
 from schema.documents import DocumentCheck
 from schema.errors import MusterSchema
@@ -91,6 +92,7 @@ class Context:
     token_id: int
     serial: int
     probe: Probe
+    answer: AnswerBytes = attribute(default_factory=AnswerBytes)
 
     @property
     def caller(self) -> Caller:
@@ -200,7 +202,8 @@ class Query:
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    def rename(self) -> str:
+    def rename(self, info: Info) -> str:
+        info.context.probe.note("renamed", 1)
         return "renamed"
 
 
@@ -233,6 +236,11 @@ class Subscription:
         finally:
             probe.note("flood", -1)
 
+    @strawberry.subscription
+    async def large(self, size: int) -> AsyncGenerator[str, None]:
+        yield "small"
+        yield "x" * size
+
     @field(Ticked, subscription=True)
     @staticmethod
     async def ticks(info: Info, start: int = 1) -> AsyncGenerator[Tick, None]:
@@ -254,7 +262,7 @@ class Subscription:
 
 
 def small_schema(limits: DocumentLimits | None = None) -> MusterSchema:
-    return MusterSchema(Query, Mutation, Subscription, extensions=[DocumentCheck(limits or DocumentLimits())])
+    return MusterSchema(query=Query, mutation=Mutation, subscription=Subscription, extensions=[DocumentCheck(limits or DocumentLimits())])
 
 
 class Peer:

@@ -11,9 +11,10 @@ from graphql import DocumentNode, GraphQLError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from app.graphql.execution.answer_budgets import AnswerBudgets, AnswerLimits
 from app.graphql.execution.sharing_analysis import SharingAnalysis, analyse_sharing
 from app.graphql.execution.subscription import PushAnswer, SharedSubscriptions, Subscription
-from app.graphql.execution.wire import Answer, Answers, Context, GraphQLRequest, answer_of, failure, refusal_of
+from app.graphql.execution.wire import Answer, Answers, Context, GraphQLRequest, answer_of, failure, refusal_of, refused_answer
 from app.rates.admission import payer_of
 from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
@@ -41,9 +42,16 @@ class Operations:
     """Runs requests against one schema."""
 
     def __init__(
-        self, schema: strawberry.Schema, turns: FairQueue, observe: ObserveAnswers = unobserved, *, request_seconds: float = REQUEST_SECONDS
+        self,
+        schema: strawberry.Schema,
+        turns: FairQueue,
+        observe: ObserveAnswers = unobserved,
+        *,
+        request_seconds: float = REQUEST_SECONDS,
+        budgets: AnswerBudgets | None = None,
     ) -> None:
         self.schema = schema
+        self.budgets = budgets or AnswerBudgets(AnswerLimits())
         self._turns = turns
         self._request_seconds = request_seconds
         self._observe = observe
@@ -94,6 +102,8 @@ class Operations:
         except asyncio.CancelledError:
             context.stop_reading()
             raise
+        if context.answer.refusal:
+            return refused_answer(context.answer.refusal)
         return answer_of(result.data, result.errors, result.extensions)
 
     async def _refuse(self, errors: list[GraphQLError]) -> Answers:

@@ -91,6 +91,7 @@ class Subscription:
     def answer(self, event: object) -> Answer | Awaitable[Answer]:
         """The answer to an event, with values as they are now. It never raises: errors are part of the answer."""
         self._context.forget()
+        self._context.answer.restart()
         try:
             runs = self._executor(event)
             if isinstance(runs, list):
@@ -115,6 +116,8 @@ class Subscription:
 
     def _answer_of(self, result: ExecutionResult) -> Answer:
         """The answer, or only the errors after a fault of the server: a client must not take a partial answer for the event."""
+        if self._context.answer.refusal:
+            return failure(self._context.answer.refusal)
         errors = self._published(result.errors or [])
         faults = [error for error in errors if code_of(error) in FAULTS]
         return refusal_of(faults) if faults else answer_of(result.data, errors)

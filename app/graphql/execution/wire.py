@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any, Protocol
 
 import orjson
 from graphql import GraphQLError, GraphQLFormattedError
 
 from models.errors import BadInput, DeadlineExceeded
+from resolvers.operation.answer_bytes import AnswerBytes
 from resolvers.operation.context import Caller
 from schema.errors import INTERNAL, UNAVAILABLE, as_graphql
 
@@ -26,6 +28,9 @@ class Context(Protocol):
     @property
     def caller(self) -> Caller:
         """The user who sent the operation."""
+
+    answer: AnswerBytes
+    """The bytes of the answer that is being put together."""
 
     def forget(self) -> None:
         """Drop everything read so far, so that the next event is answered with fresh values."""
@@ -56,6 +61,11 @@ class Answer:
     """Why there is no data: execution never began, or the answer to an event is spoilt by a fault. None if there may be data."""
     codes: tuple[str, ...] = ()
     """The codes of its errors, for metrics."""
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes in memory."""
+        return getsizeof(self.text)
 
     @property
     def is_faulty(self) -> bool:
@@ -119,6 +129,12 @@ def codes_of(errors: Sequence[GraphQLError]) -> tuple[str, ...]:
 def code_of(error: GraphQLError) -> str:
     """The code under which an error was published."""
     return str((error.extensions or {}).get("code"))
+
+
+def refused_answer(error: Exception) -> Answer:
+    """What is sent in place of an answer that was put together and is not sent because of this error."""
+    published = as_graphql(error)
+    return Answer(encode({"errors": [published.formatted], "data": None}).decode(), None, codes_of([published]))
 
 
 def failure(error: Exception) -> Answer:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
+from app.graphql.execution.answer_budgets import Holding
 from app.graphql.execution.wire import Answer, failure
 from app.graphql.transport.accept import EVENTS
 from app.graphql.transport.connections import FORBIDDEN, Connection, Connections, race
@@ -21,6 +22,7 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 COMPLETE = b"event: complete\ndata: \n\n"  # browsers drop an event without a data field
+NOTHING = b""  # sent before and after each answer: to send anything waits until the client has read what was sent before
 KEEP_ALIVE = b": alive\n\n"
 
 
@@ -31,12 +33,19 @@ class EventStream:
     """
 
     def __init__(
-        self, source: AsyncGenerator[Answer, None], connections: Connections, connection: Connection, *, limits: TransportLimits
+        self,
+        source: AsyncGenerator[Answer, None],
+        connections: Connections,
+        connection: Connection,
+        *,
+        limits: TransportLimits,
+        holding: Holding,
     ) -> None:
         self._source = source
         self._connections = connections
         self._connection = connection
         self._limits = limits
+        self._holding = holding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
@@ -48,12 +57,17 @@ class EventStream:
             except TimeoutError:  # a client that does not read cannot be sent a reason either
                 await hang_up(scope, receive)
         finally:
+            self._holding.close()
             self._connections.discard(self._connection)
 
     async def _answer(self, send: Send) -> None:
         async with aclosing(self._source) as source:
             async for answer in source:
+                self._holding.wait_to_be_read(answer.size)
+                await self._send(send, NOTHING)
                 await self._send(send, next_event(answer))
+                self._holding.release()
+                await self._send(send, NOTHING)
         await self._send(send, COMPLETE)
 
     async def _keep_alive(self, send: Send) -> None:

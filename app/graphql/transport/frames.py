@@ -1,11 +1,12 @@
 """Reading and sending JSON messages on a WebSocket: bounded in length when read, within a deadline when sent."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from app.graphql.execution.answer_budgets import Holding
 from app.graphql.execution.wire import decode, encode
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.strawberry_websockets import (
@@ -31,15 +32,25 @@ class Frames(ASGIWebSocketAdapter):
         self._limits = limits
         self._protocol: WebSocketProtocol | None = (response.scope.get("extensions") or {}).get(WEBSOCKET)
         self._sending = 0
+        self._room = asyncio.Lock()
         self.deadline = RestartableTimer(limits.send_seconds, self._give_up)
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the client did not read for too long: then nothing more can be sent to it."""
 
+    def count_unread_into(self, holding: Holding) -> None:
+        """Count the bytes that the client has not read into this holding."""
+        if self._protocol:
+            self._protocol.unread.count_into(holding)
+
+    def hang_up(self) -> None:
+        """Break the connection off."""
+        if self._protocol:
+            self._protocol.hang_up()
+
     def _give_up(self) -> None:
         if not self.stalled.done():
             self.stalled.set_result(None)
-        if self._protocol:
-            self._protocol.hang_up()
+        self.hang_up()
 
     @property
     def _is_open(self) -> bool:
@@ -69,13 +80,35 @@ class Frames(ASGIWebSocketAdapter):
         """Send one message. When that takes longer than the send deadline, the connection is given up."""
         if not self._is_open or self.stalled.done():
             raise WebSocketDisconnected
+        with self._within_deadline():
+            try:
+                await self.ws.send({"type": "websocket.send", "text": message})
+            except WebSocketDisconnect:
+                raise WebSocketDisconnected from None
+
+    async def send_answer(self, begin: str, text: str) -> None:
+        """Send a message that consists of its begin, a long text and a brace, put together when there is room for it."""
+        async with self._room:
+            await self._until_writable()
+            await self.send_text(f"{begin}{text}}}")
+
+    async def until_room(self) -> None:
+        """Wait until the client has read the answers that were sent before."""
+        async with self._room:
+            await self._until_writable()
+
+    async def _until_writable(self) -> None:
+        if self._protocol and not self.stalled.done():
+            with self._within_deadline():
+                await self._protocol.until_writable()
+
+    @contextmanager
+    def _within_deadline(self) -> Iterator[None]:
         if not self._sending:
             self.deadline.set()
         self._sending += 1
         try:
-            await self.ws.send({"type": "websocket.send", "text": message})
-        except WebSocketDisconnect:
-            raise WebSocketDisconnected from None
+            yield
         finally:
             self._sending -= 1
             if self._sending:

@@ -9,14 +9,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
+from app.graphql.execution.answer_budgets import Holding
 from app.graphql.execution.operations import Operations
 from app.graphql.execution.wire import Answer, Authenticate, Context, GraphQLRequest, encode
 from app.graphql.transport.accept import EVENTS, GRAPHQL_JSON, JSON, preferred
+from app.graphql.transport.answer_response import AnswerResponse
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.events import EventStream
 from app.graphql.transport.limits import TransportLimits
 from app.graphql.transport.presence import while_connected
 from app.graphql.transport.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
+from app.graphql.transport.uvicorn_protocols import HANG_UP, UNREAD
 from app.rates.addresses import address_of
 from models.errors import RateLimited, Unauthenticated, Unavailable
 from schema.errors import as_graphql
@@ -63,17 +66,31 @@ class HttpEndpoint:
         require_readable(request, media, self._limits)
         context = await self._authenticate(request.headers.get("authorization"), address_of(request))
         graphql_request, kinds = await read(request, self._limits), KINDS[request.method]
-        if media == EVENTS:
-            return await self._stream(graphql_request, context, kinds | STREAMED)
-        async with while_connected(request.receive):
-            return await self._answer(graphql_request, context, kinds, media=media or JSON)
+        holding = self._hold(request.scope, context)
+        try:
+            if media == EVENTS:
+                return await self._stream(graphql_request, context, kinds | STREAMED, holding=holding)
+            async with while_connected(request.receive):
+                response = await self._answer(graphql_request, context, kinds, media=media or JSON)
+            return AnswerResponse(response, holding, 2 * self._limits.send_seconds)
+        except BaseException:
+            holding.close()
+            raise
+
+    def _hold(self, scope: Scope, context: Context) -> Holding:
+        """Hold the bytes of the answers, and count those that the client has not read, if the server can count them."""
+        extensions, budgets = scope.get("extensions") or {}, self._operations.budgets
+        hang_up = extensions.get(HANG_UP, not_possible)
+        if count_unread_into := extensions.get(UNREAD):
+            count_unread_into(budgets.holding(context.caller, hang_up))
+        return budgets.hold_answers(context, hang_up)
 
     async def _answer(self, request: GraphQLRequest, context: Context, kinds: Kinds, *, media: str) -> Response:
         async with aclosing(await self._operations.begin(request, context, kinds=kinds)) as source:
             answer = await anext(source)
         return json_response(answer.text.encode(), media, status=status_of(answer, media), headers=retry_headers(answer.errors or ()))
 
-    async def _stream(self, request: GraphQLRequest, context: Context, kinds: Kinds) -> EventStream:
+    async def _stream(self, request: GraphQLRequest, context: Context, kinds: Kinds, *, holding: Holding) -> EventStream:
         source = await self._operations.begin(request, context, kinds=kinds)
         connection = self._connections.open()
         try:
@@ -81,7 +98,11 @@ class HttpEndpoint:
         except Unavailable:
             self._connections.discard(connection)
             raise
-        return EventStream(source, self._connections, connection, limits=self._limits)
+        return EventStream(source, self._connections, connection, limits=self._limits, holding=holding)
+
+
+def not_possible() -> None:
+    """Hang up where the server has no way to."""
 
 
 def status_of(answer: Answer, media: str) -> int:

@@ -1,6 +1,8 @@
 """The bounds of the transport, given by the composition root from its settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from app.graphql.execution.answer_budgets import AnswerLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +35,5 @@ class TransportLimits:
     """Web origins besides the server's own whose pages may open a WebSocket."""
     queries_by_get: bool = False
     """Whether queries may also be sent in the address of a GET request."""
+    answers: AnswerLimits = field(default_factory=AnswerLimits)
+    """Bytes of answers that are put together or wait to be read."""

@@ -10,16 +10,52 @@ from typing import Any, Literal
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from app.graphql.execution.answer_budgets import Holding
+
 WEBSOCKET = "muster.websocket"  # where an application finds the protocol, in the extensions of the scope
 HANG_UP = "muster.hang_up"  # and a function that breaks the connection off
+UNREAD = "muster.unread"  # and one that takes what counts the bytes that the client has not read
+KEPT_UNREAD = 2**12  # bytes that wait for a client without being counted: more than a head, so that a small answer is sent at once
 LAST_SECONDS = 10.0  # time that a client has to read what was sent before the end
 LONGEST_HEAD = 2**16  # bytes of a head or of trailers, apart from the first packet: when there are more, no more are read
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 Due = tuple[Literal["send", "read", "request"], RequestResponseCycle | None]
 
+LONGEST_AT_ONCE = 2**16  # characters of a message that is sent without counting its bytes before
 TEXT = 0x81  # a whole message in one frame
 SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and into two more
+
+
+class UnreadBytes:
+    """Counts the bytes that a connection keeps because its client has not read them."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=KEPT_UNREAD)
+        self._transport = transport
+        self._holding: Holding | None = None
+
+    def count_into(self, holding: Holding) -> None:
+        """Count into this holding from now on, and into no other."""
+        if self._holding:
+            self._holding.close()
+        self._holding = holding
+        self.count()
+
+    def count(self) -> None:
+        """Count the bytes that are kept now."""
+        if self._holding:
+            self._holding.wait_to_be_read(self._transport.get_write_buffer_size())
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        if self._holding:
+            self._holding.release()
+
+    def close(self) -> None:
+        """Count nothing any more."""
+        if self._holding:
+            self._holding.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -40,11 +76,13 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to watch what the client does."""
         super().connection_made(transport)
+        self._unread = UnreadBytes(transport)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching the client."""
         self._leave()
+        self._unread.close()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -52,9 +90,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._leave()
         super().handle_websocket_upgrade()
 
+    def pause_writing(self) -> None:
+        """Stop sending, because the client does not read as fast."""
+        super().pause_writing()
+        self._unread.count()
+
     def resume_writing(self) -> None:
         """Go on sending. The client has read something, so its time begins anew."""
         super().resume_writing()
+        self._unread.forget()
         self._seen = None
 
     def _watch(self) -> None:
@@ -102,7 +146,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._begin_head()
         self._has_head = False
-        self.scope["extensions"] = {HANG_UP: self.transport.abort}  # type: ignore[dict-item]  # uvicorn knows mappings only
+        self.scope["extensions"] = {HANG_UP: self.transport.abort, UNREAD: self._unread.count_into}  # type: ignore[dict-item]  # uvicorn knows mappings only
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. Those after the body are dropped, because a client could claim to have another address in them."""
@@ -133,6 +177,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket implementation for uvicorn that can send a message without waiting. Applications find it in the scope."""
 
     _pong: bytes | None = None  # to be sent when there is room
+    _last_moment: asyncio.TimerHandle | None = None  # when it is hung up on, though it may not have read the end
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to count what the client does not read."""
+        super().connection_made(transport)
+        self.unread = UnreadBytes(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop counting what the client does not read."""
+        self.unread.close()
+        if self._last_moment:
+            self._last_moment.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Stop sending, because the client does not read as fast."""
+        super().pause_writing()
+        self.unread.count()
 
     def handle_ping(self) -> None:
         """Answer the client's pings, or the last of them later if the client does not read: more than one pong is never kept."""
@@ -145,6 +207,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """Go on sending, a pong that is due first."""
         super().resume_writing()
+        self.unread.forget()
         if self._pong and self._is_open:
             self.transport.write(self._pong)
         self._pong = None
@@ -154,8 +217,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         extensions: dict[str, Any] = self.scope["extensions"] or {}
         extensions[WEBSOCKET] = self
         await super().run_asgi()
-        if self.transport.get_write_buffer_size():
-            self.loop.call_later(LAST_SECONDS, self.hang_up)
+        if self in self.connections:
+            self._last_moment = self.loop.call_later(LAST_SECONDS, self.hang_up)
 
     def hang_up(self) -> None:
         """Break the connection off, without waiting for the client to read what was sent."""
@@ -163,10 +226,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def send_at_once(self, text: str) -> bool:
         """Send a text message if that needs no waiting. Otherwise do nothing, and return False."""
-        if not self.writable.is_set() or not self._is_open or self.conn.extensions:
+        is_short = len(text) <= LONGEST_AT_ONCE
+        if not is_short or not self.writable.is_set() or not self._is_open or self.conn.extensions:
             return False
         self.transport.write(text_frame(text))
         return True
+
+    async def until_writable(self) -> None:
+        """Wait until the client has read what was sent before."""
+        await self.writable.wait()
 
     @property
     def _is_open(self) -> bool:

@@ -1,20 +1,20 @@
 """GraphQL over WebSockets in the graphql-transport-ws protocol: strawberry's endpoint, made stricter and bounded."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 from datetime import timedelta
-from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
+from app.graphql.execution.answer_budgets import Budget
 from app.graphql.execution.operations import ANY_OPERATION, Operations
-from app.graphql.execution.wire import Answer, Authenticate, Context, GraphQLRequest, encode, failure, read_request
+from app.graphql.execution.wire import Answer, Answers, Authenticate, Context, GraphQLRequest, failure
 from app.graphql.transport.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending
 from app.graphql.transport.frames import Frames
 from app.graphql.transport.limits import TransportLimits
+from app.graphql.transport.messages import authorization, begin_of_next, checked_message, operation_message
 from app.graphql.transport.strawberry_websockets import (
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
     BaseGraphQLTransportWSHandler,
@@ -28,11 +28,11 @@ from app.graphql.transport.strawberry_websockets import (
 )
 from app.rates.addresses import address_of
 from models.errors import BadInput, Unauthenticated, Unavailable
+from resolvers.operation.context import Caller
 from schema.errors import as_graphql
 from subscriptions.wakeups.restartable_timer import RestartableTimer
 
 MOST_UNANSWERED = 2  # pings
-LONGEST_ID = 128  # characters: the id stands in every message of its operation, and is kept as long as that
 INITIALISED_TWICE = Ending(4429, "Too many initialisation requests")
 
 
@@ -72,6 +72,8 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     view: SocketEndpoint
     websocket: Frames
     connection: Connection
+    budget: Budget
+    unread_by: Caller | None = None  # into whose budget the bytes count that the client has not read
     ping_timer: RestartableTimer
     pinging: asyncio.Task[None]
     unanswered = 0
@@ -79,6 +81,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     async def handle(self) -> None:
         """Serve the connection until it ends."""
         self.connection = self.view.connections.open_silent(address_of(self.websocket.ws))
+        self.budget = self.view.operations.budgets.of_connection()
         self.ping_timer = RestartableTimer(self.view.limits.ping_seconds, self._ping_or_end)
         self.ping_timer.set()
         try:
@@ -151,6 +154,9 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     async def _authenticate(self) -> Context:
         context = await self.view.authenticate(self.context, address_of(self.websocket.ws))
         self.view.connections.admit(self.connection, context.caller)
+        if self.unread_by != context.caller:
+            self.unread_by = context.caller
+            self.websocket.count_unread_into(self.view.operations.budgets.holding(context.caller, self.websocket.hang_up, self.budget))
         return context
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
@@ -174,52 +180,33 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             await operation.send_operation_message(operation_message(operation.id, "error", failure(error).errors))
 
     async def _run(self, operation: Operation[str | None, None], context: Context) -> None:
+        await self.websocket.until_room()
+        holding = self.view.operations.budgets.hold_answers(context, self.websocket.hang_up, self.budget)
+        with closing(holding):
+            async with aclosing(await self._begin(operation, context)) as answers:
+                async for answer in answers:
+                    holding.wait_to_be_read(answer.size)
+                    await self._send(operation, answer)
+                    holding.release()
+                    await self.websocket.until_room()
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _begin(self, operation: Operation[str | None, None], context: Context) -> Answers:
         request = GraphQLRequest(operation.query, operation.variables, operation.operation_name)
-        next_message = f'{{"id":{encode(operation.id).decode()},"type":"next","payload":'
+        begin = begin_of_next(operation.id)
 
         def push(answer: Answer) -> bool:
             # Not once the client has completed the operation: another one may have its id already.
             is_wanted = self.operations.get(operation.id) is operation
-            return is_wanted and self.websocket.send_at_once(f"{next_message}{answer.text}}}")
+            return is_wanted and self.websocket.send_at_once(f"{begin}{answer.text}}}")
 
-        async with aclosing(await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push)) as answers:
-            async for answer in answers:
-                if answer.errors is None:
-                    await self.websocket.send_text(f"{next_message}{answer.text}}}")
-                else:
-                    await operation.send_operation_message(operation_message(operation.id, "error", answer.errors))
-        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        return await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push)
 
-
-def operation_message(key: str, kind: str, payload: object) -> Message:
-    """A message about one operation."""
-    return cast(Message, {"id": key, "type": kind, "payload": payload})
-
-
-def checked_message(message: object) -> Message:
-    """The message if it has the shape that the protocol gives to its type. Raises `BadInput`."""
-    match message:
-        case {"type": "connection_init" | "ping" | "pong", **rest} if isinstance(rest.get("payload"), dict | None):
-            return cast(Message, message)
-        case {"type": "subscribe", "id": str(key), "payload": payload} if key:
-            _require_short(key)
-            read_request(payload)
-            return cast(Message, message)
-        case {"type": "complete", "id": str(key)} if key:
-            _require_short(key)
-            return cast(Message, message)
-    raise BadInput("Invalid message: see the graphql-transport-ws protocol")
-
-
-def _require_short(key: str) -> None:
-    if len(key) > LONGEST_ID:
-        raise BadInput(f"The id of an operation may have {LONGEST_ID} characters")
-
-
-def authorization(payload: Mapping[str, object]) -> str | None:
-    """The token in a connection_init message. The case of its name does not matter."""
-    values = [value for name, value in payload.items() if name.lower() == "authorization"]
-    return next((value for value in values if isinstance(value, str)), None)
+    async def _send(self, operation: Operation[str | None, None], answer: Answer) -> None:
+        if answer.errors is None:
+            await self.websocket.send_answer(begin_of_next(operation.id), answer.text)
+        else:
+            await operation.send_operation_message(operation_message(operation.id, "error", answer.errors))
 
 
 def ending_after(error: Exception) -> Ending:
