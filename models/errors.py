@@ -104,7 +104,8 @@ class TooCostly(BadInput):
 
     def __init__(self, cost: int, limit: int) -> None:
         super().__init__(
-            f"The operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, or split it into several requests."
+            f"The operation costs {cost} points, and at most {limit} are allowed: ask for smaller pages, send fewer conditions or values,"
+            " or split it into several requests."
         )
         self.cost = cost
         self.limit = limit

@@ -9,6 +9,7 @@ from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
 from resolvers.operation.allowance import Allowance
+from schema import tariff
 from schema.cost import OperationCost
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded
 from schema.graphql_core_adapter import was_aborted, without_cause
@@ -22,7 +23,6 @@ TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
 MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
-CHARACTERS = 10  # of a refused document that cost one point
 
 
 class DocumentCheck:
@@ -63,15 +63,15 @@ class DocumentCheck:
         return known
 
 
-def holds_more(value: object, most: int) -> bool:
-    """Whether a JSON value consists of more than so many values. It counts no further, so that a large value costs little."""
+def count_values(value: object, most: int) -> int:
+    """How many values a JSON value consists of. It counts no further than to a value too many, so that a large value costs little."""
     unread, found = [value], 0
     while unread and found <= most:
         part = unread.pop()
         below: Collection[object] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         unread.extend(below)
         found += len(below)
-    return found > most
+    return found
 
 
 class _CheckOperation(SchemaExtension):
@@ -80,6 +80,7 @@ class _CheckOperation(SchemaExtension):
     def __init__(self, check: DocumentCheck) -> None:
         super().__init__()
         self._check = check
+        self._values = 0
 
     async def on_parse(self) -> AsyncIterator[None]:
         operation = self.execution_context
@@ -87,11 +88,12 @@ class _CheckOperation(SchemaExtension):
         operation.graphql_document = self._check.recall(operation.query or "")
         if operation.graphql_document is None:
             self._require_readable()
-        if holds_more(operation.variables, most := self._check.limits.values):
+        self._values = count_values(operation.variables, most := self._check.limits.values)
+        if self._values > most:
             raise BadInput(TOO_MANY.format(most=most))
         yield
         if self._ends_here():
-            await self._spend(self._length())
+            await self._spend(self._effort())
 
     def _require_readable(self) -> None:
         """Refuse to parse a document that is too long, or whose sender has no points left."""
@@ -120,11 +122,15 @@ class _CheckOperation(SchemaExtension):
         yield
 
     async def _paid(self, document: DocumentNode, errors: list[GraphQLError]) -> list[GraphQLError]:
-        """The errors, or a lack of points. A refused document is paid for by its length, because parsing it was work."""
+        """The errors, or a lack of points. A refused operation is paid for by its length, because reading it was work."""
         try:
-            await self._spend(self._length() if errors else self._cost(document))
+            cost = self._effort() if errors else self._cost(document)
         except MusterError as error:
-            return [GraphQLError(error.message, original_error=error)]
+            errors, cost = [_refusal(error)], self._effort()
+        try:
+            await self._spend(cost)
+        except MusterError as error:
+            return [_refusal(error)]
         return errors
 
     async def _spend(self, cost: int) -> None:
@@ -136,9 +142,9 @@ class _CheckOperation(SchemaExtension):
         allowance: Allowance | None = self.execution_context.context.allowance
         return allowance
 
-    def _length(self) -> int:
-        """The points that a refused document costs."""
-        return len(self.execution_context.query or "") // CHARACTERS
+    def _effort(self) -> int:
+        """The points that a refused operation costs."""
+        return len(self.execution_context.query or "") // tariff.REFUSED_CHARACTERS + self._values // tariff.REFUSED_VALUES
 
     def _cost(self, document: DocumentNode) -> int:
         operation = self.execution_context
@@ -176,6 +182,10 @@ class _CheckOperation(SchemaExtension):
         if len(operations) == 1 or name_in_request(self.execution_context) is not None:
             return []
         return [GraphQLError(SEVERAL_OPERATIONS, operations, extensions={"code": BAD_USER_INPUT})]
+
+
+def _refusal(error: MusterError) -> GraphQLError:
+    return GraphQLError(error.message, original_error=error)
 
 
 def _invalid(error: GraphQLError) -> GraphQLError:

@@ -25,11 +25,15 @@ from app.rates.windows import MOST_WINDOWS, SWEEP_SECONDS, ProcessWindows
 from models import Role
 from models.errors import RateLimited
 from resolvers.operation.context import Caller
+from schema import tariff
 from tests.support.http_client import web_client
 from tests.support.processes import new_token, serving
 from tests.support.transport_server import PROTOCOL, Peer, Service, code_of, post, serve
 
 TEN = RateLimitItemPerMinute(10, namespace="ten")
+HELLO = tariff.OPERATION + tariff.FIELD  # what `{ hello }` costs
+TEN_TIMES = RateLimitItemPerMinute(10 * HELLO, namespace="ten times")
+LONG = " " * 10 * HELLO * tariff.REFUSED_CHARACTERS  # makes a refused document cost all of that
 
 
 class Seconds:
@@ -174,15 +178,15 @@ def test_a_token_pays_for_itself_and_who_has_none_for_themselves() -> None:
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
-    """A server at which Ada has an allowance of ten points."""
+    """A server at which Ada has an allowance of ten small operations."""
     async with serve() as running:
-        running.probe.allowance = RateLimiter().allowance(TEN, "ada")
+        running.probe.allowance = RateLimiter().allowance(TEN_TIMES, "ada")
         yield running
 
 
 async def spend_all(service: Service) -> None:
     assert service.probe.allowance is not None
-    await service.probe.allowance.budget.take(10)
+    await service.probe.allowance.budget.take(10 * HELLO)
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL_JSON])
@@ -200,16 +204,16 @@ async def test_over_http_it_is_429_with_the_time_to_wait(service: Service, accep
 
 @pytest.mark.parametrize("query", ["{", "subscription {"])
 async def test_a_document_that_cannot_be_read_is_paid_for_and_then_not_even_tried(service: Service, query: str) -> None:
-    answers = [await post(service, {"query": query + " " * 100}, accept=GRAPHQL_JSON) for _ in range(2)]
+    answers = [await post(service, {"query": query + LONG}, accept=GRAPHQL_JSON) for _ in range(2)]
     assert [(each.status_code, code_of(each)) for each in answers] == [(400, "GRAPHQL_PARSE_FAILED"), (429, "RATE_LIMITED")]
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        {"query": "query A { hello } #" + " " * 100, "operationName": "B"},
-        {"query": "fragment A on Query { hello }" + " " * 100},
-        {"query": "subscription { count(to: 1) }" + " " * 100},
+        {"query": "query A { hello } #" + LONG, "operationName": "B"},
+        {"query": "fragment A on Query { hello }" + LONG},
+        {"query": "subscription { count(to: 1) }" + LONG},
     ],
     ids=["unknown operation", "no operation", "subscription"],
 )
@@ -221,9 +225,9 @@ async def test_a_document_that_is_refused_as_soon_as_it_is_read_is_paid_for(serv
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"query": "subscription {" + " " * 100}, "GRAPHQL_PARSE_FAILED"),
-        ({"query": "subscription { nothing }" + " " * 100}, "GRAPHQL_VALIDATION_FAILED"),
-        ({"query": "subscription A { wait } #" + " " * 100, "operationName": "B"}, "BAD_USER_INPUT"),
+        ({"query": "subscription {" + LONG}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "subscription { nothing }" + LONG}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "subscription A { wait } #" + LONG, "operationName": "B"}, "BAD_USER_INPUT"),
     ],
 )
 async def test_a_subscription_that_is_refused_is_paid_for_once_and_told_why(service: Service, body: dict[str, str], code: str) -> None:
@@ -235,7 +239,7 @@ async def test_a_subscription_that_is_refused_is_paid_for_once_and_told_why(serv
     (error,) = orjson.loads(orjson.dumps(message["payload"]))
     assert (message["type"], error["extensions"]["code"]) == ("error", code)
     assert (await service.probe.allowance.budget.standing()).remaining == 0
-    service.probe.allowance = RateLimiter().allowance(TEN, "ada")
+    service.probe.allowance = RateLimiter().allowance(TEN_TIMES, "ada")
     assert f'"code":"{code}"' in (await post(service, body, accept=EVENTS)).text
 
 
@@ -243,9 +247,9 @@ async def test_a_query_that_only_speaks_of_subscriptions_is_paid_for_once(servic
     assert service.probe.allowance is not None
     async with service.socket() as peer:
         await peer.sign_in()
-        await peer.subscribe("1", "{ hello } # no subscription" + " " * 100)
+        await peer.subscribe("1", "{ hello } # no subscription" + LONG)
         assert [(await peer.receive())["type"] for _ in range(2)] == ["next", "complete"]
-    assert (await service.probe.allowance.budget.standing()).remaining == 9
+    assert (await service.probe.allowance.budget.standing()).remaining == 9 * HELLO
 
 
 async def test_an_event_stream_is_refused_like_any_request(service: Service) -> None:
@@ -275,7 +279,7 @@ async def test_a_subscription_is_paid_for_once_and_each_time_that_it_begins(serv
     assert service.probe.allowance is not None
     async with service.socket() as peer:
         await peer.sign_in()
-        for remaining in (9, 8):
+        for remaining in (9 * HELLO, 8 * HELLO):
             await peer.subscribe("1", "subscription { count(to: 5) }")
             assert [(await peer.receive())["type"] for _ in range(6)] == ["next"] * 5 + ["complete"]
             assert (await service.probe.allowance.budget.standing()).remaining == remaining
@@ -292,11 +296,11 @@ async def ask(url: str, token: str, query: str, **headers: str) -> httpx.Respons
 async def test_a_server_counts_points_by_token_and_tells_where_they_stand(url: str) -> None:
     first, second = [await new_token(url, name) for name in ("First", "Second")]
     query = "{ rateLimit { limit cost remaining resetAt } }"
-    async with serving(url, rate_limit_points="12") as server:
+    async with serving(url, rate_limit_points="40") as server:
         answers = [(await ask(server.url, first, query)).json() for _ in range(2)]
-        assert [answer["extensions"]["cost"] for answer in answers] == [{"requested": 5, "limit": 250_000}] * 2
+        assert [answer["extensions"]["cost"] for answer in answers] == [{"requested": 15, "limit": 250_000}] * 2
         told = [answer["data"]["rateLimit"] for answer in answers]
-        assert [(each["limit"], each["cost"], each["remaining"]) for each in told] == [(12, 5, 7), (12, 5, 2)]
+        assert [(each["limit"], each["cost"], each["remaining"]) for each in told] == [(40, 15, 25), (40, 15, 10)]
         assert all(earlier["resetAt"] <= later["resetAt"] for earlier, later in pairwise(told))
         assert [(await ask(server.url, first, query)).status_code for _ in range(2)] == [200, 429]
         assert (await ask(server.url, second, query)).status_code == 200
