@@ -13,7 +13,7 @@ from app.graphql.execution.operations import ANY_OPERATION, Operations
 from app.graphql.execution.wire import Answer, Answers, GraphQLRequest
 from models.engine.database import Database
 from models.engine.fair_queue import FairQueue
-from models.errors import BadInput
+from models.errors import BadInput, DeadlineExceeded
 from models.ids import to_global_id
 from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context
@@ -52,7 +52,12 @@ def next_(number: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(ConnectionResetError("dsn=secret"), "UNAVAILABLE"), (ZeroDivisionError("dsn=secret"), "INTERNAL_SERVER_ERROR")]
+    ("fault", "code"),
+    [
+        (ConnectionResetError("dsn=secret"), "UNAVAILABLE"),
+        (ZeroDivisionError("dsn=secret"), "INTERNAL_SERVER_ERROR"),
+        (DeadlineExceeded(30), "DEADLINE_EXCEEDED"),
+    ],
 )
 async def test_a_fault_is_told_as_an_error_that_ends_the_stream_before_its_event(fault: Exception, code: str) -> None:
     async with faulty(fault) as peer:
@@ -112,3 +117,18 @@ async def test_a_change_whose_records_could_not_be_read_is_told_to_who_subscribe
         answers = await subscribe(cursor)
         assert change(await anext(answers))["toVersion"] == 1
         await answers.aclose()
+
+
+async def test_the_answer_to_an_event_has_a_deadline_and_waiting_for_the_event_has_none(database: Database) -> None:
+    async with running_services(database, DrivenClock()) as services, asyncio.timeout(DEADLINE):
+        owner = await new_account(services)
+        group = to_global_id("Group", (await create_group(owner, name="Everybody", criteria=EVERYBODY)).id)
+        operations = Operations(schema(), FairQueue(10, 10), request_seconds=-1)  # over as soon as it begins
+        own = Context(replace(services, heartbeat_seconds=600), owner.caller, owner.scope)
+        answers = await operations.begin(GraphQLRequest(JOINED, {"id": group}, None), own, kinds=ANY_OPERATION)
+        assert change(await anext(answers))["cursor"]
+        following = asyncio.ensure_future(anext(answers))
+        await asyncio.sleep(0)
+        await create_contact(owner, fields={})
+        assert (await following).codes == ("DEADLINE_EXCEEDED",)
+        assert [answer async for answer in answers] == []
