@@ -30,7 +30,7 @@ class Loans:
 
     async def borrow(self) -> None:
         """Wait for a connection, at most until the deadline of the running request. It is lent until it is given back."""
-        if self._free.locked():
+        if self.waiting or self.lent >= self.most:
             await self._wait()
         else:
             await self._free.acquire()  # without waiting

@@ -17,7 +17,7 @@ from app.graphql.transport.answer_response import AnswerResponse
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.events import EventStream
 from app.graphql.transport.limits import TransportLimits
-from app.graphql.transport.presence import while_connected
+from app.graphql.transport.presence import WhileConnected
 from app.graphql.transport.requests import NO_HEADERS, HttpRefusal, methods, read, require_readable
 from app.graphql.transport.uvicorn_protocols import HANG_UP, UNREAD
 from app.rates.addresses import address_of
@@ -70,7 +70,7 @@ class HttpEndpoint:
         try:
             if media == EVENTS:
                 return await self._stream(graphql_request, context, kinds | STREAMED, holding=holding)
-            async with while_connected(request.receive):
+            async with WhileConnected(request.receive):
                 response = await self._answer(graphql_request, context, kinds, media=media or JSON)
             return AnswerResponse(response, holding, 2 * self._limits.send_seconds)
         except BaseException:
