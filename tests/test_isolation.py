@@ -4,11 +4,13 @@ import json
 from contextlib import aclosing
 from typing import Any
 
+import pytest
 from graphql import GraphQLObjectType
 
 from models.engine.database import Database
 from models.ids import to_global_id
 from resolvers.operation.context import Context, Services
+from schema import documents
 from schema.strawberry_adapter import graphql_schema
 from tests.support.callers import new_account
 from tests.support.furnished_account import furnish
@@ -34,6 +36,12 @@ TABLES = (
     "bulk_inverses",
     "audit_entries",
 )
+
+
+@pytest.fixture(autouse=True)
+def remembered_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long documents are remembered too: each is asked here hundreds of times with other variables."""
+    monkeypatch.setattr(documents, "LONGEST_REMEMBERED", 1_000_000)
 
 
 async def everything_of(database: Database, context: Context) -> dict[str, list[dict[str, Any]]]:

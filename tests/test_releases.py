@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from resolvers.maintenance.clock import step
 from resolvers.operation.context import Services
 from subscriptions.messages import MembersChanged
 from tests.support.clock import DrivenClock
+from tests.support.databases import Databases
 from tests.support.processes import DEADLINE
 from tests.support.releases import FOLDER, Client, Release, client_of, columns_with_values, restore
 from tests.support.services import running_services
@@ -44,11 +46,33 @@ def release(request: pytest.FixtureRequest) -> Release:
 
 
 @pytest.fixture
-async def restored(empty_url: str, release: Release) -> AsyncIterator[Database]:
+async def restored(databases: Databases, tmp_path: Path, release: Release) -> AsyncIterator[Database]:
     """A database of the release, not migrated yet."""
-    async with open_database(empty_url) as database:
-        await restore(database, release)
+
+    async def prepare(url: str) -> None:
+        async with open_database(url) as database:
+            await restore(database, release)
+
+    async with databases.prepared(tmp_path, name_of(release), prepare) as url, open_database(url) as database:
         yield database
+
+
+@pytest.fixture
+async def migrated(databases: Databases, tmp_path: Path, release: Release) -> AsyncIterator[Database]:
+    """A database of the release, migrated to today's schema."""
+
+    async def prepare(url: str) -> None:
+        async with open_database(url) as database:
+            await restore(database, release)
+            await migrate(database)
+
+    async with databases.prepared(tmp_path, f"{name_of(release)}_migrated", prepare) as url, open_database(url) as database:
+        yield database
+
+
+def name_of(release: Release) -> str:
+    """A name for the databases of a release."""
+    return f"release_{sha256(orjson.dumps(release)).hexdigest()[:8]}"
 
 
 @pytest.fixture
@@ -59,10 +83,9 @@ def clock(release: Release) -> DrivenClock:
 
 
 @pytest.fixture
-async def services(restored: Database, clock: DrivenClock) -> AsyncIterator[Services]:
+async def services(migrated: Database, clock: DrivenClock) -> AsyncIterator[Services]:
     """The services of this program on the migrated database."""
-    await migrate(restored)
-    async with running_services(restored, clock) as running:
+    async with running_services(migrated, clock) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,7 +29,7 @@ def downloads(url: str) -> Callable[[], Awaitable[object]]:
     It trusts the certificates of the operating system and uses the proxy of the environment, except for this machine. It
     follows no redirects, which could lead away from HTTPS. It raises `DownloadFailed`.
     """
-    certificates = ssl.create_default_context()
+    certificates = _certificates()
     is_local = urlsplit(url).hostname in LOOPBACK
 
     async def fetch() -> object:
@@ -46,6 +47,12 @@ def downloads(url: str) -> Callable[[], Awaitable[object]]:
             raise DownloadFailed(_cause(error)) from error
 
     return fetch
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates of the operating system, which take long to read."""
+    return ssl.create_default_context()
 
 
 async def _body(client: httpx.AsyncClient, url: str) -> bytes:

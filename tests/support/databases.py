@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -65,11 +65,19 @@ EMPTY = f"""
 """
 
 
+Prepare = Callable[[str], Awaitable[None]]
+"""Fills a database, whose URL it is given."""
+
+
 class Databases(Protocol):
     """Makes databases for tests. `directory` is the test's own."""
 
     def migrated(self, directory: Path, composition: Composition = PRODUCT) -> AbstractAsyncContextManager[str]:
         """The URL of a database with the tables of a composition, all of them empty."""
+        ...
+
+    def prepared(self, directory: Path, name: str, prepare: Prepare) -> AbstractAsyncContextManager[str]:
+        """The URL of a database as `prepare` leaves one without tables. It is called once for all tests that ask for this name."""
         ...
 
     def without_tables(self, directory: Path) -> AbstractAsyncContextManager[str]:
@@ -82,9 +90,12 @@ def _tables(composition: Composition) -> str:
     return "_".join(each.name for each in composition.table_sets)
 
 
-async def _migrate(url: str, composition: Composition) -> None:
-    async with open_database(url, table_sets=composition.table_sets) as database:
-        await migrate(database)
+def _migrating(composition: Composition) -> Prepare:
+    async def prepare(url: str) -> None:
+        async with open_database(url, table_sets=composition.table_sets) as database:
+            await migrate(database)
+
+    return prepare
 
 
 class SqliteDatabases:
@@ -93,11 +104,17 @@ class SqliteDatabases:
     def __init__(self, templates: Path) -> None:
         self._templates = templates
 
-    @asynccontextmanager
-    async def migrated(self, directory: Path, composition: Composition = PRODUCT) -> AsyncIterator[str]:
+    def migrated(self, directory: Path, composition: Composition = PRODUCT) -> AbstractAsyncContextManager[str]:
         """The URL of a new file with the tables of a composition."""
-        path = directory / "muster.db"
-        shutil.copy(await self._template(composition), path)
+        return self.prepared(directory, _tables(composition), _migrating(composition))
+
+    @asynccontextmanager
+    async def prepared(self, directory: Path, name: str, prepare: Prepare) -> AsyncIterator[str]:
+        """The URL of a copy of the file that was prepared."""
+        template, path = self._templates / f"{name}.db", directory / "muster.db"
+        if not template.exists():
+            await prepare(f"sqlite:///{template}")
+        shutil.copy(template, path)
         yield f"sqlite:///{path}"
 
     @asynccontextmanager
@@ -105,34 +122,33 @@ class SqliteDatabases:
         """The URL of a file that does not exist yet."""
         yield f"sqlite:///{directory}/empty.db"
 
-    async def _template(self, composition: Composition) -> Path:
-        path = self._templates / f"{_tables(composition)}.db"
-        if not path.exists():
-            await _migrate(f"sqlite:///{path}", composition)
-        return path
-
 
 class PostgresqlDatabases:
     """Copies databases on a server, or takes one that an earlier test has left unless that test changed more than a few rows."""
 
     def __init__(self, server: str) -> None:
         self._server = server
-        self._shapes: dict[str, str] = {}  # of the templates
+        self._shapes: dict[str, str] = {}  # of the templates, by name
         self._idle: defaultdict[str, list[str]] = defaultdict(list)
 
     @asynccontextmanager
     async def migrated(self, directory: Path, composition: Composition = PRODUCT) -> AsyncIterator[str]:
         """The URL of a database with the tables of a composition."""
-        tables = _tables(composition)
-        if tables not in self._shapes:
-            self._shapes[tables] = await self._make_template(tables, composition)
-        idle = self._idle[tables]
-        name = idle.pop() if idle else await self._copy(f"muster_template_{tables}")
+        template = await self._template(_tables(composition), _migrating(composition))
+        idle = self._idle[template]
+        name = idle.pop() if idle else await self._copy(template)
         yield self.url(name)
-        if await self._emptied(name, self._shapes[tables]):
+        if await self._emptied(name, self._shapes[template]):
             idle.append(name)
         else:
             await self._drop(name)
+
+    @asynccontextmanager
+    async def prepared(self, directory: Path, name: str, prepare: Prepare) -> AsyncIterator[str]:
+        """The URL of a copy of the database that was prepared."""
+        copy = await self._copy(await self._template(name, prepare))
+        yield self.url(copy)
+        await self._drop(copy)
 
     @asynccontextmanager
     async def without_tables(self, directory: Path) -> AsyncIterator[str]:
@@ -146,12 +162,14 @@ class PostgresqlDatabases:
         head, _, options = self._server.partition("?")
         return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
 
-    async def _make_template(self, tables: str, composition: Composition) -> str:
-        name = f"muster_template_{tables}"
-        await execute(self._server, f"CREATE DATABASE {name}")
-        await _migrate(self.url(name), composition)
-        async with connected(self.url(name)) as connection:
-            return str((await connection.fetchrow(STATE))["shape"])
+    async def _template(self, name: str, prepare: Prepare) -> str:
+        template = f"muster_template_{name}"
+        if template not in self._shapes:
+            await execute(self._server, f"CREATE DATABASE {template}")
+            await prepare(self.url(template))
+            async with connected(self.url(template)) as connection:
+                self._shapes[template] = (await connection.fetchrow(STATE))["shape"]
+        return template
 
     async def _copy(self, template: str) -> str:
         """Copying files takes a third of the time that copying their pages through the log does."""
