@@ -9,6 +9,7 @@ from asyncpg.exceptions import InterfaceError, PostgresError
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from app.commands import accounts, tokens
+from app.commands.clock import clock
 from app.commands.demo import demo
 from app.commands.doctor import doctor
 from app.commands.exports import export_contacts
@@ -40,7 +41,7 @@ for command in (serve, migrate, demo):
     application.command()(command)
 application.command("import")(import_contacts)
 application.command("export")(export_contacts)
-for command in (verify, doctor, restored, schema, settings):
+for command in (verify, doctor, clock, restored, schema, settings):
     application.command()(command)
 application.add_typer(account, name="account")
 application.add_typer(token, name="token")

@@ -132,11 +132,15 @@ class GroupEvent(Model):
 
 
 class Clock(Model):
-    """The logical clock: conditions are evaluated at `now`, and membership is up to date with time as of `settled`."""
+    """The logical clock: conditions are evaluated at `now`, and membership is up to date with time as of `settled`.
+
+    `confirmed` is the time by which old rows are deleted. It never moves faster than twice the time in which servers really ran.
+    """
 
     id = fields.IntField(primary_key=True, generated=False)
     now = InstantColumn()
     settled = InstantColumn()
+    confirmed = InstantColumn(db_default=0)
 
     class Meta:
         table = "clock"

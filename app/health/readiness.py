@@ -9,6 +9,7 @@ import structlog
 from app.health.readings import clock_lag
 from models.engine.migrate import require_current_schema
 from models.errors import Unavailable
+from resolvers.maintenance.clock_watch import ClockWatch
 from resolvers.membership.journal.retention import write_and_erase
 from resolvers.operation.context import Services
 
@@ -19,6 +20,7 @@ KEPT_SECONDS = 1.0  # so that many probes do not cause many queries
 STOPPING = "The server is stopping."
 NO_DATABASE = "The database does not answer."
 SLOW_WRITES = "The database has not completed a write within {seconds:g} seconds. Check its disk, and what else writes to it."
+AHEAD = "The logical clock is {seconds:.0f} seconds ahead of this machine's clock. Correct that clock, or see `muster clock`."
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +40,10 @@ class Verdict:
 class Readiness:
     """Checks at most once a second, however many clients ask. Once the server is stopping, it is never ready."""
 
-    def __init__(self, services: Callable[[], Services], most_lag: float) -> None:
+    def __init__(self, services: Callable[[], Services], most_lag: float, watch: ClockWatch | None = None) -> None:
         self._services = services
         self._most_lag = most_lag
+        self._watch = watch
         self._looking = asyncio.Lock()
         self._found: tuple[float, Verdict] | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -85,7 +88,11 @@ class Readiness:
         return None
 
     async def _clock(self) -> str | None:
+        if self._watch and self._watch.problem:
+            return self._watch.problem
         lag = await clock_lag(self._services())
+        if lag < -self._most_lag:
+            return AHEAD.format(seconds=-lag)
         return f"The logical clock is {lag:.0f} seconds behind." if lag > self._most_lag else None
 
 

@@ -17,6 +17,7 @@ from app.identity.provider import Provider, open_provider
 from app.rates.admission import Admission, open_admission
 from app.running.middleware import middleware
 from app.running.services import open_services, wall_clock
+from app.running.watchdog import beating
 from app.running.workers import running_workers
 from app.settings import Settings
 from app.telemetry import open_telemetry
@@ -26,6 +27,7 @@ from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import work_key
 from models.engine.locks import alone_on
+from resolvers.maintenance.clock_watch import ClockWatch, Progress, machine_seconds
 from resolvers.operation.context import Context, Services, WallClock
 from schema.limits import DocumentLimits
 
@@ -36,7 +38,14 @@ FEWEST_SILENT = 100  # places for WebSockets before they sign in, unless a setti
 class Server:
     """One server process. Its services are available while the application runs."""
 
-    def __init__(self, settings: Settings, clock: WallClock = wall_clock, composition: Composition = PRODUCT) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: WallClock = wall_clock,
+        composition: Composition = PRODUCT,
+        *,
+        progress: Progress = machine_seconds,
+    ) -> None:
         self._settings = settings
         self._composition = composition
         self._clock = clock
@@ -44,7 +53,8 @@ class Server:
         self._admission: Admission | None = None
         self._provider: Provider | None = None
         telemetry = self._telemetry = open_telemetry(settings)
-        self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds)
+        watch = self._watch = ClockWatch(clock, progress, most_jump=settings.clock_max_jump_seconds)
+        self._readiness = Readiness(lambda: self.services, settings.ready_clock_lag_seconds, watch)
         self._probes = probes(self._readiness)
         self.graphql = GraphQLApp(
             composition.schema(_document_limits(settings)),
@@ -84,13 +94,15 @@ class Server:
         """Open everything that serving needs, and run the workers, while the context is open."""
         with alone_on(self._settings.database_url):
             async with (
+                beating(),
                 open_services(self._settings, self._clock, observe=self._telemetry.work, composition=self._composition) as services,
                 open_admission(self._settings, services.database) as admission,
                 open_provider(self._settings, self._clock) as self._provider,
             ):
                 self._services, self._admission = services, admission
+                self._telemetry.metrics.gauges.follow_clock(self._watch)
                 exposing = exposed(self._settings, self._telemetry.metrics, services, probes=self._probes)
-                async with running_workers(self._settings, services, self.graphql), exposing:
+                async with running_workers(self._settings, services, self.graphql, self._watch), exposing:
                     yield
                 self.close()
         self._telemetry.close()

@@ -20,6 +20,7 @@ from app.graphql.transport.uvicorn_protocols import HttpProtocol, WebSocketProto
 from app.health.probes import ALIVE
 from app.running.server import PATH, Server
 from app.running.stopping import stop_in_two_steps, stop_without_supervisor
+from app.running.watchdog import beating_in_thread
 from app.settings import PREFIX, Settings, load_settings
 from app.telemetry.logs import configure_logging
 from models.errors import Unavailable
@@ -118,7 +119,8 @@ def _serve_in_one(configuration: uvicorn.Config, claimed: socket.socket) -> None
 
 def _serve_in_several(configuration: uvicorn.Config, claimed: socket.socket) -> None:
     supervisor = Multiprocess(configuration, [claimed])
-    supervisor.run()
+    with beating_in_thread():  # the supervisor itself replaces workers that give no sign of life
+        supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise _failed_to_start()
 

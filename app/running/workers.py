@@ -9,21 +9,26 @@ from datetime import timedelta
 import structlog
 
 from app.graphql import GraphQLApp
+from app.running.descriptors import DescriptorWatch
 from app.settings import Settings
 from models.engine.database import ANSWER_SECONDS, UNREACHABLE
-from models.engine.leadership import Leadership
+from models.engine.leadership import BEAT_SECONDS, Leadership
 from models.errors import DatabaseNotWritable
+from models.fields import from_microseconds
 from resolvers.access import audit_log
 from resolvers.access.sign_in import lapsed
 from resolvers.bulk import inverses
 from resolvers.bulk.work import work
 from resolvers.grouping.builds import build
-from resolvers.maintenance.clock import step
+from resolvers.maintenance.clock import keep_time
+from resolvers.maintenance.clock_watch import ClockWatch
+from resolvers.membership.clock import read_stored
 from resolvers.membership.journal.retention import prune, sweep
 from resolvers.operation.context import Services
 
 ACCESS_SECONDS = 3.0  # a revoked token ends its connections within five seconds
 PRUNE_SECONDS = 600.0
+DESCRIPTOR_SECONDS = 1.0
 BUILD_SECONDS = 1.0
 BULK_SECONDS = 1.0  # after which a process looks for bulk actions that another process has started or abandoned
 
@@ -31,9 +36,9 @@ Job = Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def running_workers(settings: Settings, services: Services, graphql: GraphQLApp) -> AsyncIterator[None]:
+async def running_workers(settings: Settings, services: Services, graphql: GraphQLApp, watch: ClockWatch) -> AsyncIterator[None]:
     """Run all jobs while the context is open."""
-    jobs = _Jobs(settings, services, graphql, Leadership(settings.database_url))
+    jobs = _Jobs(settings, services, graphql, watch, Leadership(settings.database_url), DescriptorWatch(settings.max_sockets))
     tasks = [asyncio.create_task(_repeat(job, seconds), name=job.__name__) for job, seconds in jobs.by_interval()]
     try:
         yield
@@ -51,21 +56,30 @@ class _Jobs:
     settings: Settings
     services: Services
     graphql: GraphQLApp
+    watch: ClockWatch
     leadership: Leadership
+    descriptors: DescriptorWatch
 
     def by_interval(self) -> list[tuple[Job, float]]:
         """Return every job with the seconds between two runs."""
         return [
+            (self.keep_lead, BEAT_SECONDS),
             (self.advance_clock, self.settings.clock_interval_seconds),
             (self.build_groups, BUILD_SECONDS),
             (self.work_in_bulk, 0),
             (self.close_lapsed_connections, ACCESS_SECONDS),
             (self.prune_old_entries, PRUNE_SECONDS),
+            (self.look_for_descriptors, DESCRIPTOR_SECONDS),
         ]
 
+    async def keep_lead(self) -> None:
+        await self.leadership.held()  # apart from the other jobs, because one of their runs may take minutes
+
     async def advance_clock(self) -> None:
-        if await self.leadership.held():
-            await step(self.services)
+        await keep_time(self.services, self.watch, leads=await self.leadership.held())
+
+    async def look_for_descriptors(self) -> None:
+        self.descriptors.look()
 
     async def build_groups(self) -> None:
         if await self.leadership.held():
@@ -85,8 +99,9 @@ class _Jobs:
             self.graphql.end(over)
 
     async def prune_old_entries(self) -> None:
-        if await self.leadership.held():
-            database, now = self.services.database, self.services.wall_clock()
+        if self.watch.problem is None and await self.leadership.held():
+            database = self.services.database
+            now = from_microseconds((await read_stored(database)).confirmed)
             before = now - timedelta(hours=self.settings.log_retention_hours)
             await prune(database, before=before, keep=self.settings.log_retention_events)
             await sweep(database)

@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(default=10, ge=2, le=500, description="number of PostgreSQL connections of one process")
     clock_interval_seconds: float = Field(default=0.5, ge=0.01, le=60, description="time between two steps of the logical clock")
+    clock_max_jump_seconds: float = Field(
+        default=3_600,
+        ge=1,
+        le=86_400,
+        description="time by which this machine's clock may jump ahead before the logical clock stops following it",
+    )
     build_online_above: int = Field(
         default=10_000, ge=0, le=1_000_000, description="number of records in an account above which groups are built in the background"
     )

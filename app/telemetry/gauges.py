@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from app.health.readings import Readings
 from models.engine.fair_queue import FairQueue
 from models.engine.loans import Pool
+from resolvers.maintenance.clock_watch import ClockWatch
 from subscriptions.hub import Hub
 
 NOTHING = 0.0
@@ -33,6 +34,8 @@ class Gauges:
         self._pool_size = gauge("database_connections_limit", "Most connections that the pool may have.")
         self._database_up = gauge("database_up", "Whether the database answered in time.")
         self._clock_lag = gauge("clock_lag_seconds", "How far settled membership is behind this machine's time.")
+        self._clock_jump = gauge("clock_jump_seconds", "How far this machine's clock is ahead of what can be confirmed, or else 0.")
+        self._deletion_lag = gauge("deletion_lag_seconds", "How far the time by which old rows are deleted is behind the logical clock.")
         self._bulk = gauge("bulk_actions", "Bulk actions, by state.", "state")
         self._bulk_contacts = gauge("bulk_contacts", "Contacts of the bulk actions that are not finished, by progress.", "progress")
 
@@ -51,6 +54,10 @@ class Gauges:
         """Read the bytes that answers hold from this function."""
         self._answer_bytes.set_function(held)
 
+    def follow_clock(self, watch: ClockWatch) -> None:
+        """Read from this watch by how much the clock has jumped."""
+        self._clock_jump.set_function(lambda: watch.jump)
+
     def show_pool(self, pool: Pool) -> None:
         """Show the state of the connection pool."""
         self._pool.labels("used").set(pool.used)
@@ -61,6 +68,7 @@ class Gauges:
         """Show the state of the database, or that it did not answer."""
         self._database_up.set(readings is not None)
         self._clock_lag.set(readings.clock_lag if readings else float("nan"))
+        self._deletion_lag.set(readings.deletion_lag if readings else float("nan"))
         self._bulk.clear()
         for state, count in (readings.bulk_states if readings else {}).items():
             self._bulk.labels(state).set(count)

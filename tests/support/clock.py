@@ -17,3 +17,13 @@ class DrivenClock:
     def pass_(self, **duration: float) -> None:
         """Let time pass."""
         self.now += timedelta(**duration)
+
+
+class DrivenProgress:
+    """Seconds that pass only when the test says so, on a machine whose clock may say something else."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
