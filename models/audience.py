@@ -4,11 +4,12 @@ It is stored as one text of marks such as `|role:ADMIN||role:EDITOR|`, which bot
 audience of that group.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tortoise.expressions import Q
 
-from models.people import Role
+from models.people import Person, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class Audience:
     def includes(self, user_id: int, role: Role) -> bool:
         """Whether a user with this role belongs to it, ownership aside."""
         return self.everyone or role in self.roles or user_id in self.user_ids
+
+    def permits(self, owner_id: int | None, people: Sequence[Person]) -> bool:
+        """Whether each of these people belongs to it or is the owner."""
+        return all(owner_id == user_id or self.includes(user_id, role) for user_id, role in people)
 
     def marks(self) -> str:
         """The stored form."""
@@ -48,7 +53,12 @@ def read_audience(marks: str) -> Audience:
     )
 
 
-def audience_filter(column: str, user_id: int, role: Role) -> Q:
-    """The groups whose audience in `column` (view or edit), or whose owner, includes this user."""
-    marks = ("|everyone|", f"|role:{role.value}|", f"|user:{user_id}|")
-    return Q(Q(owner_id=user_id), *(Q(**{f"{column}__contains": mark}) for mark in marks), join_type="OR")
+def audience_filter(column: str, people: Sequence[Person]) -> Q:
+    """The groups whose audience in `column` (view or edit), or whose owner, includes each of these people."""
+    first, *others = (_including(column, person) for person in people)
+    return Q(first, *others, join_type="AND") if others else first
+
+
+def _including(column: str, person: Person) -> Q:
+    marks = ("|everyone|", f"|role:{person.role.value}|", f"|user:{person.user_id}|")
+    return Q(Q(owner_id=person.user_id), *(Q(**{f"{column}__contains": mark}) for mark in marks), join_type="OR")

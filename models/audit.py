@@ -33,7 +33,8 @@ class AuditEntry(Model):
     """One change, as it was when it was made. Later changes of its subject do not change the entry.
 
     `subject` is the subject's global id, or the key of a custom field. `audience` holds the marks of the people who may read the details,
-    which for a group are those who could view it. `actor` is missing if a command made the change and no user did.
+    which for a group are those who could view it. `actor` is missing if a command made the change and no user did. `token_maker` is
+    the user who created the access token, if that was not the actor.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -41,6 +42,7 @@ class AuditEntry(Model):
     occurred_at = InstantColumn()
     actor: ForeignKeyNullableRelation[User] = fields.ForeignKeyField("models.User", related_name=False, null=True, on_delete=SET_NULL)
     token_id = fields.BigIntField(null=True)
+    token_maker: ForeignKeyNullableRelation[User] = fields.ForeignKeyField("models.User", related_name=False, null=True, on_delete=SET_NULL)
     action = fields.CharEnumField(AuditAction, max_length=24)
     subject = TextColumn()
     subject_name = TextColumn(null=True)
@@ -49,6 +51,7 @@ class AuditEntry(Model):
     audience = TextColumn()
     account_id: int
     actor_id: int | None
+    token_maker_id: int | None
 
     class Meta:
         table = "audit_entries"

@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from tortoise import fields
-from tortoise.fields import ForeignKeyRelation
+from tortoise.fields import ForeignKeyNullableRelation, ForeignKeyRelation
 from tortoise.indexes import Index
 from tortoise.models import Model
 
@@ -19,6 +20,13 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
     EDITOR = "EDITOR"
     VIEWER = "VIEWER"
+
+
+class Person(NamedTuple):
+    """A user with their role. By both it is decided what they may view and edit."""
+
+    user_id: int
+    role: Role
 
 
 class TokenScope(StrEnum):
@@ -100,11 +108,15 @@ class User(Model):
 
 
 class AccessToken(Model):
-    """A bearer token. Its secret is never stored, only the SHA-256 of it."""
+    """A bearer token. Its secret is never stored, only the SHA-256 of it.
+
+    It allows what both its user and the user who created it may do. It has no creator if it was created at the command line.
+    """
 
     id = fields.BigIntField(primary_key=True)
     account: ForeignKeyRelation[Account] = fields.ForeignKeyField("models.Account", related_name=False)
     user: ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name=False)
+    created_by: ForeignKeyNullableRelation[User] = fields.ForeignKeyField("models.User", related_name=False, null=True)
     name = TextColumn()
     hash = fields.CharField(max_length=64, unique=True)
     scopes = TextColumn(db_default=scopes_written(EVERY_SCOPE))
@@ -113,6 +125,7 @@ class AccessToken(Model):
     expires_at = InstantColumn(null=True)
     account_id: int
     user_id: int
+    created_by_id: int | None
 
     class Meta:
         table = "access_tokens"

@@ -51,3 +51,8 @@ class AuditEntry(Node):
     @staticmethod
     def access_token_id(entry: Parent[models.AuditEntry]) -> ID | None:
         return None if entry.token_id is None else ID(to_global_id("AccessToken", entry.token_id))
+
+    @field(User | None)
+    @staticmethod
+    async def access_token_created_by(entry: Parent[models.AuditEntry], info: Info) -> models.User | None:
+        return await users.user(info.context, entry.token_maker_id)

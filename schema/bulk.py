@@ -62,13 +62,25 @@ class BulkAction(Node):
     """One change of many contacts."""
 
     state: models.BulkActionState
-    total: int
-    processed: int
-    changed: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     error: str | None
+
+    @strawberry.field
+    @staticmethod
+    async def total(action: Parent[models.BulkAction], info: Info) -> int | None:
+        return await actions.shown_count(info.context, action, action.total)
+
+    @strawberry.field
+    @staticmethod
+    async def processed(action: Parent[models.BulkAction], info: Info) -> int | None:
+        return await actions.shown_count(info.context, action, action.processed)
+
+    @strawberry.field
+    @staticmethod
+    async def changed(action: Parent[models.BulkAction], info: Info) -> int | None:
+        return await actions.shown_count(info.context, action, action.changed)
 
     @strawberry.field
     @staticmethod

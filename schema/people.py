@@ -31,7 +31,11 @@ class User(Node):
     name: str
     email: str
     role: models.Role
-    subject: str | None
+
+    @strawberry.field
+    @staticmethod
+    def subject(user: Parent[models.User], info: Info) -> str | None:
+        return users.subject_of(info.context, user)
 
 
 @strawberry.type
@@ -84,3 +88,8 @@ class AccessToken(Node):
     @staticmethod
     async def user(token: Parent[models.AccessToken], info: Info) -> models.User | None:
         return await users.user(info.context, token.user_id)
+
+    @field(User | None)
+    @staticmethod
+    async def created_by(token: Parent[models.AccessToken], info: Info) -> models.User | None:
+        return await users.user(info.context, token.created_by_id)

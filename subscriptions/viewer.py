@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from models import Role
 from models.audience import Audience
+from models.people import Person
 
 
 class Guarded(Protocol):
@@ -25,12 +25,11 @@ class Guarded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A user of an account, with the role that they signed in with."""
+    """The people of an account who watch as one: a user, and the creator of their access token if it is somebody else."""
 
     account_id: int
-    user_id: int
-    role: Role
+    people: tuple[Person, ...]
 
     def may_view(self, group: Guarded) -> bool:
-        """Whether the group exists for this user."""
-        return group.account_id == self.account_id and (group.owner_id == self.user_id or group.audience.includes(self.user_id, self.role))
+        """Whether the group exists for all of them."""
+        return group.account_id == self.account_id and group.audience.permits(group.owner_id, self.people)

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from models import BulkAction, FieldType
+from models import BulkAction, FieldType, Role
 from models.bulk import SHOWN
+from models.ids import to_global_id
 from resolvers.bulk.actions import progress, undo_bulk_action
 from resolvers.bulk.summary import summary
 from resolvers.bulk.work import work
+from resolvers.grouping.groups import create_group
 from resolvers.operation.context import Context, Services
 from resolvers.records.fields import create_custom_field
 from tests.support.bulk_account import ADD_VIP, EVERYBODY, carried_out, gid, ids_of, new_owner, start
+from tests.support.callers import with_role
 from tests.support.graphql import answer, ask
 
 LIST = "{ bulkActions(first: 10) { totalCount nodes { id state undoes { id } undoneBy { id } } } }"
@@ -113,3 +116,20 @@ async def test_values_that_are_nested_too_deeply_are_refused_as_such(owner: Cont
     assert problem["code"] == "INVALID"
     assert problem["path"][0] == "input"
     assert await owner.scope.bulk_actions.count() == 0
+
+
+COUNTS = "{ bulkActions(first: 10) { nodes { total processed changed summary } } }"
+
+
+@pytest.mark.parametrize("by", ["group", "criteria"])
+async def test_the_counts_of_an_action_on_a_hidden_group_are_for_those_who_may_view_it(owner: Context, by: str) -> None:
+    hidden = await create_group(owner, name="Secret", criteria={"contacts": EVERYBODY["where"]}, permission={"view": {"only_owner": True}})
+    group_id = to_global_id("Group", hidden.id)
+    targets: dict[str, Any] = {"group": {"group_id": group_id}, "criteria": {"where": {"group": {"memberOfAny": [group_id]}}}}
+    action = await carried_out(owner, targets[by], ADD_VIP)
+    await undo_bulk_action(owner, gid(action))
+    await work(owner.services)
+    for context, count in ((owner, 5), (await with_role(owner, Role.VIEWER), None)):
+        for found in (await ask(context, COUNTS))["bulkActions"]["nodes"]:
+            assert (found["total"], found["processed"], found["changed"]) == (count, count, count)
+            assert ("Secret" in found["summary"]) == (count is not None)

@@ -44,7 +44,7 @@ async def toggle(context: Context, contact: str, times: int) -> None:
 
 def stream_of(hub: Hub, context: Context, group: Group) -> Stream:
     """All that follows after the row was read."""
-    viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
+    viewer = Viewer(context.caller.account_id, context.caller.people)
     return Stream(hub.groups, viewer, group.id, Cursor(group.id, group.epoch, group.position), HOUR)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from models import Account
+from models import AccessToken, Account
 from models.engine.database import Database, open_database
 from models.engine.migrate import applied_migrations, migrate
 from models.fields import from_microseconds
@@ -120,6 +120,13 @@ async def test_after_migrating_everything_is_answered_as_before(services: Servic
         groups = (await viewer.ask(GROUPS))["groups"]["nodes"]
         assert {each["name"] for each in groups} >= {"Clients", "Canadians"}
         assert not any(each["viewerCanEdit"] for each in groups)
+
+
+async def test_after_migrating_tokens_that_were_created_for_others_have_their_creators(services: Services, client: Client) -> None:
+    tokens = await AccessToken.filter(account_id=client.context.caller.account_id).order_by("id")
+    creators = {token.name: (token.user_id, token.created_by_id) for token in tokens}
+    owner, viewer = client.context.caller.user_id, creators["Reports"][0]
+    assert creators == {"Owner": (owner, None), "Reports": (viewer, owner)}
 
 
 async def test_after_migrating_bulk_actions_and_builds_are_finished_and_undone(services: Services, client: Client) -> None:

@@ -79,7 +79,7 @@ async def following(hub: Hub, context: Context, heartbeat_seconds: float) -> Asy
     wait = asyncio.Queue[Message]()
 
     async def follow() -> None:
-        viewer = Viewer(context.caller.account_id, context.caller.user_id, context.caller.role)
+        viewer = Viewer(context.caller.account_id, context.caller.people)
         async for message in Stream(hub.groups, viewer, group.id, None, heartbeat_seconds):
             wait.put_nowait(message)
 

@@ -51,6 +51,7 @@ async def record(context: Context, change: Change, audited: Audited) -> None:
         occurred_at=change.at,
         actor_id=change.actor_id,
         token_id=context.caller.token_id or None,
+        token_maker_id=context.caller.token_maker_id,
         action=audited.action,
         subject=audited.subject,
         subject_name=audited.name,
@@ -114,7 +115,7 @@ def _storable(subject: str) -> str:
 
 def _as_seen(context: Context, entry: AuditEntry) -> AuditEntry:
     """Hide the name and the values of a group that the caller could not view."""
-    if not read_audience(entry.audience).includes(context.caller.user_id, context.caller.role):
+    if not read_audience(entry.audience).permits(None, context.caller.people):
         entry.update_from_dict({"subject_name": None, "before": None, "after": None})
     return entry
 

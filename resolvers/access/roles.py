@@ -1,5 +1,7 @@
 """The rules of roles and scopes, checked before every change."""
 
+from collections.abc import Iterable
+
 from tortoise.queryset import QuerySet
 
 from models import AccessToken, Role, TokenScope
@@ -12,6 +14,11 @@ ROLES = tuple(Role)  # the one that may do most first
 def outranks(role: Role, other: Role) -> bool:
     """Whether a role may do more than another."""
     return ROLES.index(role) < ROLES.index(other)
+
+
+def lowest(roles: Iterable[Role]) -> Role:
+    """The role that may do least."""
+    return max(roles, key=ROLES.index)
 
 
 def require_scope(context: Context, scope: TokenScope) -> None:
@@ -38,4 +45,7 @@ def _require(context: Context, least: Role) -> None:
 def visible_tokens(context: Context) -> QuerySet[AccessToken]:
     """Return the tokens that the caller may see and revoke: all of the account for an ADMIN or OWNER, else the caller's own."""
     tokens = context.scope.access_tokens
-    return tokens.filter(user_id=context.caller.user_id) if outranks(Role.ADMIN, context.caller.role) else tokens
+    for person in context.caller.people:
+        if outranks(Role.ADMIN, person.role):
+            tokens = tokens.filter(user_id=person.user_id)
+    return tokens

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -15,8 +15,9 @@ from models import Role
 from models.engine.database import Row
 from models.errors import Unauthenticated
 from models.fields import from_microseconds, to_microseconds
-from models.people import SCOPES_BY_ROLE, scopes_read
+from models.people import SCOPES_BY_ROLE, Person, scopes_read
 from models.text import fold
+from resolvers.access.roles import lowest
 from resolvers.operation.context import Caller, Context, Services
 from resolvers.operation.scope import Scope
 
@@ -25,11 +26,11 @@ _CREDENTIALS = re.compile(r"(?i:bearer) +(muster_[\w-]{43})", re.ASCII)
 _ASCII_LOWERED = {ord(letter): letter.lower() for letter in ascii_uppercase}
 
 _FIND = """
-SELECT id, account_id, user_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
+SELECT id, account_id, user_id, created_by_id, hash, scopes, expires_at, last_used_at, (SELECT role FROM users WHERE id = user_id) AS role
 FROM access_tokens WHERE hash = :hash
 """
 _TOKENS = """
-SELECT token.id, token.account_id, token.user_id, token.scopes, token.expires_at, users.role
+SELECT token.id, token.account_id, token.user_id, token.created_by_id, token.scopes, token.expires_at, users.role
 FROM access_tokens AS token JOIN users ON users.id = token.user_id
 WHERE token.id = ANY(:ids)
 """
@@ -42,12 +43,15 @@ async def authenticate(services: Services, authorization: str | None) -> Context
     """Return the context of the user whose access token this `Authorization` header carries. Raises `Unauthenticated`."""
     token = await _find(services, authorization or "")
     await _mark_used(services, token)
-    return context_of(services, _caller(token))
+    caller = _caller(token, await _creators(services, [token]))
+    if caller is None:
+        raise Unauthenticated
+    return context_of(services, caller)
 
 
 def context_of(services: Services, caller: Caller) -> Context:
     """Return a new context that acts for a caller."""
-    return Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
+    return Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role, caller.people))
 
 
 async def _find(services: Services, authorization: str) -> Row:
@@ -66,12 +70,38 @@ def _is_over(expires_at: int | None, now: datetime) -> bool:
     return expires_at is not None and expires_at <= to_microseconds(now)
 
 
-def _caller(token: Row) -> Caller:
-    """Return the caller that a token signs in. It may do what both its scopes and its user's role allow."""
-    role, expires_at = Role(token["role"]), token["expires_at"]
+def _caller(token: Row, creators: Mapping[int, Person]) -> Caller | None:
+    """Return the caller that a token signs in, or None if its creator is gone.
+
+    The caller may do what the token's scopes, its user's role and its creator's role allow.
+    """
+    people, expires_at = _people(token, creators), token["expires_at"]
+    if people is None:
+        return None
+    role = lowest(person.role for person in people)
     scopes = scopes_read(token["scopes"]) & SCOPES_BY_ROLE[role]
     expiry = None if expires_at is None else from_microseconds(expires_at)
-    return Caller(token["account_id"], token["user_id"], role, token["id"], scopes=scopes, expires_at=expiry)
+    return Caller(token["account_id"], token["user_id"], role, token["id"], scopes=scopes, expires_at=expiry, people=people)
+
+
+def _people(token: Row, creators: Mapping[int, Person]) -> tuple[Person, ...] | None:
+    """Return the user of a token, and its creator if that is somebody else, or None if the creator is gone."""
+    user = Person(token["user_id"], Role(token["role"]))
+    if not _is_made_for_another(token):
+        return (user,)
+    creator = creators.get(token["created_by_id"])
+    return creator and (user, creator)
+
+
+def _is_made_for_another(token: Row) -> bool:
+    return token["created_by_id"] not in (None, token["user_id"])
+
+
+async def _creators(services: Services, tokens: Sequence[Row]) -> dict[int, Person]:
+    """Return the creators of tokens that were created for other users, by their ids."""
+    ids = sorted({token["created_by_id"] for token in tokens if _is_made_for_another(token)})
+    users = await services.database.rows(_ROLES, ids=ids) if ids else []
+    return {user["id"]: Person(user["id"], Role(user["role"])) for user in users}
 
 
 async def _mark_used(services: Services, token: Row) -> None:
@@ -154,8 +184,9 @@ async def _by_their_tokens(services: Services, callers: set[Caller]) -> dict[Cal
     if not callers:
         return {}
     tokens = await services.database.rows(_TOKENS, ids=sorted({caller.token_id for caller in callers}))
-    present = {token["id"]: _caller(token) for token in tokens}
-    return {caller: present[caller.token_id] for caller in callers if caller.token_id in present}
+    creators = await _creators(services, tokens)
+    present = {token["id"]: _caller(token, creators) for token in tokens}
+    return {caller: found for caller in callers if (found := present.get(caller.token_id))}
 
 
 async def _with_their_roles(services: Services, callers: set[Caller]) -> dict[Caller, Caller]:
@@ -164,4 +195,4 @@ async def _with_their_roles(services: Services, callers: set[Caller]) -> dict[Ca
     users = await services.database.rows(_ROLES, ids=sorted({caller.user_id for caller in callers}))
     roles = {(user["account_id"], user["id"]): Role(user["role"]) for user in users}
     whose = {caller: (caller.account_id, caller.user_id) for caller in callers}
-    return {caller: replace(caller, role=roles[user]) for caller, user in whose.items() if user in roles}
+    return {caller: replace(caller, role=roles[user], people=()) for caller, user in whose.items() if user in roles}

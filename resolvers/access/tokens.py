@@ -44,6 +44,7 @@ async def create_access_token(
         "scopes": problems.attempt(partial(_scopes, possible=SCOPES_BY_ROLE[user.role] & context.caller.scopes), scopes, "input", "scopes"),
         "expires_at": problems.attempt(partial(_future, now=context.services.wall_clock()), expires_at, "input", "expiresAt"),
         "user_id": user.id,
+        "created_by_id": _creator(context, user),
     }
     problems.raise_any()
     secret = f"muster_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -54,6 +55,17 @@ async def create_access_token(
         return token
 
     return await write(context, ChangeCause.RECORD_CHANGED, work), secret
+
+
+def _creator(context: Context, user: User) -> int | None:
+    """Return the user whose rights will bound the new token, besides its own user's. A command has none.
+
+    A token that somebody else created passes its creator on, or it could create one with more rights.
+    """
+    caller = context.caller
+    if user.id != caller.user_id and caller.token_maker_id:
+        raise Forbidden("Another user created your access token, so it can only create tokens for its own user. Sign in with one of yours.")
+    return caller.token_maker_id or caller.user_id or None
 
 
 def _scopes(asked: Sequence[TokenScope] | None, possible: Scopes) -> str:

@@ -26,6 +26,13 @@ async def user(context: Context, user_id: int | None) -> User | None:
     return await context.loaders.users_by_id.load(user_id) if user_id else None
 
 
+def subject_of(context: Context, user: User) -> str | None:
+    """Return the subject by which an identity provider knows the user. Only the user and admins read it."""
+    caller = context.caller
+    reads = not outranks(Role.ADMIN, caller.role) or (caller.user_id == user.id and not caller.token_maker_id)
+    return user.subject if reads else None
+
+
 async def users_among(context: Context, user_ids: Sequence[int]) -> list[User]:
     """Return those of these users that still exist."""
     return [found for found in await context.loaders.users_by_id.load_many(user_ids) if found]

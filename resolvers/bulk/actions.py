@@ -18,6 +18,7 @@ from resolvers.bulk.inverses import undoable_contacts
 from resolvers.bulk.needs import check_needs
 from resolvers.bulk.preview import BulkPreview, preview
 from resolvers.bulk.statements import CANCEL_ACTION, FOR_UPDATE, LOCK_ACTION
+from resolvers.bulk.summary import counts_are_shown
 from resolvers.bulk.targets import BulkTarget, read_target
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
@@ -189,6 +190,11 @@ async def _check_undo(context: Context, action: BulkAction, contacts: int) -> No
         raise refuse(ProblemCode.CONFLICT, "It has been undone already, or is just being undone.", "id")
     if not contacts:
         raise refuse(ProblemCode.NOT_FOUND, "There is nothing to undo: it changed nothing, or too long ago.", "id")
+
+
+async def shown_count(context: Context, action: BulkAction, count: int) -> int | None:
+    """Return a count of the action, or None if the caller may not view a group that it names: it would show the group's size."""
+    return count if await counts_are_shown(context, action) else None
 
 
 async def undoes(context: Context, action: BulkAction) -> BulkAction | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from models import BulkAction
+from resolvers.bulk.needs import stored_needs
 from resolvers.criteria.language.names import HIDDEN
 from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.rendering.sentence import sentence
@@ -24,7 +25,14 @@ async def summary(context: Context, action: BulkAction) -> str:
     said = f"{await _target(context, target)}: {await _change(context, change)}"
     if action.undoes_id is None:
         return f"{said}."
-    return f"Undo of “{said}”." + _kept(action.kept)
+    return f"Undo of “{said}”." + _kept(action.kept if await counts_are_shown(context, action) else 0)
+
+
+async def counts_are_shown(context: Context, action: BulkAction) -> bool:
+    """Whether the caller may view every group that the action names. Counts of contacts would show the size of another."""
+    _, change = await context.loaders.bulk_documents_by_id.load(action.pk)
+    named = [need.id for need in stored_needs(change) if need.kind == "group"]
+    return all(await context.loaders.groups_by_id.load_many(named))
 
 
 def _kept(count: int) -> str:

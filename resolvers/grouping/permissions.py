@@ -73,5 +73,4 @@ def audience_document(marks: str) -> dict[str, Any]:
 def viewer_can_edit(context: Context, group: Group) -> bool:
     """Whether the caller's role and the group's permission allow the caller to edit it."""
     caller = context.caller
-    permitted = group.owner_id == caller.user_id or read_audience(group.edit).includes(caller.user_id, caller.role)
-    return permitted and caller.role is not Role.VIEWER
+    return caller.role is not Role.VIEWER and read_audience(group.edit).permits(group.owner_id, caller.people)

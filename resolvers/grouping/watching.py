@@ -60,4 +60,4 @@ async def group_left_or_joined(context: Context, change: ContactGroupChange) -> 
 
 def _viewer(context: Context) -> Viewer:
     caller = context.caller
-    return Viewer(caller.account_id, caller.user_id, caller.role)
+    return Viewer(caller.account_id, caller.people)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from models import Role
 from models.engine.database import Database
-from models.people import EVERY_SCOPE, Scopes
+from models.people import EVERY_SCOPE, Person, Scopes
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.definitions_cache import DefinitionsCache
@@ -55,7 +55,9 @@ class Services:
 class Caller:
     """The user and token behind an operation, and what they allow. Without a token, `token_id` is 0.
 
-    Two equal callers may do the same. Long-lived connections end when signing in would no longer give an equal caller.
+    Each of the people must be allowed to view or edit a group: the user, and the creator of the token if it is somebody else. The role is
+    the lowest of theirs. Without people, it is the user alone. Two equal callers may do the same. Long-lived connections end when signing
+    in would no longer give an equal caller.
     """
 
     account_id: int
@@ -64,6 +66,16 @@ class Caller:
     token_id: int
     scopes: Scopes = EVERY_SCOPE
     expires_at: datetime | None = None
+    people: tuple[Person, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.people:
+            object.__setattr__(self, "people", (Person(self.user_id, self.role),))
+
+    @property
+    def token_maker_id(self) -> int | None:
+        """The user who created the token, if that was somebody else."""
+        return next((person.user_id for person in self.people if person.user_id != self.user_id), None)
 
 
 @dataclass(slots=True)

@@ -28,16 +28,22 @@ from models import (
     User,
 )
 from models.audience import audience_filter
+from models.people import Person
 from resolvers.criteria.language.record_types import RecordType
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one user of one account can see."""
+    """What one user of one account can see: of groups, those that each of the people may view. Without people, it is the user alone."""
 
     account_id: int
     user_id: int
     role: Role
+    people: tuple[Person, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.people:
+            object.__setattr__(self, "people", (Person(self.user_id, self.role),))
 
     @property
     def account(self) -> QuerySet[Account]:
@@ -101,7 +107,7 @@ class Scope:
     @property
     def groups(self) -> QuerySet[Group]:
         """The groups that the caller may view."""
-        return self.all_groups.filter(audience_filter("view", self.user_id, self.role))
+        return self.all_groups.filter(audience_filter("view", self.people))
 
     @property
     def all_groups(self) -> QuerySet[Group]:

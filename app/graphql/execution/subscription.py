@@ -76,7 +76,7 @@ class Subscription:
         """What another subscription must have in common to be given the same answers."""
         caller, given = self._context.caller, self._request.variables or {}
         variables = encode(sorted((name, given[name]) for name in self._analysis.variables & given.keys()))
-        access = (caller.account_id, caller.user_id, caller.role) if self._analysis.is_personal else caller.account_id
+        access = (caller.account_id, caller.people) if self._analysis.is_personal else caller.account_id
         return self._request.query, self._request.operation_name, variables, access
 
     async def _events(self) -> AsyncIterable[Any] | list[GraphQLError]:
