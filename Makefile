@@ -21,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove torture planted clients docs lint lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture planted clients docs lint audit sbom lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -67,14 +67,24 @@ lint: $(VENV)/.test ## check style, format, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: $(VENV)/pyvenv.cfg ## renew requirements.lock and those for tests and documentation
+# With --strict, a package whose advisories cannot be read is a failure: otherwise an audit without a network would find nothing.
+audit: $(VENV)/.audit ## look for known vulnerabilities of everything in requirements.lock; needs the package index's advisories
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock || \
+	  { echo "The audit failed. If it says that packages were not found, no advisories could be read:" \
+	    "run make audit on a machine that reaches the public package index." >&2; exit 1; }
+
+sbom: $(VENV)/.audit ## write muster.cdx.json, a bill of materials (CycloneDX) of everything in requirements.lock
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o muster.cdx.json requirements.lock
+
+lock: $(VENV)/pyvenv.cfg ## renew requirements.lock and those for tests, documentation and audits
 	@$(PIP_INSTALL) uv
 	$(LOCK) --output-file requirements.lock >/dev/null
 	$(LOCK) --extra test --constraints requirements.lock --output-file requirements-test.lock >/dev/null
 	$(LOCK) --extra docs --constraints requirements-test.lock --output-file requirements-docs.lock >/dev/null
+	$(LOCK) --extra audit --constraints requirements-test.lock --output-file requirements-audit.lock >/dev/null
 
 clean: ## remove the environment and every cache; databases stay
-	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build site muster.cdx.json .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -93,4 +103,8 @@ $(VENV)/.test: requirements-test.lock pyproject.toml $(VENV)/pyvenv.cfg
 
 $(VENV)/.docs: requirements-docs.lock pyproject.toml $(VENV)/pyvenv.cfg
 	$(PIP_INSTALL) --require-hashes --requirement requirements-docs.lock
+	@touch $@
+
+$(VENV)/.audit: requirements-audit.lock pyproject.toml $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) --require-hashes --requirement requirements-audit.lock
 	@touch $@
