@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import described
 from app.telemetry import Telemetry
+from models.engine.fair_queue import FairQueue
 
 ROOT = Path(__file__).parents[1]
 EXACT = re.compile(r"docker\.io/[\w/]+:\d+\.\d+(\.\d+)?(-alpine)?")
@@ -25,7 +26,9 @@ def test_every_setting_that_is_spoken_of_exists() -> None:
 
 def test_every_metric_is_explained_and_no_other() -> None:
     explained = set(re.findall(r"`(muster_[a-z_]+)`", (ROOT / "docs" / "operations.md").read_text()))
-    text = Telemetry().metrics.written().decode()
+    metrics = Telemetry().metrics
+    metrics.gauges.follow_turns(FairQueue(1, 1))  # which adds a metric
+    text = metrics.written().decode()
     families = {family.name: family.type for family in text_string_to_metric_families(text) if family.name.startswith("muster_")}
     assert {f"{name}_total" if kind == "counter" else name for name, kind in families.items()} == explained
 
