@@ -14,7 +14,14 @@ from app.graphql.transport.uvicorn_protocols import WebSocketProtocol
 from models import Role
 from resolvers.access.sign_in import Lapse
 from resolvers.operation.context import Caller
-from tests.support.transport_server import BOB, DEADLINE, Peer, Service, serve
+from tests.support.transport_server import ADA, BOB, DEADLINE, Peer, Service, serve
+
+BODY = b'{"query": "{ held }"}'
+HELD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    ADA.encode(),
+    len(BODY),
+    BODY,
+)
 
 
 @pytest.fixture
@@ -80,6 +87,29 @@ async def test_an_operation_ends_with_its_client(service: Service, peer: Peer, e
         peer.socket.transport.abort()
     await service.probe.until("wait", 0)
     await service.until_tokens(*([1] if ending == "complete" else []))
+
+
+@pytest.mark.parametrize("ending", ["complete", "close", "abort"])
+async def test_a_query_is_cancelled_with_its_client(service: Service, peer: Peer, ending: str) -> None:
+    service.probe.may_execute.clear()
+    await peer.subscribe("1", "{ held }")
+    await service.probe.until("held", 1)
+    if ending == "complete":
+        await peer.send(type="complete", id="1")
+    elif ending == "close":
+        await peer.socket.close()
+    else:
+        peer.socket.transport.abort()
+    await service.probe.until("held", 0)
+
+
+async def test_a_query_over_http_is_cancelled_with_its_client(service: Service) -> None:
+    service.probe.may_execute.clear()
+    _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(HELD)
+    await service.probe.until("held", 1)
+    writer.transport.abort()
+    await service.probe.until("held", 0)
 
 
 async def test_after_many_abrupt_ends_nothing_is_left(service: Service) -> None:

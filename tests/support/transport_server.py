@@ -168,8 +168,10 @@ class Query:
     async def held(self, info: Info) -> str:
         """An answer that the test lets be given."""
         info.context.probe.note("held", 1)
-        await info.context.probe.may_execute.wait()
-        info.context.probe.note("held", -1)
+        try:
+            await info.context.probe.may_execute.wait()
+        finally:
+            info.context.probe.note("held", -1)
         return "let go"
 
     @strawberry.field
