@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 
 from cachetools import LRUCache
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, validate
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
@@ -23,6 +23,8 @@ TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
 MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
+UNDECLARED = "The operation does not declare these variables: {names}. Declare them, or do not send them."
+MOST_NAMED, LONGEST_NAME = 5, 40  # names of undeclared variables in an error, and characters of each
 
 
 class DocumentCheck:
@@ -117,7 +119,7 @@ class _CheckOperation(SchemaExtension):
         operation = self.execution_context
         document = operation.graphql_document
         if document is not None:  # always so here: an unparsable document is answered before
-            errors = self._errors(document) or self._ambiguity(document)
+            errors = self._errors(document) or self._ambiguity(document) or self._undeclared(document)
             operation.pre_execution_errors = await self._paid(document, errors)
         yield
 
@@ -182,6 +184,21 @@ class _CheckOperation(SchemaExtension):
         if len(operations) == 1 or name_in_request(self.execution_context) is not None:
             return []
         return [GraphQLError(SEVERAL_OPERATIONS, operations, extensions={"code": BAD_USER_INPUT})]
+
+    def _undeclared(self, document: DocumentNode) -> list[GraphQLError]:
+        operation = self.execution_context
+        names = undeclared(document, name_in_request(operation), operation.variables or {}) if operation.variables else []
+        if not names:
+            return []
+        told = ", ".join(f"`${name[:LONGEST_NAME]}`" for name in names[:MOST_NAMED])
+        return [GraphQLError(UNDECLARED.format(names=told), extensions={"code": BAD_USER_INPUT})]
+
+
+def undeclared(document: DocumentNode, operation_name: str | None, variables: Collection[str]) -> list[str]:
+    """The names of variables that were sent and that the operation does not declare."""
+    operation = get_operation_ast(document, operation_name)
+    declared = {each.variable.name.value for each in operation.variable_definitions or ()} if operation else set()
+    return sorted(set(variables) - declared)
 
 
 def _refusal(error: MusterError) -> GraphQLError:

@@ -37,7 +37,7 @@ async def send(service: Service, method: str, *, accept: str | None = JSON, **pa
         {"variables": None},
         {"extensions": None},
         {"operationName": "Q"},
-        {"variables": {"n": 1}},
+        {"query": "query ($n: Boolean!) { hello @include(if: $n) }", "variables": {"n": True}},
         {"extensions": {"some": "value"}},
     ],
 )

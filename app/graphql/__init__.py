@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.graphql.execution.answer_budgets import AnswerBudgets
 from app.graphql.execution.operations import ObserveAnswers, Operations, unobserved
+from app.graphql.execution.subscription_budgets import SubscriptionBudgets
 from app.graphql.execution.wire import Authenticate
 from app.graphql.transport.connections import Connections
 from app.graphql.transport.handshakes import CountedHandshakes, CountHandshake, uncounted
@@ -35,7 +36,15 @@ class GraphQLApp:
         self.turns = FairQueue(limits.running, limits.waiting)
         """The turns of queries and mutations."""
         self.budgets = AnswerBudgets(limits.answers)
-        operations = Operations(schema, self.turns, observe, request_seconds=limits.request_seconds, budgets=self.budgets)
+        self.subscriptions = SubscriptionBudgets(limits.subscriptions)
+        operations = Operations(
+            schema,
+            self.turns,
+            observe,
+            request_seconds=limits.request_seconds,
+            budgets=self.budgets,
+            subscriptions=self.subscriptions,
+        )
         self._http = HttpEndpoint(operations, authenticate, limits, self._connections)
         sockets = SocketEndpoint(operations, authenticate, limits, self._connections)
         self._websocket = CountedHandshakes(sockets, count_handshake)

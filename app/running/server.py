@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from app.composition import PRODUCT, Composition
 from app.graphql import GraphQLApp
 from app.graphql.execution.answer_budgets import AnswerLimits
+from app.graphql.execution.subscription_budgets import SubscriptionLimits
 from app.graphql.transport.limits import TransportLimits
 from app.health.probes import probes
 from app.health.readiness import Readiness
@@ -64,7 +65,7 @@ class Server:
             observe=telemetry.operation,
         )
         telemetry.metrics.gauges.follow_turns(self.graphql.turns)
-        telemetry.metrics.gauges.follow_answers(lambda: self.graphql.budgets.held)
+        telemetry.metrics.gauges.follow_bytes(lambda: self.graphql.budgets.held, lambda: self.graphql.subscriptions.kept)
         routes = [*self.graphql.routes(PATH), *self._probes]
         routed = Starlette(routes=routes, middleware=middleware(settings), lifespan=self._lifespan)
         routed.router.redirect_slashes = False  # behind a proxy with TLS, it would redirect to http:// and expose tokens
@@ -164,9 +165,16 @@ def _transport_limits(settings: Settings) -> TransportLimits:
         origins=settings.allowed_origins,
         queries_by_get=settings.allow_get_queries,
         answers=_answer_limits(settings),
+        subscriptions=_subscription_limits(settings),
     )
 
 
 def _answer_limits(settings: Settings) -> AnswerLimits:
     one, user = settings.answer_max_bytes, settings.answers_max_bytes_per_user
     return AnswerLimits(answer=one, connection=max(one, user // 2), user=user, process=settings.answers_max_bytes)
+
+
+def _subscription_limits(settings: Settings) -> SubscriptionLimits:
+    most = settings.subscriptions_max_bytes
+    user = settings.subscriptions_max_bytes_per_user or most * 7 // 8
+    return SubscriptionLimits(connection=min(SubscriptionLimits().connection, user), user=user, process=most)

@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         default=2**26, ge=2**16, le=2**34, description="most bytes of one user's answers that are put together or not read yet"
     )
     answers_max_bytes: int = Field(default=3 * 2**26, ge=2**16, le=2**36, description="most bytes of all such answers in one process")
+    subscriptions_max_bytes: int = Field(
+        default=2**28, ge=2**20, le=2**36, description="most bytes that running subscriptions keep in one process"
+    )
+    subscriptions_max_bytes_per_user: int | None = Field(
+        default=None, ge=2**16, le=2**36, description="most of these for one user (empty: seven eighths)"
+    )
     heartbeat_seconds: float = Field(
         default=25, ge=0.01, le=600, description="time without changes after which a subscription sends a heartbeat"
     )

@@ -27,6 +27,7 @@ class Gauges:
         self.subscriptions = gauge("subscriptions", "Subscriptions that are running.")
         self._operations = gauge("operations", "Queries and mutations that run, and that wait for their turn.", "state")
         self._registry = registry
+        self._subscription_bytes = gauge("subscription_bytes", "Bytes that running subscriptions keep.")
         self._answer_bytes = gauge("answer_bytes", "Bytes of answers that are put together or wait to be read.")
         self._watchers = gauge("watchers", "Watchers that the hub keeps up to date.")
         self._hub_lag = gauge("hub_lag_seconds", "For how long a hint has waited for the hub to look.")
@@ -50,9 +51,10 @@ class Gauges:
         self._operations.labels("waiting").set_function(lambda: turns.waiting)
         self._registry.register(RefusedOperations(turns))
 
-    def follow_answers(self, held: Callable[[], int]) -> None:
-        """Read the bytes that answers hold from this function."""
-        self._answer_bytes.set_function(held)
+    def follow_bytes(self, answers: Callable[[], int], subscriptions: Callable[[], int]) -> None:
+        """Read the bytes that answers hold and that subscriptions keep from these functions."""
+        self._answer_bytes.set_function(answers)
+        self._subscription_bytes.set_function(subscriptions)
 
     def follow_clock(self, watch: ClockWatch) -> None:
         """Read from this watch by how much the clock has jumped."""

@@ -14,12 +14,13 @@ from strawberry.types.graphql import OperationType
 from app.graphql.execution.answer_budgets import AnswerBudgets, AnswerLimits
 from app.graphql.execution.sharing_analysis import SharingAnalysis, analyse_sharing
 from app.graphql.execution.subscription import PushAnswer, SharedSubscriptions, Subscription
+from app.graphql.execution.subscription_budgets import KeptBytes, SubscriptionBudgets, SubscriptionLimits, kept_by
 from app.graphql.execution.wire import Answer, Answers, Context, GraphQLRequest, answer_of, failure, refusal_of, refused_answer
 from app.rates.admission import payer_of
 from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import FairQueue, work_key
-from models.errors import MusterError, RateLimited
+from models.errors import MusterError, RateLimited, Unavailable
 from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError, graphql_schema, prepare
 
 ANY_OPERATION = frozenset(OperationType)
@@ -49,9 +50,11 @@ class Operations:
         *,
         request_seconds: float = REQUEST_SECONDS,
         budgets: AnswerBudgets | None = None,
+        subscriptions: SubscriptionBudgets | None = None,
     ) -> None:
         self.schema = schema
         self.budgets = budgets or AnswerBudgets(AnswerLimits())
+        self.subscriptions = subscriptions or SubscriptionBudgets(SubscriptionLimits())
         self._turns = turns
         self._request_seconds = request_seconds
         self._observe = observe
@@ -59,7 +62,13 @@ class Operations:
         self._shared = SharedSubscriptions(request_seconds)
 
     async def begin(
-        self, request: GraphQLRequest, context: Context, *, kinds: Collection[OperationType], push: PushAnswer | None = None
+        self,
+        request: GraphQLRequest,
+        context: Context,
+        *,
+        kinds: Collection[OperationType],
+        push: PushAnswer | None = None,
+        within: KeptBytes | None = None,
     ) -> Answers:
         """Begin the request: it has one answer if it is a query or mutation, and one for each event if it is a subscription.
 
@@ -72,7 +81,7 @@ class Operations:
             case None:
                 answers = self._execute(request, context, kinds)
             case SharingAnalysis():
-                answers = Subscription(self.schema, found, request, context).run(self._shared, push)
+                answers = self._subscribe(Subscription(self.schema, found, request, context), push, within)
             case errors:
                 answers = self._refuse(errors)
         return self._observe(request, context, answers)
@@ -105,6 +114,17 @@ class Operations:
         if context.answer.refusal:
             return refused_answer(context.answer.refusal)
         return answer_of(result.data, result.errors, result.extensions)
+
+    async def _subscribe(self, subscription: Subscription, push: PushAnswer | None, within: KeptBytes | None) -> Answers:
+        """Run a subscription, if there is room for what it keeps."""
+        size, caller = kept_by(subscription.request), subscription.context.caller
+        try:
+            with self.subscriptions.keeping(size, caller, within or self.subscriptions.of_connection()):
+                async with aclosing(subscription.run(self._shared, push)) as answers:
+                    async for answer in answers:
+                        yield answer
+        except Unavailable as full:
+            yield failure(full)
 
     async def _refuse(self, errors: list[GraphQLError]) -> Answers:
         self.schema.process_errors(errors)

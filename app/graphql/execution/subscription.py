@@ -49,8 +49,8 @@ class Subscription:
     def __init__(self, schema: strawberry.Schema, analysis: SharingAnalysis, request: GraphQLRequest, context: Context) -> None:
         self._schema = schema
         self._analysis = analysis
-        self._request = request
-        self._context = context
+        self.request = request
+        self.context = context
 
     async def run(self, shared: SharedSubscriptions, push: PushAnswer | None) -> Answers:
         """Yield the answer to each event, except those that were pushed. One with `errors` is the last."""
@@ -74,10 +74,10 @@ class Subscription:
 
     def _shares_by(self) -> Hashable:
         """What another subscription must have in common to be given the same answers."""
-        caller, given = self._context.caller, self._request.variables or {}
+        caller, given = self.context.caller, self.request.variables or {}
         variables = encode(sorted((name, given[name]) for name in self._analysis.variables & given.keys()))
         access = (caller.account_id, caller.people) if self._analysis.is_personal else caller.account_id
-        return self._request.query, self._request.operation_name, variables, access
+        return self.request.query, self.request.operation_name, variables, access
 
     async def _events(self) -> AsyncIterable[Any] | list[GraphQLError]:
         """The source of events, or why there is none."""
@@ -90,8 +90,8 @@ class Subscription:
 
     def answer(self, event: object) -> Answer | Awaitable[Answer]:
         """The answer to an event, with values as they are now. It never raises: errors are part of the answer."""
-        self._context.forget()
-        self._context.answer.restart()
+        self.context.forget()
+        self.context.answer.restart()
         try:
             runs = self._executor(event)
             if isinstance(runs, list):
@@ -108,7 +108,7 @@ class Subscription:
         except Exception as error:
             return failure(error)
         finally:
-            self._context.forget()  # a subscription waits for long, and must not hold what it has read meanwhile
+            self.context.forget()  # a subscription waits for long, and must not hold what it has read meanwhile
 
     async def _own_answer(self, event: object) -> Answer:
         answer = self.answer(event)
@@ -116,8 +116,8 @@ class Subscription:
 
     def _answer_of(self, result: ExecutionResult) -> Answer:
         """The answer, or only the errors after a fault of the server: a client must not take a partial answer for the event."""
-        if self._context.answer.refusal:
-            return failure(self._context.answer.refusal)
+        if self.context.answer.refusal:
+            return failure(self.context.answer.refusal)
         errors = self._published(result.errors or [])
         faults = [error for error in errors if code_of(error) in FAULTS]
         return refusal_of(faults) if faults else answer_of(result.data, errors)
@@ -127,9 +127,9 @@ class Subscription:
         return errors
 
     def _executor(self, event: object) -> list[GraphQLError] | Executor[Any]:
-        schema, request = graphql_schema(self._schema), self._request
+        schema, request = graphql_schema(self._schema), self.request
         document = self._analysis.document
-        return executor(schema, document, event, context=self._context, variables=request.variables, name=request.operation_name)
+        return executor(schema, document, event, context=self.context, variables=request.variables, name=request.operation_name)
 
 
 async def _shared_answer(share: Share, event: Shareable) -> Answer:

@@ -60,11 +60,13 @@ class Frames(ASGIWebSocketAdapter):
         """Every message until the connection closes."""
         with suppress(WebSocketDisconnect):
             while self._is_open:
-                message = await self._read()
-                if len(message) > self._limits.message_bytes:
+                message: bytes | None = await self._read()
+                if message is None or len(message) > self._limits.message_bytes:
                     await self.close(TOO_LONG, f"A message may have {self._limits.message_bytes} bytes")
                     return
-                yield parse(message)
+                parsed, message = parse(message), None  # neither is held while the next one is awaited
+                yield parsed
+                del parsed
 
     async def _read(self) -> bytes:
         try:

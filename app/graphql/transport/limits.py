@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.graphql.execution.answer_budgets import AnswerLimits
+from app.graphql.execution.subscription_budgets import SubscriptionLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +38,5 @@ class TransportLimits:
     """Whether queries may also be sent in the address of a GET request."""
     answers: AnswerLimits = field(default_factory=AnswerLimits)
     """Bytes of answers that are put together or wait to be read."""
+    subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+    """Bytes that running subscriptions keep."""

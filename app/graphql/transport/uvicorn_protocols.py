@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
-from app.graphql.execution.answer_budgets import Holding
+from app.graphql.transport.unread_bytes import UnreadBytes
 
 WEBSOCKET = "muster.websocket"  # where an application finds the protocol, in the extensions of the scope
 HANG_UP = "muster.hang_up"  # and a function that breaks the connection off
 UNREAD = "muster.unread"  # and one that takes what counts the bytes that the client has not read
-KEPT_UNREAD = 2**12  # bytes that wait for a client without being counted: more than a head, so that a small answer is sent at once
 LAST_SECONDS = 10.0  # time that a client has to read what was sent before the end
 LONGEST_HEAD = 2**16  # bytes of a head or of trailers, apart from the first packet: when there are more, no more are read
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -25,37 +25,6 @@ Due = tuple[Literal["send", "read", "request"], RequestResponseCycle | None]
 LONGEST_AT_ONCE = 2**16  # characters of a message that is sent without counting its bytes before
 TEXT = 0x81  # a whole message in one frame
 SHORT, MEDIUM = 125, 2**16 - 1  # payloads whose length fits into one byte, and into two more
-
-
-class UnreadBytes:
-    """Counts the bytes that a connection keeps because its client has not read them."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        transport.set_write_buffer_limits(high=KEPT_UNREAD)
-        self._transport = transport
-        self._holding: Holding | None = None
-
-    def count_into(self, holding: Holding) -> None:
-        """Count into this holding from now on, and into no other."""
-        if self._holding:
-            self._holding.close()
-        self._holding = holding
-        self.count()
-
-    def count(self) -> None:
-        """Count the bytes that are kept now."""
-        if self._holding:
-            self._holding.wait_to_be_read(self._transport.get_write_buffer_size())
-
-    def forget(self) -> None:
-        """Keep nothing any more."""
-        if self._holding:
-            self._holding.release()
-
-    def close(self) -> None:
-        """Count nothing any more."""
-        if self._holding:
-            self._holding.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -195,6 +164,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Stop sending, because the client does not read as fast."""
         super().pause_writing()
         self.unread.count()
+
+    def handle_text(self, event: Frame) -> None:
+        """Take a text frame, and leave nothing of it to the parser, which holds the last one until the next one comes."""
+        super().handle_text(event)
+        event.data = b""
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a further frame of a message."""
+        super().handle_cont(event)
+        event.data = b""
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Take a frame of another kind than text."""
+        super().handle_bytes(event)
+        event.data = b""
 
     def handle_ping(self) -> None:
         """Answer the client's pings, or the last of them later if the client does not read: more than one pong is never kept."""

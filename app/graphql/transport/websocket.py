@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing, closing, suppress
 from datetime import timedelta
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from app.graphql.execution.answer_budgets import Budget
 from app.graphql.execution.operations import ANY_OPERATION, Operations
+from app.graphql.execution.subscription_budgets import KeptBytes
 from app.graphql.execution.wire import Answer, Answers, Authenticate, Context, GraphQLRequest, failure
 from app.graphql.transport.connections import FORBIDDEN, FULL, SILENT, TRY_AGAIN_LATER, Connection, Connections, Ending
 from app.graphql.transport.frames import Frames
@@ -73,6 +75,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
     websocket: Frames
     connection: Connection
     budget: Budget
+    kept: KeptBytes
     unread_by: Caller | None = None  # into whose budget the bytes count that the client has not read
     ping_timer: RestartableTimer
     pinging: asyncio.Task[None]
@@ -82,6 +85,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
         """Serve the connection until it ends."""
         self.connection = self.view.connections.open_silent(address_of(self.websocket.ws))
         self.budget = self.view.operations.budgets.of_connection()
+        self.kept = self.view.operations.subscriptions.of_connection()
         self.ping_timer = RestartableTimer(self.view.limits.ping_seconds, self._ping_or_end)
         self.ping_timer.set()
         try:
@@ -123,6 +127,8 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             await self.handle_invalid_message(error.message)
         else:
             await super().handle_message(checked)
+            # The library holds the last message until the next one comes, and with it all that the operation does not need.
+            cast(dict[str, object], checked).clear()
 
     async def handle_pong(self, message: PongMessage) -> None:
         """Note that the client is alive."""
@@ -200,7 +206,7 @@ class SocketProtocol(BaseGraphQLTransportWSHandler[str | None, None]):
             is_wanted = self.operations.get(operation.id) is operation
             return is_wanted and self.websocket.send_at_once(f"{begin}{answer.text}}}")
 
-        return await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push)
+        return await self.view.operations.begin(request, context, kinds=ANY_OPERATION, push=push, within=self.kept)
 
     async def _send(self, operation: Operation[str | None, None], answer: Answer) -> None:
         if answer.errors is None:
