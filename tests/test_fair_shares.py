@@ -16,8 +16,18 @@ from app.provisioning.accounts import NewAccount, create_account
 from app.provisioning.tokens import create_token
 from app.running.server import Server
 from app.settings import Settings
-from models.engine.fair_order import FairOrder, Turn
+from models import Group, GroupState
+from models.engine.database import Database
+from models.engine.fair_order import FairOrder, Turn, WorkKey
+from models.engine.fair_queue import FairQueue
+from models.engine.loans import Loans
+from resolvers.grouping.builds import build
+from resolvers.grouping.groups import create_group
+from resolvers.records.contacts import create_contact
+from tests.support.callers import new_account
+from tests.support.clock import DrivenClock
 from tests.support.http_client import web_client
+from tests.support.services import running_services
 
 TOKENS = 10
 REQUESTS = 20
@@ -63,12 +73,24 @@ class Caller:
         return await self.ask(CREATE, input={"name": "Busy", "criteria": {"contacts": {"company": {"startsWith": [f"c{next(numbers)}"]}}}})
 
 
-class WatchedOrder(FairOrder):
-    """Counts the turns of others that start between the arrival of each turn of an account and its start."""
+class NotedOrder(FairOrder):
+    """Notes whose work arrives."""
 
     def __init__(self, like: FairOrder) -> None:
         super().__init__(like.most_running, like.most_waiting)
-        self.watched: int | None = None
+        self.keys: list[WorkKey] = []
+
+    def arrive(self, turn: Turn, now: float) -> Turn | None:
+        self.keys.append(turn.key)
+        return super().arrive(turn, now)
+
+
+class WatchedOrder(FairOrder):
+    """Counts the turns of others that start between the arrival of each watched turn and its start."""
+
+    def __init__(self, like: FairOrder, watched: Callable[[WorkKey], bool]) -> None:
+        super().__init__(like.most_running, like.most_waiting)
+        self.watched = watched
         self.overtaken: list[int] = []
         self.others = 0
         self.most_waiting_at_once = 0
@@ -90,7 +112,7 @@ class WatchedOrder(FairOrder):
 
     def _note(self, turn: Turn) -> None:
         before = self._arrived.pop(turn)
-        if turn.key.account == self.watched:
+        if self.watched(turn.key):
             self.overtaken.append(self.others - before)
         else:
             self.others += 1
@@ -122,20 +144,76 @@ async def server(url: str) -> AsyncIterator[Server]:
         yield server
 
 
+def queues_for_connections(database: Database) -> list[FairQueue]:
+    """The queues for connections, the last of which is for those that write."""
+    client: Any = database.connection
+    return [client.loans.turns] if database.engine == "postgresql" else [client.pool.readers.turns, client.pool.writers.turns]
+
+
 async def test_the_requests_of_a_quiet_account_are_served_before_what_another_has_waiting(server: Server) -> None:
-    order = server.graphql.turns.order = WatchedOrder(server.graphql.turns.order)
     busy, quiet = [await create_account(server.services, NewAccount(name, f"owner@{name}.example")) for name in ("busy", "quiet")]
-    order.watched = quiet.caller.account_id
-    callers = [Caller(server, await create_token(busy, f"{number}")) for number in range(TOKENS)]
-    caller = Caller(server, await create_token(quiet, "only"))
+    secrets = [await create_token(busy, f"{number}") for number in range(TOKENS)]
+    secret = await create_token(quiet, "only")
+    callers, caller = [Caller(server, each) for each in secrets], Caller(server, secret)
     contact = (await caller.ask(NEW_CONTACT, input={"fields": {"company": "Quiet"}}))["data"]["createContact"]["contact"]["id"]
     for each in (callers[0], caller):
         await each.ask(NEW_TAG, input={"name": "busy"})
+
+    def is_quiet(key: WorkKey) -> bool:
+        return key.account == quiet.caller.account_id or key.token == hash(f"Bearer {secret}")
+
+    order = server.graphql.turns.order = WatchedOrder(server.graphql.turns.order, is_quiet)
+    lent = []
+    for queue in queues_for_connections(server.services.database):
+        watched = queue.order = WatchedOrder(queue.order, is_quiet)
+        lent.append(watched)
     async with asyncio.timeout(DEADLINE), attacked(callers):
-        order.overtaken.clear()
         for number in range(REQUESTS):
             assert (await caller.ask(VIEWER))["data"]["viewer"]["role"] == "OWNER"
             answer = await caller.ask((TAG, UNTAG)[number % 2], input={"contactIds": [contact], "tags": [{"name": "busy"}]})
             assert answer["data"][("addTags", "removeTags")[number % 2]]["changed"] == 1
     assert order.most_waiting_at_once > TOKENS  # so many would have been served first in the order of arrival
     assert order.overtaken == [0] * (2 * REQUESTS)
+    assert max(each_order.most_waiting_at_once for each_order in lent) > TOKENS
+    for each_order in lent:
+        # A turn that runs is not interrupted, and at the very first nobody knows yet who sends much.
+        assert sorted(each_order.overtaken)[len(each_order.overtaken) * 9 // 10] <= 1
+
+
+async def test_the_builds_of_one_account_do_not_wait_for_the_end_of_those_of_another(database: Database) -> None:
+    async with running_services(database, DrivenClock(), evaluated_at_once=0) as services:
+        owners = [await new_account(services) for _ in range(2)]
+        for owner in owners:
+            await create_contact(owner, fields={"country": "Canada"})
+            await create_group(owner, name="Canadians", criteria={"contacts": {"country": {"equals": ["Canada"]}}})
+        queue = queues_for_connections(database)[-1]
+        order = queue.order = NotedOrder(queue.order)
+        await build(services)
+        accounts = [key.account for key in order.keys if key.token == "builds"]
+        first, second = (owner.caller.account_id for owner in owners)
+        assert accounts.index(second) < len(accounts) - 1 - accounts[::-1].index(first)
+        assert {group.state for group in await Group.all()} == {GroupState.READY}
+
+
+async def test_no_connection_is_lent_while_all_are_awaited() -> None:
+    loans = Loans(2)
+    loan = await loans.borrow()
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
+        entered, may_leave = asyncio.Event(), asyncio.Event()
+
+        async def take_all() -> None:
+            async with loans.all_lent():
+                entered.set()
+                await may_leave.wait()
+
+        tasks.create_task(take_all())
+        await asyncio.sleep(0)
+        later = tasks.create_task(loans.borrow())
+        await asyncio.sleep(0)
+        assert not entered.is_set()
+        loan.end()
+        await entered.wait()
+        assert (loans.lent, loans.waiting, later.done()) == (0, 1, False)
+        may_leave.set()
+        (await later).end()
+    assert loans.turns.is_empty

@@ -81,3 +81,15 @@ async def test_an_operation_whose_client_completes_it_waits_no_more() -> None:
         service.probe.may_execute.set()
         await held
         assert service.app.turns.is_empty
+
+
+async def test_an_operation_whose_client_hangs_up_waits_no_more() -> None:
+    async with serve(TransportLimits(running=1)) as service:
+        held = await hold(service)
+        waiting = asyncio.create_task(post(service, HELLO))
+        await until_waiting(service, 1)
+        waiting.cancel()
+        await until_waiting(service, 0)
+        service.probe.may_execute.set()
+        await held
+        assert service.app.turns.is_empty

@@ -121,7 +121,7 @@ class Server:
         await self.admission.enter(address)
 
     async def _authenticate(self, authorization: str | None, address: str) -> Context:
-        work_key.set(WorkKey("sign-in", address))
+        work_key.set(WorkKey(("sign-in", address), hash(authorization)))
         await self.admission.enter(address)
         async with self.admission.attempt(address, authorization or ""):
             with deadline_in(self._settings.request_deadline_seconds):

@@ -32,6 +32,7 @@ class Gauges:
         self._watchers = gauge("watchers", "Watchers that the hub keeps up to date.")
         self._hub_lag = gauge("hub_lag_seconds", "For how long a hint has waited for the hub to look.")
         self._pool = gauge("database_connections", "Connections of the pool, in use and idle.", "state")
+        self._pool_waiting = gauge("database_connections_waiting", "Tasks that wait for a connection of the pool.")
         self._pool_size = gauge("database_connections_limit", "Most connections that the pool may have.")
         self._database_up = gauge("database_up", "Whether the database answered in time.")
         self._clock_lag = gauge("clock_lag_seconds", "How far settled membership is behind this machine's time.")
@@ -65,6 +66,7 @@ class Gauges:
         self._pool.labels("used").set(pool.used)
         self._pool.labels("idle").set(pool.idle)
         self._pool_size.set(pool.most)
+        self._pool_waiting.set(pool.waiting)
 
     def show(self, readings: Readings | None) -> None:
         """Show the state of the database, or that it did not answer."""

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from models.engine.asyncpg_connection import CONNECT_SECONDS, release, roll_back
 from models.engine.deadlines import UntilDeadline, seconds_left, to_the_end
+from models.engine.fair_queue import HeldTurn
 from models.engine.loans import Loans, Pool
 
 BEGIN = "BEGIN; {first}"
@@ -129,6 +130,7 @@ class PostgresqlDatabaseClient(AsyncpgDBClient):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.loans = Loans(self.pool_maxsize)
+        self._lent: dict[Any, HeldTurn] = {}
 
     @override
     async def create_pool(self, **arguments: Any) -> Any:
@@ -137,23 +139,25 @@ class PostgresqlDatabaseClient(AsyncpgDBClient):
 
     async def borrow(self) -> Any:
         """Wait for a connection of the pool, which has to be given back."""
-        await self.loans.borrow()
+        loan = await self.loans.borrow()
         try:
-            return await (await self._open_pool()).acquire()
+            connection = await (await self._open_pool()).acquire()
         except TimeoutError as late:
-            self.loans.give_back()
+            loan.end()
             raise TimeoutError(f"no connection within {CONNECT_SECONDS:g} seconds") from late
         except BaseException:
-            self.loans.give_back()
+            loan.end()
             raise
+        self._lent[connection] = loan
+        return connection
 
     async def give_back(self, connection: Any) -> None:
         """Return a connection to the pool, once the server has confirmed that a cancelled statement has ended."""
+        loan = self._lent.pop(connection)
         try:
-            if self._pool:  # not closed meanwhile
-                await release(self._pool, connection)
+            await release(self._pool, connection)
         finally:
-            self.loans.give_back()
+            loan.end()
 
     async def _open_pool(self) -> Any:
         if not self._pool:
@@ -204,11 +208,12 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 def pool_of(client: BaseDBAsyncClient) -> Pool:
     """How many connections of the client's pool are in use and idle, and how many there may be."""
-    pool: Any = cast(AsyncpgDBClient, client)._pool
+    opened = cast(PostgresqlDatabaseClient, client)
+    pool: Any = opened._pool
     if pool is None:  # not opened yet
         return Pool(0, 1, 1)
     idle, size = pool.get_idle_size(), pool.get_size()
-    return Pool(size - idle, idle, pool.get_max_size())
+    return Pool(size - idle, idle, pool.get_max_size(), opened.loans.waiting)
 
 
 client_class = PostgresqlDatabaseClient

@@ -100,6 +100,11 @@ class FairOrder:
         self._discard(turn, account, token, now=now)
         return self._start_waiting(now) if self.waiting else ()
 
+    def set_most_running(self, most: int, now: float) -> Iterable[Turn]:
+        """Change how many turns run at once. Returns the turns that start because of it."""
+        self.most_running = most
+        return self._start_waiting(now)
+
     def longest_wait(self, key: WorkKey, now: float) -> float:
         """For how long the first waiting turn of the account has waited."""
         account = self._accounts.waiting.get(key.account)

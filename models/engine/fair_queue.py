@@ -2,11 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from time import perf_counter
-from types import TracebackType
 from typing import Self
 
 from models.engine.deadlines import UntilDeadline
@@ -40,6 +39,7 @@ class FairQueue:
         self.order = FairOrder(most_running, most_waiting)
         self._clock = clock
         self._decided: dict[Turn, asyncio.Future[bool]] = {}
+        self._idle = asyncio.Event()
         self.refused = 0
         """The turns that were refused because too many were waiting."""
 
@@ -78,8 +78,23 @@ class FairQueue:
 
     def finish(self, turn: Turn) -> None:
         """End a turn, and wake the tasks whose turns start in its place."""
-        for started in self.order.finish(turn, self._clock()):
-            self._decide(started, is_started=True)
+        self._start(self.order.finish(turn, self._clock()))
+        if not self.running:
+            self._idle.set()
+
+    @asynccontextmanager
+    async def none_running(self) -> AsyncIterator[None]:
+        """Start no turns inside, after a wait for those that run, at most until the deadline of the request. Not for two tasks at once."""
+        most = self.order.most_running
+        self.order.set_most_running(0, self._clock())
+        try:
+            async with UntilDeadline():
+                while self.running:
+                    self._idle.clear()
+                    await self._idle.wait()
+            yield
+        finally:
+            self._start(self.order.set_most_running(most, self._clock()))
 
     def leave(self, turn: Turn) -> None:
         """Give up a turn that waits, or that was started for a task that is gone."""
@@ -87,6 +102,10 @@ class FairQueue:
             self.finish(turn)
         elif self._decided.pop(turn, None):
             self.order.leave(turn, self._clock())
+
+    def _start(self, started: Iterable[Turn]) -> None:
+        for turn in started:
+            self._decide(turn, is_started=True)
 
     def _decide(self, turn: Turn, *, is_started: bool) -> None:
         decided = self._decided.pop(turn)
@@ -108,20 +127,28 @@ class HeldTurn(Turn):
         super().__init__(key)
         self._queue = queue
 
-    async def __aenter__(self) -> Self:
+    async def begin(self) -> None:
+        """Take the turn. Raises `Overloaded` if too many wait, and `DeadlineExceeded` if it comes too late for the request."""
         decided = self._queue.arrive(self)
         if decided:
             await self._wait(decided)
+
+    def end(self) -> None:
+        """Give the turn back."""
+        self._queue.finish(self)
+
+    async def __aenter__(self) -> Self:
+        await self.begin()
         return self
 
-    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        self._queue.finish(self)
+    async def __aexit__(self, *_error: object) -> None:
+        self.end()
 
     async def _wait(self, decided: asyncio.Future[bool]) -> None:
         try:
             async with UntilDeadline():
                 is_started = await decided
-        except BaseException:  # the task was cancelled, or the deadline of its request has passed
+        except BaseException:  # the task was cancelled, or its deadline has passed
             self._queue.leave(self)
             raise
         if not is_started:

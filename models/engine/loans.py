@@ -4,60 +4,49 @@ Both engines lend their connections here and nowhere else: the connections of Po
 one that writes. A loan lasts for one statement, for statements that are answered together, or for a whole transaction.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from models.engine.deadlines import UntilDeadline
+from models.engine.fair_queue import FairQueue, HeldTurn
+
+MOST_WAITING = 10_000  # tasks for a connection: running operations, sign-ins and subscriptions are bounded before they get here
 
 
 class Pool(NamedTuple):
-    """The connections of a pool: in use, open and idle, and how many there may be."""
+    """The connections of a pool: in use, open and idle, and how many there may be. And how many tasks wait for one."""
 
     used: int
     idle: int
     most: int
+    waiting: int = 0
 
 
 class Loans:
-    """Lends at most so many connections at once, `lent` of them now. Of those who are `waiting`, who asked first is served first."""
+    """Lends at most so many connections at once. Accounts take turns, and so do the tokens of an account."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.lent = self.waiting = 0
-        self._free = asyncio.Semaphore(most)
+        self.turns = FairQueue(most, MOST_WAITING)
 
-    async def borrow(self) -> None:
-        """Wait for a connection, at most until the deadline of the running request. It is lent until it is given back."""
-        if self.waiting or self.lent >= self.most:
-            await self._wait()
-        else:
-            await self._free.acquire()  # without waiting
-        self.lent += 1
+    @property
+    def lent(self) -> int:
+        """How many connections are lent."""
+        return self.turns.running
 
-    async def _wait(self) -> None:
-        self.waiting += 1
-        try:
-            async with UntilDeadline():
-                await self._free.acquire()
-        finally:
-            self.waiting -= 1
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a connection."""
+        return self.turns.waiting
+
+    async def borrow(self) -> HeldTurn:
+        """Wait for a connection, at most until the deadline of the running request. It is lent until the loan is ended."""
+        loan = self.turns.turn()
+        await loan.begin()
+        return loan
 
     @asynccontextmanager
     async def all_lent(self) -> AsyncIterator[None]:
         """Wait until all loans have ended, and lend nothing until the end of the context."""
-        taken = 0
-        try:
-            while taken < self.most:
-                await self.borrow()
-                taken += 1
+        async with self.turns.none_running():
             yield
-        finally:
-            for _ in range(taken):
-                self.give_back()
-
-    def give_back(self) -> None:
-        """End a loan, so that the next who waits gets its connection."""
-        self.lent -= 1
-        self._free.release()

@@ -113,7 +113,7 @@ class WritingTransactionContext(TransactionContext):
         self._transaction = ImmediateTransaction(client)
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._client.pool.writers.borrow()
+        await self._client.pool.borrow_writer()
         try:
             self._transaction._connection = await self._client.pool.writer()
             await self._begin()

@@ -8,6 +8,7 @@ from typing import Any
 import aiosqlite
 
 from models.engine import sqlite_connection
+from models.engine.fair_queue import HeldTurn
 from models.engine.loans import Loans, Pool
 from models.engine.sqlite_connection import call_to_write
 from models.engine.sqlite_journal import Journal
@@ -28,6 +29,8 @@ class SqlitePool:
         self._readers: list[aiosqlite.Connection] = []
         self._idle: list[aiosqlite.Connection] = []
         self.writers, self.readers = Loans(1), Loans(READERS)
+        self._writer_loan: HeldTurn | None = None
+        self._reader_loans: dict[aiosqlite.Connection, HeldTurn] = {}
 
     async def writer(self) -> aiosqlite.Connection:
         """The connection that writes, for its borrower. It is opened if it is not open."""
@@ -41,11 +44,15 @@ class SqlitePool:
     @asynccontextmanager
     async def lend_writer(self) -> AsyncIterator[aiosqlite.Connection]:
         """The connection that writes, for one call."""
-        await self.writers.borrow()
+        await self.borrow_writer()
         try:
             yield await self.writer()
         finally:
             await self.give_writer_back()
+
+    async def borrow_writer(self) -> None:
+        """Wait for the connection that writes, which has to be given back."""
+        self._writer_loan = await self.writers.borrow()
 
     async def give_writer_back(self) -> None:
         """Lend the connection that writes to the next who waits."""
@@ -53,19 +60,24 @@ class SqlitePool:
             if self._writer:
                 await self._journal.keep_short(self._writer, self.readers)
         finally:
-            self.writers.give_back()
+            loan, self._writer_loan = self._writer_loan, None
+            if loan:
+                loan.end()
 
     async def borrow_reader(self) -> aiosqlite.Connection:
         """Wait for a connection that reads, which has to be given back."""
-        await self.readers.borrow()
-        if self._idle:
-            return self._idle.pop()
+        loan = await self.readers.borrow()
         try:
-            await self.writer()  # which creates the journal
-            reader = await sqlite_connection.opened(self._path, self._pragmas | ONLY_READING)
+            reader = self._idle.pop() if self._idle else await self._new_reader()
         except BaseException:
-            self.readers.give_back()
+            loan.end()
             raise
+        self._reader_loans[reader] = loan
+        return reader
+
+    async def _new_reader(self) -> aiosqlite.Connection:
+        await self.writer()  # which creates the journal
+        reader = await sqlite_connection.opened(self._path, self._pragmas | ONLY_READING)
         self._readers.append(reader)
         return reader
 
@@ -76,7 +88,7 @@ class SqlitePool:
                 await call_to_write(reader, sqlite_connection.roll_back)
         finally:
             self._idle.append(reader)  # the one that was used last knows most pages
-            self.readers.give_back()
+            self._reader_loans.pop(reader).end()
 
     async def close(self) -> None:
         """Close all connections, when their last calls have ended."""
@@ -90,7 +102,7 @@ class SqlitePool:
     def state(self) -> Pool:
         """How many connections are lent, how many others are open, and how many there may be."""
         used = self.readers.lent + self.writers.lent
-        return Pool(used, 1 + len(self._readers) - used, self.readers.most + self.writers.most)
+        return Pool(used, 1 + len(self._readers) - used, self.readers.most + self.writers.most, self.readers.waiting + self.writers.waiting)
 
 
 class ReaderLoan:

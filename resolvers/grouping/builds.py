@@ -8,7 +8,7 @@ from models.engine.fair_queue import work_of
 from resolvers.criteria.language.record_types import RecordType
 from resolvers.criteria.language.renaming import groups_named
 from resolvers.membership.change import Change
-from resolvers.membership.rebuilding.builds import Build, plan_builds, read_builds
+from resolvers.membership.rebuilding.builds import plan_builds, read_builds
 from resolvers.membership.rebuilding.scan import scan_next
 from resolvers.membership.rebuilding.swap import MembershipDifference, find_difference, swap_in
 from resolvers.operation.context import Context, Services, system_context
@@ -39,23 +39,27 @@ async def mentions_once_built(context: Context) -> dict[int, list[int]]:
 
 async def build(services: Services) -> None:
     """Run every build to its end. If another edit overtakes one, both begin anew together."""
-    for row in await services.database.rows(BUILDING):
+    analyzed: set[int] = set()
+    while accounts := [row["account_id"] for row in await services.database.rows(BUILDING)]:
         # Without statistics, as after a large import, PostgreSQL would sort all contacts for each chunk.
-        if services.database.engine == "postgresql":
+        if services.database.engine == "postgresql" and not analyzed.issuperset(accounts):
             await services.database.rows("ANALYZE contacts")
-        context = system_context(services, row["account_id"])
-        with work_of(row["account_id"], "builds"):
-            while found := await read_builds(services.database, row["account_id"]):
-                await _build(context, found)
+            analyzed.update(accounts)
+        for account_id in accounts:
+            await build_on(services, account_id)
 
 
-async def _build(context: Context, found: list[Build]) -> None:
-    while await _scan(context):
-        pass
-    differences = {each: await find_difference(context.services.database, context.caller.account_id, each) for each in found}
-    known = {each.id: changes for each, changes in differences.items() if changes}
-    if len(known) == len(found):
-        await _swap(context, known)
+async def build_on(services: Services, account_id: int) -> None:
+    """Evaluate the next contacts for the builds of an account, or put the builds in force once no contacts are left."""
+    context = system_context(services, account_id)
+    with work_of(account_id, "builds"):
+        found = await read_builds(services.database, account_id)
+        if not found or await _scan(context):
+            return
+        differences = {each: await find_difference(services.database, account_id, each) for each in found}
+        known = {each.id: changes for each, changes in differences.items() if changes}
+        if len(known) == len(found):
+            await _swap(context, known)
 
 
 async def _scan(context: Context) -> bool:
