@@ -1,7 +1,7 @@
 """The prices of operations in points, as plain data: the one table to measure again when execution becomes cheaper.
 
 A point stands for some 30 microseconds of one processor in an account of 10,000 contacts, from which single prices differ by less than a
-factor of five either way. `tests/test_cost.py` measures the work behind each price in calls of Python and steps of SQLite, of which one
+factor of five either way. `tests/test_tariff.py` measures the work behind each price in calls of Python and steps of SQLite, of which one
 call takes as long as five. "Measured" below means those calls, in an account of 5,000 contacts, of which 20 to 200 are one point.
 """
 
@@ -69,17 +69,17 @@ ELEMENTS = {
 
 # ---------------------------------------------------------------- introspection
 
-INTROSPECTED = 6  # values of introspection for a point: they need neither a row nor a resolver. Measured: 15 for each
+INTROSPECTED = 4  # values of introspection for a point: they need neither a row nor a resolver. Measured: 15 for each
 
 # ---------------------------------------------------------------- inputs
 
 VALUE = 1  # for each value, list and object of an argument. Measured: 75 for a text to compare with, 60 for a field to write
 LONG_TEXT = 1_000  # characters of a text for which a further point is due
 CONDITION = 40  # for each condition, which is evaluated for all records. Measured: 2,600
-ATTACHED = 200  # for each condition on a contact's tags or groups. Measured: 5,500
-RELATED = 300  # for each condition on other rows than the record's own. Measured: 12,000
+ATTACHED = 100  # for each condition on a contact's tags or groups. Measured: 5,500
+RELATED = 250  # for each condition on other rows than the record's own. Measured: 12,000
 RELATED_SQUARED = 20  # times the square of their number, except custom fields: 30 of them together take PostgreSQL ten times as long as 10
-ANNIVERSARY = 600  # for each anniversary, in the ranges of several centuries. Measured: 12,000 to 25,000
+ANNIVERSARY = 500  # for each anniversary, in the ranges of several centuries. Measured: 12,000 to 25,000
 PATTERN = 200  # for each text to look for within other texts, which is compared with all records. Measured: 10,500
 PREFIX = 2  # for each beginning of a text, which an index finds. Measured: 110
 SLOW_PREFIX = 60  # for each beginning of a text in a field without an index. Measured: 1,500
