@@ -4,6 +4,7 @@
 PYTHON ?= python3
 EFFORT ?= 25
 KILLS ?= 200
+MINUTES ?= 30
 LAWS := tests/test_criteria_laws.py tests/test_diagnostics.py tests/test_membership_law.py tests/test_matching_law.py \
 	tests/test_clock_law.py tests/test_clock_skew.py tests/test_retention.py tests/test_stream_law.py tests/test_bulk_laws.py \
 	tests/test_batch_law.py tests/test_cost.py tests/test_rates.py tests/test_hostile.py tests/test_fuzzing.py
@@ -21,7 +22,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-postgresql prove torture planted clients docs lint audit sbom lock clean
+.PHONY: help run test test-sqlite test-postgresql prove torture hostile planted clients docs lint audit sbom lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +51,12 @@ torture: $(VENV)/.test ## kill servers at random moments, KILLS=200 times on eac
 	@for engine in sqlite postgresql; do \
 	  MUSTER_TORTURE_KILLS=$(KILLS) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/torture \
 	    -o log_cli=true -o log_cli_level=25 -o log_cli_format='%(asctime)s %(message)s' tests/test_torture.py || exit 1; \
+	done
+
+hostile: $(VENV)/.test ## send a server large operations for MINUTES=30 on each engine, and fail where its event loop stands still
+	@for engine in sqlite postgresql; do \
+	  MUSTER_HOSTILE_MINUTES=$(MINUTES) $(BIN)/pytest --engine $$engine -o cache_dir=.pytest_cache/hostile \
+	    -o log_cli=true -o log_cli_level=25 -o log_cli_format='%(asctime)s %(message)s' tests/test_stalls.py || exit 1; \
 	done
 
 planted: $(VENV)/.test ## plant faults in a copy of the tree, one at a time, and see that a test notices each

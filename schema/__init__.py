@@ -15,6 +15,7 @@ from schema.naming import Naming
 from schema.people import Account
 from schema.query import Query
 from schema.record_types import list_record_types
+from schema.resolving import resolve_large_inputs
 from schema.scalars import SCALARS
 from schema.strawberry_adapter import graphql_schema, is_one_of
 from schema.subscription import Subscription
@@ -39,6 +40,7 @@ def build_schema(record_types: Iterable[str], added_fields: Mapping[type, type],
     describe(built)
     _drop_null_defaults(built)
     _mark_one_of(built)
+    resolve_large_inputs(schema)
     return schema
 
 

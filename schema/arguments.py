@@ -4,28 +4,34 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from types import NoneType
+from typing import Any, NamedTuple
 
 from strawberry import UNSET
 from strawberry.types.field import StrawberryField
 
 from schema.criteria import AppointmentCriteria, ContactCriteria, CriteriaInput
 from schema.scalars import write_decimal
-from schema.strawberry_adapter import StrawberryObjectDefinition, get_object_definition, to_camel_case
+from schema.strawberry_adapter import get_object_definition, to_camel_case
+
+CRITERIA = frozenset({CriteriaInput, ContactCriteria, AppointmentCriteria})
+ATOMS = frozenset({str, int, bool, float, NoneType, dict})  # and the values of JSON, whatever they hold
+
+
+LEFT = ATOMS | {list}  # a list in a list is a scalar's, which may hold any number more of them
 
 
 def plain(value: Any) -> Any:
     """An input as dicts, lists and values, under Python names and without what the client left out."""
-    match value:
-        case CriteriaInput() | ContactCriteria() | AppointmentCriteria():
-            return document(value)
-        case list():
-            # A list in a list is a scalar's, which may hold any number more of them.
-            return [item if isinstance(item, list) else plain(item) for item in value]
-        case _ if definition := get_object_definition(value):
-            return {declared.python_name: plain(found) for declared, found in _given(value, definition)}
-        case _:
-            return value
+    kind = type(value)
+    if kind in ATOMS:
+        return value
+    if kind in CRITERIA:
+        return document(value)
+    if kind is list:
+        return [item if item.__class__ in LEFT else plain(item) for item in value]
+    fields = _fields(kind)
+    return value if fields is None else {name: found if found.__class__ in ATOMS else plain(found) for name, found in _given(value, fields)}
 
 
 def changes(value: object) -> dict[str, Any]:
@@ -35,6 +41,15 @@ def changes(value: object) -> dict[str, Any]:
 
 def document(value: Any) -> Any:
     """Criteria as a JSON document in the shape of CriteriaInput, as they are stored. Nulls and defaults are left out."""
+    kind = type(value)
+    if kind in ATOMS:
+        return value
+    if kind is list:
+        return [item if item.__class__ in ATOMS else document(item) for item in value]
+    if fields := _fields(kind):
+        given = {field.key: found for field in fields if (found := getattr(value, field.name)) is not UNSET and found != field.default}
+        added: dict[str, Any] = getattr(value, "added", {})
+        return {key: document(found) for key, found in (given | added).items() if found is not None}
     match value:
         case Enum():
             return value.name
@@ -44,21 +59,33 @@ def document(value: Any) -> Any:
             return value.isoformat()
         case Decimal():
             return write_decimal(value)
-        case list():
-            return [document(item) for item in value]
-        case _ if definition := get_object_definition(value):
-            given = {_key(declared): found for declared, found in _given(value, definition) if found != declared.default}
-            added: dict[str, Any] = getattr(value, "added", {})
-            return {key: document(found) for key, found in (given | added).items() if found is not None}
-        case _:
-            return value
+    return value
 
 
-def _given(value: object, definition: StrawberryObjectDefinition) -> Iterator[tuple[StrawberryField, Any]]:
-    for declared in definition.fields:
-        found = getattr(value, declared.python_name)
+class _Field(NamedTuple):
+    """A field of an input: its names in Python and in documents, and its default."""
+
+    name: str
+    key: str
+    default: object
+
+
+_known: dict[type, list[_Field] | None] = {}
+
+
+def _fields(kind: type) -> list[_Field] | None:
+    """The fields of an input, or None for any other class."""
+    if kind not in _known:
+        definition = get_object_definition(kind)
+        _known[kind] = [_Field(field.python_name, _key(field), field.default) for field in definition.fields] if definition else None
+    return _known[kind]
+
+
+def _given(value: object, fields: list[_Field]) -> Iterator[tuple[str, Any]]:
+    for field in fields:
+        found = getattr(value, field.name)
         if found is not UNSET:
-            yield declared, found
+            yield field.name, found
 
 
 def _key(declared: StrawberryField) -> str:

@@ -63,13 +63,13 @@ class Preview:
 
     @strawberry.field
     @staticmethod
-    def criteria_text(found: Parent[preview.Preview]) -> str:
-        return preview.criteria_text(found)
+    async def criteria_text(found: Parent[preview.Preview]) -> str:
+        return await preview.criteria_text(found)
 
     @field(list[CriteriaDiagnostic])
     @staticmethod
-    def diagnostics(found: Parent[preview.Preview]) -> Sequence[Diagnostic]:
-        return preview.diagnostics(found)
+    async def diagnostics(found: Parent[preview.Preview]) -> Sequence[Diagnostic]:
+        return await preview.diagnostics(found)
 
 
 @strawberry.type

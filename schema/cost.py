@@ -1,6 +1,7 @@
 """What an operation costs, in the points of the tariff: computed from the document, its page sizes and its arguments before it runs."""
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -72,20 +73,27 @@ class OperationCost:
         self._defaults = _defaults(self._operation) if self._operation else {}
         self._dependencies: Dependencies | None = None
         self._known: LRUCache[tuple[object, ...], int] = LRUCache(MOST_REMEMBERED)
+        self._lock = Lock()  # of what is known, because large values are priced in a thread
 
     def points(self, variables: Variables) -> int:
         """The points that the operation costs with these variables."""
         given = {name: variables.get(name, default) for name, default in self._defaults.items()}
         inputs = InputPricing(given)
-        known = self._known.get(self._dependencies.of(given, inputs)) if self._dependencies else None
+        known = self._recall(self._dependencies.of(given, inputs)) if self._dependencies else None
         return self._compute(given, inputs) if known is None else known
 
     def _compute(self, given: Variables, inputs: InputPricing) -> int:
         pricing = Pricing(self._schema, self._limits, self._fragments, given, inputs)
         cost = min(MOST, tariff.OPERATION + (pricing.price_operation(self._operation) if self._operation else 0))
         self._dependencies = Dependencies(tuple(sorted(pricing.sized_by | inputs.counted)), tuple(inputs.used))
-        self._known[self._dependencies.of(given, inputs)] = cost
+        key = self._dependencies.of(given, inputs)
+        with self._lock:
+            self._known[key] = cost
         return cost
+
+    def _recall(self, key: tuple[object, ...]) -> int | None:
+        with self._lock:
+            return self._known.get(key)
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, object]:

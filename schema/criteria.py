@@ -18,7 +18,6 @@ from schema.conditions import (
     TaggedAtCondition,
     TextCondition,
 )
-from schema.strawberry_adapter import open_to_added_fields
 
 
 @strawberry.input
@@ -38,7 +37,6 @@ class AppointmentRelation:
     at_least: AppointmentCount | None = UNSET
 
 
-@open_to_added_fields
 @strawberry.input(one_of=True)
 class ContactCriteria:
     """A condition on a contact, or a combination of conditions."""
@@ -94,7 +92,6 @@ class AppointmentCriteria:
     contact: ContactCriteria | None = UNSET
 
 
-@open_to_added_fields
 @strawberry.input(one_of=True)
 class CriteriaInput:
     """The criteria of a group."""

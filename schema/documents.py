@@ -1,21 +1,35 @@
 """The check of every document before it runs: its size, its validity, the operation to run, and its cost."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import TypeVar
 
 from cachetools import LRUCache
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast, validate
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_operation_ast,
+    parse,
+    validate,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
+from models.event_loop import in_thread
 from resolvers.operation.allowance import Allowance
 from schema import tariff
 from schema.cost import OperationCost
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded
 from schema.graphql_core_adapter import was_aborted, without_cause
-from schema.limits import DocumentLimits
+from schema.limits import QUICK_VALUES, DocumentLimits, count_values
+from schema.pausing_executor import coerce_variables
 from schema.strawberry_adapter import MaybeNullValidationRule, graphql_schema, name_in_request
 from schema.weight import weight_rule
+
+T = TypeVar("T")
 
 SEVERAL_OPERATIONS = "The document has several operations: name the one to run in `operationName`."
 TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
@@ -25,6 +39,7 @@ MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of t
 LONGEST_REMEMBERED = 4_096  # characters
 UNDECLARED = "The operation does not declare these variables: {names}. Declare them, or do not send them."
 MOST_NAMED, LONGEST_NAME = 5, 40  # names of undeclared variables in an error, and characters of each
+QUICK = 256  # characters: checking a longer document for the first time may take far more than some milliseconds
 
 
 class DocumentCheck:
@@ -65,17 +80,6 @@ class DocumentCheck:
         return known
 
 
-def count_values(value: object, most: int) -> int:
-    """How many values a JSON value consists of. It counts no further than to a value too many, so that a large value costs little."""
-    unread, found = [value], 0
-    while unread and found <= most:
-        part = unread.pop()
-        below: Collection[object] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        unread.extend(below)
-        found += len(below)
-    return found
-
-
 class _CheckOperation(SchemaExtension):
     """Checks the document of one operation."""
 
@@ -86,16 +90,27 @@ class _CheckOperation(SchemaExtension):
 
     async def on_parse(self) -> AsyncIterator[None]:
         operation = self.execution_context
-        operation.parse_options["max_tokens"] = self._check.limits.tokens
-        operation.graphql_document = self._check.recall(operation.query or "")
-        if operation.graphql_document is None:
+        remembered = self._check.recall(operation.query or "")
+        if remembered is None:
             self._require_readable()
         self._values = count_values(operation.variables, most := self._check.limits.values)
         if self._values > most:
             raise BadInput(TOO_MANY.format(most=most))
+        operation.graphql_document = remembered or await self._parsed(operation.query or "")
         yield
         if self._ends_here():
             await self._spend(self._effort())
+
+    async def _parsed(self, query: str) -> DocumentNode:
+        try:
+            return await self._checked(lambda: parse(query, max_tokens=self._check.limits.tokens))
+        except GraphQLError:
+            await self._spend(self._effort())
+            raise
+
+    async def _checked(self, work: Callable[[], T]) -> T:
+        """Do a part of the check, in a thread if the document is not short."""
+        return work() if len(self.execution_context.query or "") <= QUICK else await in_thread(work)
 
     def _require_readable(self) -> None:
         """Refuse to parse a document that is too long, or whose sender has no points left."""
@@ -110,7 +125,7 @@ class _CheckOperation(SchemaExtension):
         operation = self.execution_context
         try:
             kind = operation.operation_type
-        except RuntimeError:  # it could not be parsed, or has no such operation
+        except RuntimeError:  # it has no such operation
             return True
         # Where only subscriptions are allowed, this was the search for one: a query or mutation is run and paid for afterwards.
         return kind is OperationType.SUBSCRIPTION and kind not in operation.allowed_operations
@@ -119,14 +134,23 @@ class _CheckOperation(SchemaExtension):
         operation = self.execution_context
         document = operation.graphql_document
         if document is not None:  # always so here: an unparsable document is answered before
-            errors = self._errors(document) or self._ambiguity(document) or self._undeclared(document)
+            errors = await self._errors(document) or self._ambiguity(document) or self._undeclared(document)
             operation.pre_execution_errors = await self._paid(document, errors)
+        yield
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        operation = self.execution_context
+        document, given = operation.graphql_document, operation.variables
+        running = get_operation_ast(document, operation.operation_name) if document else None
+        if document and running and given and self._values > QUICK_VALUES:
+            schema = graphql_schema(operation.schema)
+            operation.variables = await in_thread(lambda: coerce_variables(schema, document, running, given))
         yield
 
     async def _paid(self, document: DocumentNode, errors: list[GraphQLError]) -> list[GraphQLError]:
         """The errors, or a lack of points. A refused operation is paid for by its length, because reading it was work."""
         try:
-            cost = self._effort() if errors else self._cost(document)
+            cost = self._effort() if errors else await self._cost(document)
         except MusterError as error:
             errors, cost = [_refusal(error)], self._effort()
         try:
@@ -148,12 +172,12 @@ class _CheckOperation(SchemaExtension):
         """The points that a refused operation costs."""
         return len(self.execution_context.query or "") // tariff.REFUSED_CHARACTERS + self._values // tariff.REFUSED_VALUES
 
-    def _cost(self, document: DocumentNode) -> int:
+    async def _cost(self, document: DocumentNode) -> int:
         operation = self.execution_context
         schema = graphql_schema(operation.schema)
         priced = self._check.cost(schema, document, operation.query or "", name_in_request(operation))
         try:
-            cost, limit = priced.points(operation.variables or {}), self._check.limits.cost
+            cost, limit = await self._priced(lambda: priced.points(operation.variables or {})), self._check.limits.cost
         except RecursionError:
             raise BadInput(TOO_COMPLEX) from None
         if cost > limit:
@@ -162,15 +186,22 @@ class _CheckOperation(SchemaExtension):
             operation.extensions_results["cost"] = {"requested": cost, "limit": limit}
         return cost
 
-    def _errors(self, document: DocumentNode) -> list[GraphQLError]:
+    async def _priced(self, work: Callable[[], int]) -> int:
+        is_long = self._values > QUICK_VALUES or len(self.execution_context.query or "") > LONGEST_REMEMBERED
+        return await in_thread(work) if is_long else work()
+
+    async def _errors(self, document: DocumentNode) -> list[GraphQLError]:
         query = self.execution_context.query or ""
         if self._check.recall(query) is document:
             return []
-        errors = self._validate(document, [self._check.weight_rule])
-        errors = errors or self._validate(document, [*self.execution_context.validation_rules, MaybeNullValidationRule])
+        errors = await self._checked(lambda: self._found_errors(document))
         if not errors:
             self._check.remember(query, document)
         return errors
+
+    def _found_errors(self, document: DocumentNode) -> list[GraphQLError]:
+        errors = self._validate(document, [self._check.weight_rule])
+        return errors or self._validate(document, [*self.execution_context.validation_rules, MaybeNullValidationRule])
 
     def _validate(self, document: DocumentNode, rules: list[type[ASTValidationRule]]) -> list[GraphQLError]:
         most = MOST_ERRORS - 1  # an error that says so is added when there are more

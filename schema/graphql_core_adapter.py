@@ -1,4 +1,4 @@
-"""What this project uses of graphql-core beyond its documentation: the halves of a subscription, built types, and error texts.
+"""What this project uses of graphql-core beyond its documentation: counting, the halves of a subscription, built types, and error texts.
 
 The rest of the code imports these names from here. `tests/test_adapters.py` fails when an upgrade of graphql-core moves one.
 """
@@ -10,13 +10,11 @@ from typing import Any
 
 import orjson
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     Executor,
     GraphQLArgument,
     GraphQLError,
     GraphQLInputObjectType,
-    GraphQLSchema,
     Undefined,
     ValueNode,
     VariableDefinitionNode,
@@ -34,7 +32,6 @@ __all__ = [
     "create_source_event_stream",
     "drop_null_default",
     "execute_subscription_event",
-    "executor",
     "is_about_a_variable",
     "is_about_an_argument",
     "mark_one_of",
@@ -47,13 +44,6 @@ FIELD_BYTES = 64  # of a field besides its name and its value, in memory
 NOTHING = ""  # stands for a value in an answer that is too large: null would be an error for many fields
 SUGGESTION = re.compile(r" ?Did you mean [^?]*\?")
 CAUSE = ", but encountered error '{cause}'; found"
-
-
-def executor(
-    schema: GraphQLSchema, document: DocumentNode, event: object, *, context: object, variables: dict[str, Any] | None, name: str | None
-) -> Executor[Any] | list[GraphQLError]:
-    """An executor of a valid document whose root is this event, or why the variables do not fit."""
-    return CountingExecutor.build(schema, document, event, context, variables, name)
 
 
 class CountingExecutor(Executor[Any]):

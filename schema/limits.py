@@ -1,6 +1,10 @@
 """The limits of GraphQL documents, which the composition root takes from its settings."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+
+CONTAINERS = frozenset({dict, list})
+QUICK_VALUES = 200  # of inputs, which are coerced and converted within some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,14 @@ class DocumentLimits:
     page: int = 50
     """Nodes that a connection is assumed to have if the document does not say."""
     largest_page: int = 250
+
+
+def count_values(value: object, most: int) -> int:
+    """How many values a JSON value consists of. It counts no further than to a value too many, so that a large value costs little."""
+    unread, found = [value], 0
+    while unread and found <= most:
+        part = unread.pop()
+        below: Collection[object] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        unread += [each for each in below if type(each) in CONTAINERS]
+        found += len(below)
+    return found

@@ -48,7 +48,7 @@ def pytest_configure() -> None:
     catch_ignored_signals()
     prepare_models_once()
     for name in os.environ:
-        if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_")):
+        if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_", "MUSTER_HOSTILE_")):
             del os.environ[name]
 
 

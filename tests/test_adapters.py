@@ -42,7 +42,7 @@ ROOMS = ("app", "schema", "resolvers", "subscriptions", "models")
 # The modules that may use undocumented names, by library.
 ADAPTERS = {
     "strawberry-graphql": ("schema/strawberry_adapter.py", "app/graphql/transport/strawberry_websockets.py"),
-    "graphql-core": ("schema/graphql_core_adapter.py",),
+    "graphql-core": ("schema/graphql_core_adapter.py", "schema/pausing_executor.py"),
     "uvicorn": ("app/graphql/transport/uvicorn_protocols.py",),
     "tortoise-orm": ("models/orm/tortoise_adapter.py", "models/engine/asyncpg_client.py", "models/engine/sqlite_client.py"),
     "pypika-tortoise": ("models/orm/sql.py",),
@@ -80,13 +80,15 @@ FUNCTIONS = {
     "strawberry-graphql": {
         "strawberry:Schema.get_extensions": "self sync",
         "strawberry:Schema.get_fields": "self type_definition",
-        "strawberry.types.arguments:InputContext.convert": "self value type_ keys",
         "strawberry:Schema.create_extensions_runner": "self execution_context extensions",
         "strawberry:Schema.process_errors": "self errors execution_context",
         "strawberry:Schema._create_execution_context": (
             "self query allowed_operation_types variable_values context_value root_value operation_name"
         ),
         "strawberry:Schema._prepare_operation_async": "self context extensions_runner",
+        "strawberry.schema.name_converter:NameConverter.from_argument": "self argument",
+        "strawberry.schema.name_converter:NameConverter.from_field": "self field",
+        "strawberry.types.field:StrawberryField.resolve_type": "self type_definition",
         "strawberry.types.arguments:StrawberryArgument": "python_name graphql_name type_annotation",
         "strawberry.annotation:StrawberryAnnotation": "annotation",
         "strawberry.types.base:get_object_definition": "obj",
@@ -112,6 +114,13 @@ FUNCTIONS = {
         "graphql:Executor.execute_field": "self parent_type source field_details_list path",
         "graphql:Executor.complete_leaf_value": "return_type result",
         "graphql:Executor.build": "schema document root_value context_value raw_variable_values operation_name",
+        "graphql:Executor.complete_iterable_value": "self item_type field_details_list info path items position_context",
+        "graphql:Executor.complete_list_item_value": (
+            "self item complete_results item_type field_details_list info item_path position_context"
+        ),
+        "graphql:Executor.complete_awaitable_value": "self return_type field_details_list info path result position_context",
+        "graphql:Executor.gather_async_work": "self values",
+        "graphql:Executor.settle_in_background": "self awaitables",
         "graphql:create_source_event_stream": "executor",
         "graphql:execute_subscription_event": "executor",
         "graphql:validate": "schema document_ast rules max_errors hide_suggestions",
@@ -192,10 +201,13 @@ ATTRIBUTES = {
         "strawberry:Schema": "_schema",
         "strawberry.types.execution:ExecutionContext": "_provided_operation_name operation_type",
         "strawberry.schema.schema_converter:GraphQLCoreConverter": "DEFINITION_BACKREF",
+        "strawberry.schema.schema": "StrawberryGraphQLCoreExecutionContext",
         "strawberry.types.base:StrawberryObjectDefinition": "fields from_input is_one_of origin",
-        "strawberry.types.arguments:InputContext": "config info",
+        "strawberry.types.arguments:InputContext": "info",
         "strawberry.schema.schema_converter:CustomGraphQLEnumType": "values wrapped_cls",
-        "strawberry.types.field:StrawberryField": "arguments base_resolver is_basic_field python_name graphql_name",
+        "strawberry.types.field:StrawberryField": "arguments base_resolver extensions is_async is_basic_field python_name graphql_name",
+        "strawberry.types.base": "StrawberryList StrawberryOptional",
+        "strawberry.types.lazy_type:LazyType": "resolve_type",
         "strawberry.http.exceptions": "NonJsonMessageReceived NonTextMessageReceived WebSocketDisconnected",
         "strawberry.schema.exceptions": "CannotGetOperationTypeError InvalidOperationTypeError",
         "strawberry.asgi:ASGIWebSocketAdapter": "ws",
@@ -205,6 +217,8 @@ ATTRIBUTES = {
     },
     "graphql-core": {
         "graphql.validation.validate": "ValidationAbortedError",
+        "graphql.execution.values": "VariableValues get_variable_values",
+        "graphql:Executor": "context_value variable_values",
         "graphql:GraphQLArgument": "default_value",
         "graphql:GraphQLInputObjectType": "is_one_of",
     },

@@ -30,9 +30,8 @@ from resolvers.operation.context import Context
 from resolvers.records.imports import MOST_ROWS
 from schema import tariff
 from schema.cost import MOST, MOST_REMEMBERED, Cost, OperationCost, Pricing
-from schema.documents import count_values
 from schema.input_cost import InputPricing
-from schema.limits import DocumentLimits
+from schema.limits import DocumentLimits, count_values
 from schema.strawberry_adapter import graphql_schema
 from tests.support import criteria_world
 from tests.support.graphql import answer, ask, schema

@@ -210,7 +210,7 @@ async def test_a_hidden_group_does_not_exist_for_new_criteria(owner: Context) ->
             await preview(editor, criteria=criteria, sample=0)
         with pytest.raises(Refused, match="There is no group with the id"):
             await create_group(editor, name="Mine", criteria=criteria)
-    assert criteria_text(await preview(owner, criteria=in_group(hidden.id), sample=0)) == "Is in group Secret"
+    assert await criteria_text(await preview(owner, criteria=in_group(hidden.id), sample=0)) == "Is in group Secret"
 
 
 def in_group(number: int) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def in_group(number: int) -> dict[str, Any]:
 async def test_only_what_is_asked_for_is_read(owner: Context, caplog: pytest.LogCaptureFixture) -> None:
     found = await preview(owner, criteria=CANADIANS, sample=10)
     with caplog.at_level("DEBUG", logger="tortoise.db_client"):
-        assert (criteria_text(found), diagnostics(found)) == ("Country is Canada", [])
+        assert (await criteria_text(found), await diagnostics(found)) == ("Country is Canada", [])
         assert caplog.records == []
         await count(owner, found)
         await sample(owner, found)

@@ -125,5 +125,5 @@ async def test_requests_operations_and_errors_are_counted() -> None:
         ("{ hello", None, REFUSED),
     ],
 )
-def test_an_operation_is_named_by_the_schema_and_never_by_its_client(query: str, name: str | None, found: OperationLabels) -> None:
-    assert [labels_of(GraphQLRequest(query, None, name)) for _ in range(2)] == [found, found]
+async def test_an_operation_is_named_by_the_schema_and_never_by_its_client(query: str, name: str | None, found: OperationLabels) -> None:
+    assert [await labels_of(GraphQLRequest(query, None, name)) for _ in range(2)] == [found, found]

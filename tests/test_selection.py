@@ -110,7 +110,7 @@ class Crowd:
         """All ways to the first contacts that the words select: as a `Way`, and whether it says where to start."""
         read = await read_new(self.context, {"contacts": self.criteria(words)})
         database = self.context.services.database
-        found = choice(database, read.tree, await now(self.context, read.vocabulary))
+        found = choice(database, read.tree, await now(self.context, read))
         return [(way.long, way.ids, way.start is not None) async for way in ways(database, found, short)]
 
 

@@ -30,6 +30,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # and the addr
 BACKLOG = 2048
 LOOK_AGAIN_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
+SWITCH_SECONDS = 0.001  # after which a thread gives way to the event loop, which would otherwise wait for five times as long
 STUCK_SECONDS = 60  # without a sign of life, after which a process is replaced. On a busy machine, starting takes long
 
 
@@ -157,6 +158,7 @@ def application_of(composition: Composition) -> ASGIApp:
     settings = load_settings()
     configure_logging(settings)
     server = Server(settings, composition=composition)
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # these objects stay: searching them for garbage would block the process for a tenth of a second
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:

@@ -46,7 +46,7 @@ class Observer:
         began = perf_counter()
         with self._tracing.operation() if self._tracing else nullcontext() as span:
             answer = await anext(source, None)
-            labels = REFUSED if answer is None or answer.errors is not None else labels_of(request)
+            labels = REFUSED if answer is None or answer.errors is not None else await labels_of(request)
             if span:
                 span.update_name(" ".join(labels))
         self._metrics.executed(labels, perf_counter() - began)

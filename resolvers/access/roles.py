@@ -49,3 +49,8 @@ def visible_tokens(context: Context) -> QuerySet[AccessToken]:
         if outranks(Role.ADMIN, person.role):
             tokens = tokens.filter(user_id=person.user_id)
     return tokens
+
+
+def sees_token(context: Context, token: AccessToken) -> bool:
+    """Whether the token is among the visible ones."""
+    return all(token.user_id == person.user_id or not outranks(Role.ADMIN, person.role) for person in context.caller.people)

@@ -7,6 +7,7 @@ from typing import TypeVar
 from tortoise.models import Model
 
 from models.errors import BadInput
+from models.event_loop import by_size
 from models.ids import from_global_id
 from models.text import fold, fold_or_none
 from resolvers.criteria.evaluation.explain import Explanation, ExplanationNode, Json
@@ -14,7 +15,7 @@ from resolvers.criteria.evaluation.explain import explain as explain_tree
 from resolvers.criteria.evaluation.facts import ContactFacts, Facts, OwnedFacts, StoredValue
 from resolvers.criteria.evaluation.needs import Needs, needs
 from resolvers.criteria.language.mentions import groups_mentioned
-from resolvers.criteria.language.names import GroupName, Vocabulary
+from resolvers.criteria.language.names import GroupName, Vocabulary, size_of
 from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.language.tree import Tree
 from resolvers.membership.evaluation.facts_reader import read_facts
@@ -42,8 +43,13 @@ async def explain(context: Context, *, record_id: str, criteria: Document | None
     contact = facts if isinstance(facts, ContactFacts) else facts.contact
     await _note_texts(context, contact)
     vocabulary = await _naming(context, contact, read)
-    found = explain_tree(read.tree, facts, now=await now(context, vocabulary), vocabulary=vocabulary)
-    return Explanation(found.matches, _as_read(found.root))
+    moment = await now(context, Criteria(read.tree, vocabulary))
+
+    def work() -> Explanation:
+        found = explain_tree(read.tree, facts, now=moment, vocabulary=vocabulary)
+        return Explanation(found.matches, _as_read(found.root))
+
+    return await by_size(size_of(read.tree.document), work)
 
 
 async def _criteria(context: Context, criteria: Document | None, group_id: str | None) -> Criteria:

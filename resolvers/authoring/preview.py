@@ -7,7 +7,9 @@ from typing import Any
 from tortoise.models import Model
 
 from models.errors import BadInput
+from models.event_loop import by_size
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, diagnose
+from resolvers.criteria.language.names import size_of
 from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.semantics.time import Now
 from resolvers.operation.context import Context
@@ -31,7 +33,7 @@ async def preview(context: Context, *, criteria: Mapping[str, Any], sample: int)
     if not 0 <= sample <= LARGEST_SAMPLE:
         raise BadInput(f"`sample` is {sample}. Ask for 0 to {LARGEST_SAMPLE} records.")
     read = await read_argument(context, "criteria", criteria)
-    return Preview(read, await now(context, read.vocabulary), sample)
+    return Preview(read, await now(context, read), sample)
 
 
 async def count(context: Context, preview: Preview) -> int:
@@ -44,14 +46,14 @@ async def sample(context: Context, preview: Preview) -> Sequence[Model]:
     return await _selected(context, preview).first(preview.size, "id")
 
 
-def criteria_text(preview: Preview) -> str:
+async def criteria_text(preview: Preview) -> str:
     """The criteria as an English sentence."""
-    return sentence(*preview.criteria)
+    return await by_size(size_of(preview.criteria.tree.document), lambda: sentence(*preview.criteria))
 
 
-def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
+async def diagnostics(preview: Preview) -> Sequence[Diagnostic]:
     """What is questionable about the criteria."""
-    return diagnose(*preview.criteria)
+    return await by_size(size_of(preview.criteria.tree.document), lambda: diagnose(*preview.criteria))
 
 
 def _selected(context: Context, preview: Preview) -> Selection[Any]:

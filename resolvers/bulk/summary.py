@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from models import BulkAction
 from resolvers.bulk.needs import stored_needs
 from resolvers.criteria.language.names import HIDDEN
 from resolvers.criteria.language.record_types import CONTACT
-from resolvers.criteria.rendering.sentence import sentence
 from resolvers.criteria.rendering.words import counted, listing
 from resolvers.operation.context import Context
-from resolvers.reading.criteria_input import read_stored
 
 Labelled = tuple[str, Any]  # the value of a field, with the field's label
 
@@ -49,7 +49,7 @@ async def _target(context: Context, target: Any) -> str:
             group = await context.loaders.groups_by_id.load(group_id)
             return f"Members of {group.name if group else HIDDEN}"
         case _:
-            return sentence(*await read_stored(context, target["where"]))
+            return await context.loaders.sentence_by_document.load(orjson.dumps(target["where"]))
 
 
 async def _change(context: Context, change: Any) -> str:

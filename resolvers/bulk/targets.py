@@ -4,23 +4,25 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from tortoise.queryset import QuerySet
 
 from models import Contact, Group, GroupMember
 from models.errors import ProblemCode, Refused, refuse
+from models.event_loop import by_size
 from models.orm.numbers import among, numbers_of
 from resolvers.bulk.bulk_change import Document
 from resolvers.bulk.needs import Need, needs_of
 from resolvers.bulk.statements import COUNT_CONTACTS
-from resolvers.criteria.language.names import load_vocabulary
+from resolvers.criteria.language.names import load_vocabulary, size_of
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.record_types import CONTACT
 from resolvers.criteria.querying.lists import AT_FIRST, Short, choice, ways
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_of, unknown
-from resolvers.reading.criteria_input import now, readable_tree
+from resolvers.reading.criteria_input import Criteria, now, readable_tree
 from resolvers.reading.selection import Criterion, Selection
 
 MOST_CHOSEN = 10_000  # contacts in one list: it is stored with the action
@@ -162,8 +164,9 @@ class MatchingContacts:
             # Not through a loader: if the write is cancelled, the task of a loader would go on in its transaction.
             services = context.services
             vocabulary = await load_vocabulary(services.database, services.record_types, context.caller.account_id, [self.criteria])
-            tree = parse(self.criteria, vocabulary, services.criteria, stored=True)
-            self._criterion = Criterion(services.database, tree, await now(context, vocabulary))
+            parsed = partial(parse, self.criteria, vocabulary, services.criteria, stored=True)
+            tree = await by_size(size_of(self.criteria), parsed)
+            self._criterion = Criterion(services.database, tree, await now(context, Criteria(tree, vocabulary)))
         return self._criterion
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import orjson
 from tortoise.expressions import Subquery
 from tortoise.queryset import QuerySet
 
@@ -18,7 +19,6 @@ from resolvers.access.roles import require_editor
 from resolvers.criteria.diagnostics.diagnose import Diagnostic, diagnose
 from resolvers.criteria.language.mentions import Mention, groups_mentioned
 from resolvers.criteria.language.tree import Tree
-from resolvers.criteria.rendering.sentence import sentence
 from resolvers.grouping.audit import record_created, record_deleted, record_updated
 from resolvers.grouping.builds import mentions_once_built, needs_online_build, start_builds
 from resolvers.grouping.permissions import audiences, editable_group
@@ -30,7 +30,7 @@ from resolvers.membership.rebuilding.rebuild import new_epoch
 from resolvers.operation.context import Context
 from resolvers.operation.identify import id_or_none, unknown
 from resolvers.reading import paging
-from resolvers.reading.criteria_input import read_stored, readable_tree
+from resolvers.reading.criteria_input import of_stored, readable_tree
 from resolvers.reading.paging import Edge, Page, PageArguments
 from resolvers.reading.search import search_names
 from resolvers.values.validation import Problems, required_text
@@ -68,12 +68,12 @@ async def _page(context: Context, found: QuerySet[Group], arguments: PageArgumen
 
 async def criteria_text(context: Context, group: Group) -> str:
     """Return the criteria as an English sentence with current names."""
-    return sentence(*await read_stored(context, group.criteria))
+    return await context.loaders.sentence_by_document.load(orjson.dumps(group.criteria))
 
 
 async def diagnostics(context: Context, group: Group) -> Sequence[Diagnostic]:
     """Return what is questionable about the group's criteria."""
-    return diagnose(*await read_stored(context, group.criteria))
+    return await of_stored(context, group.criteria, diagnose)
 
 
 async def create_group(context: Context, *, name: str, criteria: Mapping[str, Any], permission: Mapping[str, Any] | None = None) -> Group:

@@ -10,15 +10,20 @@ from tortoise.functions import Count
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from models import BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
+from models import AccessToken, Account, AuditEntry, BulkAction, Contact, CustomField, CustomValue, Group, Tag, Tagging, User
 from models.bulk import SHOWN
 from models.engine.database import Database, Row
+from models.event_loop import by_size
 from models.orm.tortoise_adapter import from_row
 from resolvers.criteria.language.names import Vocabulary, load_vocabulary
+from resolvers.criteria.language.parse import UNBOUNDED, parse
 from resolvers.criteria.language.record_types import CONTACT, RecordType, RecordTypes
-from resolvers.operation.batching import Loader
+from resolvers.criteria.rendering.sentence import sentence
+from resolvers.operation.batching import Collecting, Loader, Read, unexpected
 from resolvers.operation.scope import Scope
 
+K = TypeVar("K")
+V = TypeVar("V")
 M = TypeVar("M", bound=Model)
 C = TypeVar("C", Tagging, CustomValue)
 BulkDocuments = tuple[Any, Any]  # target and change, with the number of contacts in place of a list of contacts
@@ -35,23 +40,48 @@ class Loaders:
     """The loaders of one operation. They see what its caller may see, and live no longer than it."""
 
     def __init__(self, scope: Scope, database: Database, record_types: RecordTypes) -> None:
+        self.collecting = Collecting()
+        """What keeps all of them waiting while the operation pauses."""
         self._database = database
         self._record_types = record_types
         self._scope = scope  # query sets are built when needed, because an operation needs few of them
-        self.users_by_id: Loader[int, User | None] = _by_id(lambda: scope.users)
-        self.contacts_by_id: Loader[int, Contact | None] = _by_id(lambda: scope.contacts)
-        self._owned_by_id = {each: _by_id(partial(scope.records, each)) for each in record_types.owned}
-        self.tags_by_id: Loader[int, Tag | None] = _by_id(lambda: scope.tags)
-        self.groups_by_id: Loader[int, Group | None] = _by_id(lambda: scope.groups)
-        self.bulk_actions_by_id: Loader[int, BulkAction | None] = _by_id(lambda: scope.bulk_actions.only(*SHOWN))
-        self.bulk_documents_by_id: Loader[int, BulkDocuments] = Loader(self._read_bulk_documents)
-        self.undo_by_bulk_action: Loader[int, BulkAction | None] = Loader(self._read_undo_by_bulk_action, lambda: None)
-        self.custom_fields_by_id: Loader[int, CustomField | None] = _by_id(lambda: scope.custom_fields)
-        self.taggings_by_contact: Loader[int, list[Tagging]] = _by_contact(lambda: scope.taggings.order_by("id"))
-        self.custom_values_by_contact: Loader[int, list[CustomValue]] = _by_contact(lambda: scope.custom_values.order_by("ordinal"))
-        self.tags_by_contact: Loader[int, list[Tag]] = Loader(self._read_tags_by_contact, list)
-        self.contact_count_by_tag: Loader[int, int] = Loader(self._read_contact_count_by_tag, int)
-        self.vocabulary_by_document: Loader[bytes, Vocabulary] = Loader(self._read_vocabulary_by_document)
+        self.accounts_by_id: Loader[int, Account | None] = self._by_id(lambda: scope.account)
+        self.tokens_by_id: Loader[int, AccessToken | None] = self._by_id(lambda: scope.access_tokens)
+        self.audit_entries_by_id: Loader[int, AuditEntry | None] = self._by_id(lambda: scope.audit_entries)
+        self.users_by_id: Loader[int, User | None] = self._by_id(lambda: scope.users)
+        self.contacts_by_id: Loader[int, Contact | None] = self._by_id(lambda: scope.contacts)
+        self._owned_by_id = {each: self._by_id(partial(scope.records, each)) for each in record_types.owned}
+        self.tags_by_id: Loader[int, Tag | None] = self._by_id(lambda: scope.tags)
+        self.groups_by_id: Loader[int, Group | None] = self._by_id(lambda: scope.groups)
+        self.bulk_actions_by_id: Loader[int, BulkAction | None] = self._by_id(lambda: scope.bulk_actions.only(*SHOWN))
+        self.bulk_documents_by_id: Loader[int, BulkDocuments] = self._loader(self._read_bulk_documents)
+        self.undo_by_bulk_action: Loader[int, BulkAction | None] = self._loader(self._read_undo_by_bulk_action, lambda: None)
+        self.custom_fields_by_id: Loader[int, CustomField | None] = self._by_id(lambda: scope.custom_fields)
+        self.taggings_by_contact: Loader[int, list[Tagging]] = self._by_contact(lambda: scope.taggings.order_by("id"))
+        self.custom_values_by_contact: Loader[int, list[CustomValue]] = self._by_contact(lambda: scope.custom_values.order_by("ordinal"))
+        self.tags_by_contact: Loader[int, list[Tag]] = self._loader(self._read_tags_by_contact, list)
+        self.contact_count_by_tag: Loader[int, int] = self._loader(self._read_contact_count_by_tag, int)
+        self.sentence_by_document: Loader[bytes, str] = self._loader(self._read_sentence_by_document)
+        """Stored criteria in words. Groups that the caller may not view have no name in them."""
+        self.vocabulary_by_document: Loader[bytes, Vocabulary] = self._loader(self._read_vocabulary_by_document)
+
+    def _loader(self, read: Read[K, V], missing: Callable[[], V] = unexpected) -> Loader[K, V]:
+        return Loader(read, missing, collecting=self.collecting)
+
+    def _by_id(self, rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:
+        async def read(ids: Sequence[int]) -> Mapping[int, M | None]:
+            return {row.pk: row for row in await rows().filter(id__in=ids)}
+
+        return self._loader(read, lambda: None)
+
+    def _by_contact(self, rows: Callable[[], QuerySet[C]]) -> Loader[int, list[C]]:
+        async def read(contact_ids: Sequence[int]) -> Mapping[int, list[C]]:
+            grouped: dict[int, list[C]] = defaultdict(list)
+            for row in await rows().filter(contact_id__in=contact_ids):
+                grouped[row.contact_id].append(row)
+            return grouped
+
+        return self._loader(read, list)
 
     def stop(self) -> None:
         """Cancel what the loaders are reading."""
@@ -94,8 +124,20 @@ class Loaders:
         return {row["id"]: (_target(row), orjson.loads(row["change"])) for row in rows}
 
     async def _read_vocabulary_by_document(self, documents: Sequence[bytes]) -> dict[bytes, Vocabulary]:
-        names = await load_vocabulary(self._database, self._record_types, self._scope.account_id, map(orjson.loads, documents))
+        criteria = [orjson.loads(document) for document in documents]
+        names = await load_vocabulary(self._database, self._record_types, self._scope.account_id, criteria)
         return dict.fromkeys(documents, names.naming(await viewable(self._scope, names.groups)))
+
+    async def _read_sentence_by_document(self, documents: Sequence[bytes]) -> dict[bytes, str]:
+        vocabularies = await self.vocabulary_by_document.load_many(documents)
+        return {
+            document: await by_size(len(document), partial(_sentence, document, vocabulary))
+            for document, vocabulary in zip(documents, vocabularies, strict=True)
+        }
+
+
+def _sentence(document: bytes, vocabulary: Vocabulary) -> str:
+    return sentence(parse(orjson.loads(document), vocabulary, UNBOUNDED, stored=True), vocabulary)
 
 
 async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
@@ -107,20 +149,3 @@ async def viewable(scope: Scope, group_ids: Collection[int]) -> set[int]:
 
 def _target(row: Row) -> Any:
     return {"contacts": row["total"]} if row["target"] is None else orjson.loads(row["target"])
-
-
-def _by_id(rows: Callable[[], QuerySet[M]]) -> Loader[int, M | None]:
-    async def read(ids: Sequence[int]) -> Mapping[int, M | None]:
-        return {row.pk: row for row in await rows().filter(id__in=ids)}
-
-    return Loader(read, lambda: None)
-
-
-def _by_contact(rows: Callable[[], QuerySet[C]]) -> Loader[int, list[C]]:
-    async def read(contact_ids: Sequence[int]) -> Mapping[int, list[C]]:
-        grouped: dict[int, list[C]] = defaultdict(list)
-        for row in await rows().filter(contact_id__in=contact_ids):
-            grouped[row.contact_id].append(row)
-        return grouped
-
-    return Loader(read, list)

@@ -1,6 +1,6 @@
 """Criteria that clients send or have stored, parsed for the caller. Groups that the caller may not view have no name in them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -9,9 +9,11 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models.errors import BadInput, Problem, Refused
-from resolvers.criteria.language.names import Vocabulary, load_vocabulary
+from models.event_loop import by_size
+from resolvers.criteria.language.names import Vocabulary, load_vocabulary, size_of
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.tree import Tree
+from resolvers.criteria.querying.prepare import prepare_checks
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.clock import NOW
 from resolvers.operation.context import Context
@@ -20,6 +22,7 @@ from resolvers.reading.selection import Criterion, Selection
 
 Document = Mapping[str, Any]
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 class Criteria(NamedTuple):
@@ -37,7 +40,7 @@ async def matching(context: Context, records: str, *, where: Document | None, am
         read = await read_new(context, {records: where})
     except Refused as refused:
         _refuse([replace(problem, path=("where", *problem.path[1:])) for problem in refused.problems])
-    return Selection(among, Criterion(context.services.database, read.tree, await now(context, read.vocabulary)))
+    return Selection(among, Criterion(context.services.database, read.tree, await now(context, read)))
 
 
 async def read_argument(context: Context, name: str, document: Document) -> Criteria:
@@ -58,18 +61,28 @@ async def read_new(context: Context, document: Document) -> Criteria:
     names = await load_vocabulary(context.services.database, context.services.record_types, context.caller.account_id, [document])
     visible = await viewable(context.scope, names.groups)
     vocabulary = replace(names, groups={number: group for number, group in names.groups.items() if number in visible})
-    return Criteria(parse(document, vocabulary, context.services.criteria), vocabulary)
+    limits = context.services.criteria
+    return await by_size(size_of(document), lambda: Criteria(parse(document, vocabulary, limits), vocabulary))
 
 
 async def read_stored(context: Context, document: Document) -> Criteria:
     """Parse the stored criteria of a group. Groups that the caller may not view stay in them, without a name."""
-    vocabulary = await context.loaders.vocabulary_by_document.load(orjson.dumps(document))
-    return Criteria(parse(document, vocabulary, context.services.criteria, stored=True), vocabulary)
+    return await of_stored(context, document, Criteria)
 
 
-async def now(context: Context, vocabulary: Vocabulary) -> Now:
-    """Return the logical time, in the account's time zone."""
-    return Now((await context.services.database.row(NOW))["now"], vocabulary.zone)
+async def of_stored(context: Context, document: Document, make: Callable[[Tree, Vocabulary], T]) -> T:
+    """Parse the stored criteria of a group, and make something of them: both in a thread if they are large."""
+    encoded = orjson.dumps(document)
+    vocabulary = await context.loaders.vocabulary_by_document.load(encoded)
+    limits = context.services.criteria
+    return await by_size(len(encoded), lambda: make(parse(document, vocabulary, limits, stored=True), vocabulary))
+
+
+async def now(context: Context, read: Criteria) -> Now:
+    """Return the logical time, in the account's time zone. The criteria are prepared to be evaluated at it."""
+    moment = Now((await context.services.database.row(NOW))["now"], read.vocabulary.zone)
+    await prepare_checks(read.tree, moment)
+    return moment
 
 
 def _refuse(problems: list[Problem]) -> NoReturn:

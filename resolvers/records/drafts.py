@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from models import CustomField
 from models.errors import Problem, ProblemCode, Refused
+from models.event_loop import cooperatively
 from models.fields import to_day_number, to_microseconds, to_units
 from models.ids import number_of
 from models.records import CONTACT_TEXTS
@@ -139,7 +140,7 @@ class References:
 async def draft_contacts(context: Context, change: Change, rows: Sequence[Row]) -> list[Draft]:
     """Check the rows, and create missing tags where a row allows that and has no problem."""
     references = await _look_up(context, rows)
-    drafts = [_draft(row, references) for row in rows]
+    drafts = [_draft(row, references) async for row in cooperatively(rows)]
     await _find_tags(change, drafts)
     return drafts
 
@@ -190,7 +191,7 @@ async def _find_tags(change: Change, drafts: Sequence[Draft]) -> None:
     tagged = [draft for draft in drafts if draft.row.tags and not draft.problems]
     known = await find_tags(change, _refs(tagged))
     lacking: list[Draft] = []
-    for draft in tagged:
+    async for draft in cooperatively(tagged):
         if (found := known.all_of(draft.row.tags)) is None:
             lacking.append(draft)
         else:
@@ -202,13 +203,13 @@ async def _find_tags(change: Change, drafts: Sequence[Draft]) -> None:
 async def _create_missing_tags(change: Change, drafts: Sequence[Draft], known: FoundTags) -> None:
     """Create the tags that these drafts name and that do not exist, or note them as problems."""
     missing: dict[str, str] = {}
-    for draft in drafts:
+    async for draft in cooperatively(drafts):
         if draft.row.create_missing_tags:
             missing |= missing_names(draft.row.tags, known, draft.problems, *draft.row.path, "tags")
     if missing:
         await create_tags(change, missing)
         known = await find_tags(change, _refs(drafts))
-    for draft in drafts:
+    async for draft in cooperatively(drafts):
         if not draft.problems:
             draft.tag_ids = known.ids_of(draft.row.tags, draft.problems, *draft.row.path, "tags")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from models import ChangeCause
 from models.errors import ProblemCode, refuse
+from models.event_loop import cooperatively
 from resolvers.access.roles import require_editor
 from resolvers.membership.change import Change
 from resolvers.operation.context import Context
@@ -21,7 +22,7 @@ async def import_contacts(context: Context, *, rows: Sequence[Mapping[str, Any]]
     require_editor(context)
     if len(rows) > MOST_ROWS:
         raise refuse(ProblemCode.LIMIT_EXCEEDED, f"These are {len(rows):,} rows. Send at most {MOST_ROWS:,} in a call.", "input", "rows")
-    read = list(_read(rows))
+    read = [row async for row in cooperatively(_read(rows))]
 
     async def work(change: Change) -> SaveResult:
         result = await save_contacts(context, change, read)

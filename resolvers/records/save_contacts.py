@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.errors import Problem, ProblemCode, Refused
+from models.event_loop import cooperatively
 from models.fields import to_microseconds
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.record_types import CONTACT
@@ -29,7 +30,6 @@ from resolvers.records.drafts import Aim, Draft, Row, Stored, draft_contacts
 from resolvers.values.custom_values import Cells
 from resolvers.values.phones import e164
 
-TERMS_AT_ONCE = 8  # contacts whose terms are computed before other tasks may run
 COMPARED = ("folded", "long_folded", "number", "day", "instant", "boolean")
 
 
@@ -97,7 +97,7 @@ async def save_contacts(context: Context, change: Change, rows: Sequence[Row]) -
     """Write the rows without problems, and report the problems of the others. A contact that stays the same is not written."""
     drafts = await draft_contacts(context, change, rows)
     matcher = await _ContactMatcher.of(change, drafts)
-    found = [matcher.target_of(draft) for draft in drafts]
+    found = [matcher.target_of(draft) async for draft in cooperatively(drafts)]
     targets = list(dict.fromkeys(target for target in found if target))
     new = [target for target in targets if target.before is None]
     await asyncio.gather(_insert(change, new), _find_terms(new))
@@ -179,9 +179,7 @@ async def _insert(change: Change, targets: Sequence[Target]) -> None:
 
 async def _find_terms(targets: Iterable[Target]) -> None:
     """Compute the search terms of new contacts. They need no ids, so this runs while the database inserts the contacts."""
-    for index, target in enumerate(targets):
-        if index % TERMS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async for target in cooperatively(targets):
         target.terms = terms_of(target.after)
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import strawberry
 from cachetools import LRUCache
-from graphql import DocumentNode, GraphQLError
+from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -21,6 +21,7 @@ from models.engine.deadlines import deadline_in
 from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import FairQueue, work_key
 from models.errors import MusterError, RateLimited, Unavailable
+from models.event_loop import in_thread
 from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError, graphql_schema, prepare
 
 ANY_OPERATION = frozenset(OperationType)
@@ -108,6 +109,8 @@ class Operations:
                 result = cast(ExecutionResult, await anext(results))  # the only one: incremental delivery is not enabled
         except MusterError as error:  # a document that is refused before it is parsed
             return failure(error)
+        except GraphQLSyntaxError as error:
+            return self._refusal([error])
         except asyncio.CancelledError:
             context.stop_reading()
             raise
@@ -127,8 +130,11 @@ class Operations:
             yield failure(full)
 
     async def _refuse(self, errors: list[GraphQLError]) -> Answers:
+        yield self._refusal(errors)
+
+    def _refusal(self, errors: list[GraphQLError]) -> Answer:
         self.schema.process_errors(errors)
-        yield refusal_of(errors)
+        return refusal_of(errors)
 
     async def _analysis(self, request: GraphQLRequest, context: Context) -> SharingAnalysis | list[GraphQLError] | None:
         """The analysis of a subscription, or why it is refused. None for a query or mutation, which is checked when it is run."""
@@ -136,10 +142,14 @@ class Operations:
         if not isinstance(document, DocumentNode):
             return document
         key = request.query, request.operation_name
-        found = self._analyses.get(key) or analyse_sharing(graphql_schema(self.schema), document, request.operation_name)
+        found = self._analyses.get(key) or await self._analysed(document, request)
         if found and len(request.query) <= LONGEST_REMEMBERED:
             self._analyses[key] = found
         return found
+
+    async def _analysed(self, document: DocumentNode, request: GraphQLRequest) -> SharingAnalysis | None:
+        schema, name = graphql_schema(self.schema), request.operation_name
+        return await in_thread(lambda: analyse_sharing(schema, document, name))
 
     async def _valid_document(self, request: GraphQLRequest, context: Context) -> DocumentNode | list[GraphQLError] | None:
         """The parsed document of a subscription, checked and paid for, or its errors. None if another kind of operation is to run.
@@ -151,6 +161,8 @@ class Operations:
             found = await prepare(self.schema, request.query, kinds=SUBSCRIPTIONS, variables=variables, context=context, name=name)
         except InvalidOperationTypeError:
             return None
+        except GraphQLSyntaxError as unreadable:
+            return [unreadable]
         except CannotGetOperationTypeError as unknown:
             return [GraphQLError(unknown.as_http_error_reason(), original_error=unknown)]
         for error in found if isinstance(found, list) else ():

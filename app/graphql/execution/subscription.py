@@ -13,7 +13,8 @@ from app.graphql.execution.sharing import Share, SharedAnswers
 from app.graphql.execution.sharing_analysis import SharingAnalysis
 from app.graphql.execution.wire import FAULTS, Answer, Answers, Context, GraphQLRequest, answer_of, code_of, encode, failure, refusal_of
 from models.engine.deadlines import deadline_in
-from schema.graphql_core_adapter import ExecutionResult, Executor, create_source_event_stream, execute_subscription_event, executor
+from schema.graphql_core_adapter import ExecutionResult, Executor, create_source_event_stream, execute_subscription_event
+from schema.pausing_executor import executor
 from schema.strawberry_adapter import graphql_schema
 from subscriptions.messages import Shareable
 from subscriptions.wakeups.immediate_push import Push, PushingStream, PushOutcome

@@ -11,6 +11,7 @@ from app.graphql.execution.wire import GraphQLRequest, decode, read_request
 from app.graphql.transport.accept import JSON, OFFERED
 from app.graphql.transport.limits import TransportLimits
 from models.errors import BadInput
+from models.event_loop import in_thread
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 LONGEST_QUERY_STRING = 2**13  # bytes, as many as proxies commonly let through: it bounds what is parsed before it is checked
@@ -59,7 +60,7 @@ async def read(request: Request, limits: TransportLimits) -> GraphQLRequest:
     if request.method == "POST":
         return read_request(decode(await _body(request, limits.body_bytes)))
     found = read_request({name: _parameter(name, value) for name, value in request.query_params.items() if value})
-    if _is_mutation(found):
+    if await in_thread(lambda: _is_mutation(found)):
         raise HttpRefusal(405, "Send mutations by POST.", {"Allow": "OPTIONS, POST"})
     return found
 

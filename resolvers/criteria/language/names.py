@@ -9,6 +9,7 @@ import orjson
 
 from models import FieldType
 from models.engine.database import Database
+from models.event_loop import by_size
 from models.ids import number_of
 from models.text import fold, storable
 from resolvers.criteria.language.record_types import RecordType, RecordTypes
@@ -79,11 +80,16 @@ class Vocabulary:
         return replace(self, groups={number: found if number in visible else found.without_name() for number, found in groups})
 
 
-async def load_vocabulary(database: Database, record_types: RecordTypes, account_id: int, documents: Iterable[Any]) -> Vocabulary:
+def size_of(document: Any) -> int:
+    """How long a document is, written as JSON."""
+    return len(orjson.dumps(document))
+
+
+async def load_vocabulary(database: Database, record_types: RecordTypes, account_id: int, documents: Collection[Any]) -> Vocabulary:
     """The names that these documents mention, as far as they exist, read in one round trip."""
-    mentioned = _Mentioned(documents)
+    mentioned = await by_size(sum(map(size_of, documents)), lambda: _Mentioned(documents).values())
     (account,), tags, fields, groups, users = await database.answers(
-        *(ACCOUNT, TAGS, FIELDS, GROUPS, USERS), account=account_id, **mentioned.values()
+        *(ACCOUNT, TAGS, FIELDS, GROUPS, USERS), account=account_id, **mentioned
     )
     return Vocabulary(
         account_id=account_id,

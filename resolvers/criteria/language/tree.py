@@ -1,6 +1,6 @@
 """Criteria as a tree, which is compiled to a query or a predicate, or written as a sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -57,6 +57,8 @@ class Groups:
     """The ids of the groups that a contact is in."""
 
 
+FEW = 20  # values of a condition whose check is computed anew each time
+
 Source = Column | Custom | TaggedAt | Tags | Groups
 
 
@@ -68,6 +70,7 @@ class Condition:
     operator: Operator
     operand: Any
     path: Path = field(compare=False)
+    _last: tuple[Now, Check] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def negated(self) -> bool:
@@ -75,8 +78,13 @@ class Condition:
         return self.operator.negative or (self.operator.name == "isEmpty" and self.operand is True)
 
     def check(self, now: Now) -> Check:
-        """The check that values must pass at this moment."""
-        return self.operator.check(self.operand, now)
+        """The check that values must pass at this moment. One of many values is kept, because a query asks for it several times."""
+        if self._last and self._last[0] == now:
+            return self._last[1]
+        found = self.operator.check(self.operand, now)
+        if isinstance(self.operand, Sized) and len(self.operand) > FEW:
+            object.__setattr__(self, "_last", (now, found))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

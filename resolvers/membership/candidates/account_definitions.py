@@ -121,16 +121,19 @@ class AccountDefinitions:
     def rank(self, group_id: int) -> int:
         """The depth of groups in groups: a number above that of every group that this one mentions."""
         if group_id not in self._ranks and self.mentioned_by(group_id):
-            for each in TopologicalSorter(self._mentioned_deeply(group_id)).static_order():
-                self._ranks[each] = max((self._ranks[mentioned] + 1 for mentioned in self.mentioned_by(each)), default=0)
+            unranked = self._unranked(group_id)
+            for each in TopologicalSorter(unranked).static_order():
+                if each in unranked:
+                    self._ranks[each] = max((self._ranks[mentioned] + 1 for mentioned in unranked[each]), default=0)
         return self._ranks.get(group_id, 0)
 
-    def _mentioned_deeply(self, group_id: int) -> dict[int, list[int]]:
+    def _unranked(self, group_id: int) -> dict[int, list[int]]:
+        """The groups whose ranks have to be known first, each with those that it mentions."""
         found: dict[int, list[int]] = {}
         reached = [group_id]
         while reached:
             each = reached.pop()
-            if each not in found:
+            if each not in found and each not in self._ranks:
                 found[each] = self.mentioned_by(each)
                 reached += found[each]
         return found

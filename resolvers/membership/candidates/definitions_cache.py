@@ -1,20 +1,21 @@
 """The cache of compiled groups, by account. Only groups that changed since the cached version are compiled again."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from models.engine.database import Database
+from models.engine.database import Database, Row
+from models.event_loop import by_size
 from resolvers.criteria.language.limits import CriteriaLimits
 from resolvers.criteria.language.mentions import Mention
-from resolvers.criteria.language.names import load_vocabulary
+from resolvers.criteria.language.names import Vocabulary, load_vocabulary
 from resolvers.criteria.language.parse import parse
 from resolvers.criteria.language.record_types import RecordTypes
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition, compile_definition
-from resolvers.membership.candidates.event_loop import cooperatively
 
 ACCOUNT = "SELECT id, definitions_version, timezone FROM accounts WHERE id = :account"
 ACCOUNTS = "SELECT id, definitions_version, timezone FROM accounts WHERE id IN (SELECT account_id FROM groups) ORDER BY id"
@@ -87,23 +88,35 @@ class DefinitionsCache:
         changed = await self._compiled(database, row["id"], known.version)
         version, zone = row["definitions_version"], ZoneInfo(row["timezone"])
         known = known.renewed(version, zone, changed={}, gone=await _deleted(database, row["id"], known.groups, changed))
-        async for part in cooperatively(_parts(changed)):
-            known = known.renewed(version, zone, changed=part, gone=())
+        for part in _parts(changed):
+            renewed = partial(known.renewed, version, zone, changed={each: found.definition for each, found in part.items()}, gone=())
+            known = await by_size(max(found.size for found in part.values()), renewed)
         return known
 
-    async def _compiled(self, database: Database, account_id: int, version: int) -> dict[int, Definition]:
+    async def _compiled(self, database: Database, account_id: int, version: int) -> dict[int, "_Compiled"]:
         groups = await database.rows(CHANGED, account=account_id, version=version)
         documents = [orjson.loads(group["criteria"]) for group in groups]
         vocabulary = await load_vocabulary(database, self.record_types, account_id, documents)
-        return {
-            group["id"]: compile_definition(
-                group["id"],
-                parse(document, vocabulary, self._limits, stored=True),
-                members_id=group["members_id"],
-                replaces_id=group["replaces_id"],
-            )
-            async for group, document in cooperatively(zip(groups, documents, strict=True))
-        }
+        found = {}
+        for group, document in zip(groups, documents, strict=True):
+            size = len(group["criteria"])
+            found[group["id"]] = _Compiled(size, await by_size(size, partial(self._compile, group, document, vocabulary)))
+        return found
+
+    def _compile(self, group: Row, document: Any, vocabulary: Vocabulary) -> Definition:
+        return compile_definition(
+            group["id"],
+            parse(document, vocabulary, self._limits, stored=True),
+            members_id=group["members_id"],
+            replaces_id=group["replaces_id"],
+        )
+
+
+class _Compiled(NamedTuple):
+    """A compiled group, and how long its criteria are in JSON."""
+
+    size: int
+    definition: Definition
 
 
 def _visible(definitions: Iterable[Definition]) -> list[int]:
@@ -111,7 +124,7 @@ def _visible(definitions: Iterable[Definition]) -> list[int]:
     return sorted({definition.replaces_id or definition.group_id for definition in definitions})
 
 
-def _parts(changed: Mapping[int, Definition]) -> Iterator[dict[int, Definition]]:
+def _parts(changed: Mapping[int, _Compiled]) -> Iterator[dict[int, _Compiled]]:
     items = iter(changed.items())
     while part := dict(islice(items, PART)):
         yield part

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+from models.event_loop import cooperatively
 from resolvers.criteria.evaluation.facts import ContactFacts, Facts
 from resolvers.criteria.evaluation.needs import Needs
 from resolvers.criteria.language.mentions import Mention
 from resolvers.criteria.language.record_types import CONTACT, RecordType
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
-from resolvers.membership.candidates.event_loop import cooperatively
 from resolvers.membership.candidates.inverted_index import InvertedIndex, guard_needs
 from resolvers.membership.candidates.matching import ContactChange, Matching
 from resolvers.membership.candidates.postings import created_mention

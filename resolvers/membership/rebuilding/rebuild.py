@@ -7,6 +7,7 @@ from tortoise.queryset import QuerySet
 
 from models.fields import to_microseconds
 from models.orm.tortoise_adapter import statement_of
+from resolvers.criteria.querying.prepare import prepare_checks
 from resolvers.criteria.querying.query import criteria_query
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
@@ -38,6 +39,7 @@ async def _rebuild(change: Change, definition: Definition, now: Now) -> list[int
 
 
 async def _difference(change: Change, definition: Definition, now: Now) -> Flips:
+    await prepare_checks(definition.tree, now)
     # Not NOT IN, which would search one side from end to end for each record of the other.
     matching, values = statement_of(matching_records(change.account_id, definition, now).values("id"))
     members = f"SELECT record_id AS id FROM group_members WHERE set_id = {definition.members_id:d}"  # noqa: S608  # a number of our own

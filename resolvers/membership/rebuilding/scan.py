@@ -8,6 +8,7 @@ from tortoise.queryset import QuerySet
 
 from models import GroupMember
 from resolvers.criteria.language.record_types import CONTACT
+from resolvers.criteria.querying.prepare import prepare_checks
 from resolvers.criteria.semantics.time import Now
 from resolvers.membership.candidates.account_definitions import AccountDefinitions, Definition
 from resolvers.membership.change import Change, Flips
@@ -44,6 +45,7 @@ async def _evaluate(change: Change, definition: Definition, contacts: list[int],
     if record_type is not CONTACT:
         records = await _numbers(record_type.model.filter(chunk, account_id=change.account_id), "id")
     stored = {*await _numbers(GroupMember.filter(set_id=definition.members_id, record_id__in=records), "record_id")}
+    await prepare_checks(definition.tree, now)
     found = {*await _numbers(matching_records(change.account_id, definition, now).filter(chunk), "id")}
     flips.joined[number] = sorted(found - stored)
     flips.left[number] = sorted(stored - found)
