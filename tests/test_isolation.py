@@ -74,7 +74,7 @@ async def test_ids_of_another_account_answer_like_ids_that_never_were(services: 
         for place in guide.arguments(name, root, "ID"):
             for type_name, theirs in foreign.items():
                 nobodys = to_global_id(type_name, NOBODY)
-                said = [await reply(caller, kind, query, variables(place(id), id)) for id in (theirs, nobodys)]
+                said = [await reply(caller, kind, query, variables(query, place(id), id)) for id in (theirs, nobodys)]
                 assert text(said[0], theirs) == text(said[1], nobodys), (name, place(theirs))
                 assert "Zebra" not in text(said[0], theirs)
                 asked += 1
@@ -97,7 +97,7 @@ async def test_names_of_another_account_answer_like_names_that_never_were(servic
         query = guide.operation(kind, name, root, depth=2)
         for place in places:
             for theirs, nobodys in NAMES if name == "contact" else NAMES[:1]:
-                said = [await reply(caller, kind, query, variables(place(name), own["Contact"])) for name in (theirs, nobodys)]
+                said = [await reply(caller, kind, query, variables(query, place(name), own["Contact"])) for name in (theirs, nobodys)]
                 assert text(said[0], theirs) == text(said[1], nobodys), (name, place(theirs))
                 asked += 1
     assert asked > 500
@@ -122,7 +122,7 @@ async def test_a_walk_over_every_field_meets_nothing_of_another_account(services
     read = []
     for kind, name, root in roots(graphql_schema(schema())):
         query = guide.operation(kind, name, root, depth=5)
-        given = variables(guide.own_arguments(name, root), own["Contact"])
+        given = variables(query, guide.own_arguments(name, root), own["Contact"])
         read.append(json.dumps(await reply(caller, kind, query, given)).lower())
     assert sum("okapi" in said for said in read) > 10
     assert [said for said in read if "zebra" in said or any(id.lower() in said for id in foreign.values())] == []

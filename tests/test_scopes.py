@@ -73,7 +73,8 @@ async def test_without_its_scope_no_mutation_runs_whatever_the_role(owner: Conte
     for kind, name, root in roots(graphql_schema(schema())):
         if kind == "mutation":
             needed, others = (ADMIN, (READ, WRITE)) if name in ADMINISTRATION else (WRITE, (READ, ADMIN))
-            query, given_ = guide.operation(kind, name, root, depth=1), variables(guide.own_arguments(name, root), "")
+            query = guide.operation(kind, name, root, depth=1)
+            given_ = variables(query, guide.own_arguments(name, root), "")
             denied = await answer(limited(owner, *others), query, given_)
             assert [error["extensions"]["code"] for error in denied["errors"]] == ["FORBIDDEN"], name
             assert f"the scope {needed}." in denied["errors"][0]["message"], name
@@ -85,7 +86,8 @@ async def test_whoever_may_only_read_may_ask_every_query(owner: Context) -> None
     guide = Guide(graphql_schema(schema()), {kind: to_global_id(kind, 2**52) for kind in KINDS})
     for kind, name, root in roots(graphql_schema(schema())):
         if kind == "query":
-            query, given_ = guide.operation(kind, name, root, depth=1), variables(guide.own_arguments(name, root), "")
+            query = guide.operation(kind, name, root, depth=1)
+            given_ = variables(query, guide.own_arguments(name, root), "")
             said = await answer(limited(owner, READ), query, given_)
             assert "FORBIDDEN" not in [error["extensions"]["code"] for error in said.get("errors", [])], name
 

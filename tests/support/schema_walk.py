@@ -174,6 +174,6 @@ def roots(schema: GraphQLSchema) -> Iterator[tuple[str, str, GraphQLField]]:
     yield from sorted(found, key=lambda entry: entry[1].startswith(("delete", "merge", "revoke")))
 
 
-def variables(arguments: dict[str, Any], any_id: str) -> dict[str, Any]:
-    """The variables of an operation."""
-    return {**{f"{name}_": value for name, value in arguments.items()}, "id": any_id}
+def variables(query: str, arguments: dict[str, Any], any_id: str) -> dict[str, Any]:
+    """The variables of an operation, without an id that it does not declare."""
+    return {f"{name}_": value for name, value in arguments.items()} | ({"id": any_id} if "$id:" in query else {})
