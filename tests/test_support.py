@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from tests.support.ports import HERE, reserved_port
 from tests.support.processes import DEADLINE, environment
 from tests.support.programs import start
@@ -77,3 +78,15 @@ async def test_a_program_that_a_signal_ends_is_reported_by_the_signal(tmp_path: 
         assert await program.wait() in (-signal.SIGKILL, 0)
         assert program.returncode == await program.wait()
     program.kill()  # and nothing more
+
+
+async def test_the_env_file_of_a_developer_reaches_no_test_and_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("MUSTER_PAGE_SIZE_MAX=none")
+    monkeypatch.chdir(tmp_path)
+    assert Settings().page_size_max > 0
+    url, codes = f"sqlite:///{tmp_path}/new.db", []
+    for directory in (None, tmp_path):
+        program = await start("migrate", environment=environment(url), directory=directory)
+        async with asyncio.timeout(DEADLINE):
+            codes.append(await program.wait())
+    assert codes == [0, 1]

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ def _requests(module: str) -> socket.socket:
 
     atexit.register(end)
     return here
+
+
+@cache
+def _nowhere() -> str:
+    """An empty directory. In the one where tests are run, a developer may have an `.env`."""
+    directory = tempfile.TemporaryDirectory(prefix="muster-programs-")
+    atexit.register(directory.cleanup)
+    return directory.name
 
 
 class Output(asyncio.StreamReaderProtocol):
@@ -121,7 +130,10 @@ async def start(
     piped: Sequence[str] = ("stdout", "stderr"),
     module: str = MUSTER,
 ) -> Program:
-    """Start `muster`, or another module's `main`, with these arguments. Standard streams that are not piped are those of the tests."""
+    """Start `muster`, or another module's `main`, with these arguments, in an empty directory unless one is given.
+
+    Standard streams that are not piped are those of the tests.
+    """
     here, there = socket.socketpair()
     here.setblocking(False)
     outputs: dict[str, tuple[asyncio.ReadTransport, Output]] = {}
@@ -131,7 +143,7 @@ async def start(
             reading, standard[name] = os.pipe()
             opened.callback(os.close, standard[name])
             outputs[name] = await asyncio.get_running_loop().connect_read_pipe(Output, os.fdopen(reading, "rb", 0))
-        request = {"arguments": arguments, "environment": dict(environment), "directory": str(directory or Path.cwd())}
+        request = {"arguments": arguments, "environment": dict(environment), "directory": str(directory or _nowhere())}
         _send(_requests(module), json.dumps(request).encode(), [*standard.values(), there.fileno()])
     pid = int(await asyncio.get_running_loop().sock_recv(here, NEWS_BYTES))
     return Program(pid, here, outputs)
