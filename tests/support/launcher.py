@@ -4,6 +4,7 @@ Importing takes most of the time in which a program starts. Each program is a co
 imports has happened here. `tests/support/programs.py` asks for them.
 """
 
+import gc
 import json
 import os
 import selectors
@@ -106,5 +107,6 @@ def _become(program: ModuleType, request: dict[str, object], standard: list[int]
 
 if __name__ == "__main__":
     found = import_module(sys.argv[2])
+    gc.freeze()  # or each copy would search all of it for garbage when it ends, and copy it by that
     Launcher(socket.socket(fileno=int(sys.argv[1])), found).serve()
     sys.exit(found.main())
