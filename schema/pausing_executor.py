@@ -155,7 +155,7 @@ class _ListCompletion:
         """Complete the rest, with pauses, and await what has to be awaited."""
         try:
             with self._executor.collecting():
-                while not (self.go_on() or self._is_exhausted):
+                while not (self._executor.is_abandoned or self.go_on() or self._is_exhausted):
                     await self._executor.pause()
         except CancelledError:
             self._executor.abandon(self._awaitables())

@@ -64,6 +64,20 @@ async def test_a_page_pauses_between_contacts_and_before_what_they_refer_to(warm
     assert slices.longest <= MOST < slices.total, slices.stack
 
 
+async def test_an_operation_that_is_cancelled_between_types_ends(warm: Context) -> None:
+    with counted_slices() as slices:
+        answering = asyncio.create_task(answer(warm, f"{{ one: __schema {TYPES} two: __schema {TYPES} }}"))
+        while slices.total < MOST:  # noqa: ASYNC110  # no event says how much has been done
+            await asyncio.sleep(0)
+        answering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answering
+        for _ in range(100):  # iterations in which what had begun ends
+            await asyncio.sleep(0)
+    assert slices.longest <= MOST, slices.stack
+    assert slices.total <= 3 * MOST
+
+
 async def test_objects_of_any_kind_are_read_at_once(warm: Context) -> None:
     ids = [to_global_id(kind, number) for number in range(60) for kind in ("Account", "AccessToken", "AuditEntry", "Contact")]
     asked = " ".join(f"n{number}: nodes(ids: $ids) {{ id }}" for number in range(5))
