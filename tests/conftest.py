@@ -11,6 +11,7 @@ import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def pytest_configure() -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Record what the program sends to the database."""
     session.config.stash[STATEMENTS] = StatementRecorder()
-    session.config.stash[STATEMENTS].begin()
+    recording = ExitStack()
+    recording.enter_context(session.config.stash[STATEMENTS].recording())
+    session.config.add_cleanup(recording.close)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

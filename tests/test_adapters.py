@@ -316,7 +316,9 @@ def test_a_name_that_was_moved_is_noticed() -> None:
 # ---------------------------------------------------------------- nobody else uses them
 
 
+@pytest.fixture(scope="module")
 def modules() -> dict[str, ast.Module]:
+    """The parsed modules of the product."""
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))}
 
 
@@ -353,16 +355,15 @@ def foreign(tree: ast.Module, ours: set[str]) -> Iterator[str]:
             yield f"{node.lineno}: {name}"
 
 
-def test_no_other_module_uses_a_private_name_of_a_library() -> None:
-    found = modules()
-    ours = {name for tree in found.values() for name in defined(tree)}
-    adapters = {module for modules in ADAPTERS.values() for module in modules}
-    uses = {name: [*foreign(tree, ours)] for name, tree in found.items() if name not in adapters}
+def test_no_other_module_uses_a_private_name_of_a_library(modules: dict[str, ast.Module]) -> None:
+    ours = {name for tree in modules.values() for name in defined(tree)}
+    adapters = {module for adapters in ADAPTERS.values() for module in adapters}
+    uses = {name: [*foreign(tree, ours)] for name, tree in modules.items() if name not in adapters}
     assert {name: lines for name, lines in uses.items() if lines} == {}
 
 
-def test_no_other_module_imports_from_an_undocumented_place() -> None:
-    for module, tree in modules().items():
+def test_no_other_module_imports_from_an_undocumented_place(modules: dict[str, ast.Module]) -> None:
+    for module, tree in modules.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (library := (node.module or "").partition(".")[0]) in DOCUMENTED:
                 is_adapter = any(module in adapters for adapters in ADAPTERS.values())

@@ -1,11 +1,11 @@
 """What counts as a statement that names its account, and what a run says of one that does not."""
 
-import logging
-
 import pytest
 
 from models.engine.database import Database
-from tests.support.sent_statements import LOGGER, StatementRecorder, account_columns, judged, listed, unscoped
+from resolvers.membership.clock import start
+from tests.support.clock import NOON
+from tests.support.sent_statements import StatementRecorder, account_columns, judged, listed, unscoped
 from tests.support.statement_scope import StatementReader, Unscoped, normalised
 
 COLUMNS = {"accounts": "id", "contacts": "account_id", "taggings": "account_id", "groups": "account_id", "retired_sets": None}
@@ -134,9 +134,13 @@ def test_every_line_of_a_list_is_about_a_table_of_accounts(engine_of_list: str) 
 
 async def test_what_tests_send_themselves_is_not_recorded(database: Database) -> None:
     recorder = StatementRecorder()
-    logging.getLogger(LOGGER).filters.insert(0, recorder)
-    try:
+    with recorder.recording():
         await database.rows("SELECT 17 AS sent_by_a_test")
-    finally:
-        logging.getLogger(LOGGER).removeFilter(recorder)
     assert recorder.senders == {}
+
+
+async def test_what_the_program_sends_is_recorded_with_its_sender(database: Database) -> None:
+    recorder = StatementRecorder()
+    with recorder.recording():
+        await start(database, NOON)
+    assert {sender.partition(",")[0] for sender in recorder.senders.values()} == {"resolvers/membership/clock.py"}

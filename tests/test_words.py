@@ -35,6 +35,9 @@ Documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def coined(text: str) -> Iterator[str]:
     """Every line with a word that only this house would use, in an identifier, a text or a comment."""
+    lowered = text.lower()
+    if not any(word in lowered for word in COINED):
+        return
     for number, line in enumerate(text.splitlines(), 1):
         if found := COINED.intersection(word.lower() for word in _WORD.findall(line)):
             yield f"{number}: coined word {', '.join(sorted(found))}"

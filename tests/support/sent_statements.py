@@ -7,9 +7,10 @@ tests start are not recorded: what they send, the laws send in this process, too
 import logging
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlglot.errors import SqlglotError
 from tortoise.models import Model
@@ -19,7 +20,6 @@ from tests.support.statement_scope import ACCOUNTS, AccountColumns, StatementRea
 
 ROOT = f"{Path(__file__).parents[2]}/"
 LOGGER = "tortoise.db_client"
-RECORDING = logging.DEBUG - 1  # not DEBUG, at which a test that counts statements sets the log
 ONE, SEVERAL = "%s: %s", "%s"  # messages of the log: a statement and its parameters, and a list of such pairs
 DIALECTS = {"sqlite": "sqlite", "postgresql": "postgres"}
 PROGRAM = ("app/", "schema/", "resolvers/", "subscriptions/", "models/")
@@ -46,31 +46,38 @@ class Verdict(NamedTuple):
         return "\n".join([*added, *(f"to be taken off the list: {SEPARATOR.join(found)}" for found in sorted(self.stale))])
 
 
-class StatementRecorder(logging.Filter):
-    """A filter of the ORM's log that notes which statements the program sends and from where, and drops what is of no other use."""
+class StatementRecorder:
+    """Notes which statements the program sends and from where, as the ORM logs them."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.senders: dict[str, str] = {}
 
-    def begin(self) -> None:
-        """Record from now on."""
-        logging.getLogger(LOGGER).setLevel(RECORDING)
-        logging.getLogger(LOGGER).addFilter(self)
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what is sent inside. No record of the log is made for it, because there are hundreds of thousands."""
+        log, pass_on = logging.getLogger(LOGGER), logging.getLogger(LOGGER).debug
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Note a statement that the program has not sent before."""
-        for text in _texts(record):
-            if text not in self.senders and (sender := _sender(sys._getframe(1))):
+        def debug(message: object, *values: object, **options: Any) -> None:
+            self._note(message, values)
+            pass_on(message, *values, **options)
+
+        log.debug = debug  # type: ignore[method-assign, assignment]  # until the end of the block
+        try:
+            yield
+        finally:
+            log.debug = pass_on  # type: ignore[method-assign]  # the method itself
+
+    def _note(self, message: object, values: tuple[object, ...]) -> None:
+        for text in _texts(message, values):
+            if text not in self.senders and (sender := _sender(sys._getframe(2))):
                 self.senders[text] = sender
-        return record.levelno > logging.DEBUG or logging.getLogger(LOGGER).level != RECORDING
 
 
-def _texts(record: logging.LogRecord) -> list[str]:
-    match record.msg, record.args:
-        case str(message), (str(text), _) if message == ONE:
+def _texts(message: object, values: tuple[object, ...]) -> list[str]:
+    match message, values:
+        case str(form), (str(text), _) if form == ONE:
             return [text]
-        case str(message), (list(pairs),) if message == SEVERAL:
+        case str(form), (list(pairs),) if form == SEVERAL:
             return [text for text, _ in pairs]
     return []
 
