@@ -16,9 +16,19 @@ from schema.strawberry_adapter import get_object_definition, to_camel_case
 
 CRITERIA = frozenset({CriteriaInput, ContactCriteria, AppointmentCriteria})
 ATOMS = frozenset({str, int, bool, float, NoneType, dict})  # and the values of JSON, whatever they hold
-
-
 LEFT = ATOMS | {list}  # a list in a list is a scalar's, which may hold any number more of them
+
+
+PREPARED = "_prepared"  # the attribute of an input that holds what `plain` returns for it
+
+
+def prepare(value: Any) -> None:
+    """Compute what `plain` and `document` return for an input with many values, and keep it there. This may be called in a thread."""
+    fields = _fields(type(value))
+    if fields:
+        for field in fields:
+            prepare(getattr(value, field.name))
+        vars(value)[PREPARED] = plain(value)
 
 
 def plain(value: Any) -> Any:
@@ -26,12 +36,16 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in ATOMS:
         return value
-    if kind in CRITERIA:
-        return document(value)
     if kind is list:
         return [item if item.__class__ in LEFT else plain(item) for item in value]
     fields = _fields(kind)
-    return value if fields is None else {name: found if found.__class__ in ATOMS else plain(found) for name, found in _given(value, fields)}
+    if fields is None:
+        return value
+    if PREPARED in vars(value):
+        return vars(value)[PREPARED]
+    if kind in CRITERIA:
+        return document(value)
+    return {name: found if found.__class__ in ATOMS else plain(found) for name, found in _given(value, fields)}
 
 
 def changes(value: object) -> dict[str, Any]:
@@ -47,6 +61,8 @@ def document(value: Any) -> Any:
     if kind is list:
         return [item if item.__class__ in ATOMS else document(item) for item in value]
     if fields := _fields(kind):
+        if kind in CRITERIA and PREPARED in vars(value):
+            return vars(value)[PREPARED]
         given = {field.key: found for field in fields if (found := getattr(value, field.name)) is not UNSET and found != field.default}
         added: dict[str, Any] = getattr(value, "added", {})
         return {key: document(found) for key, found in (given | added).items() if found is not None}

@@ -7,6 +7,7 @@ from graphql import GraphQLField, GraphQLInputObjectType, GraphQLResolveInfo, Gr
 
 from models.event_loop import in_thread
 from resolvers.access.roles import require_scope
+from schema.arguments import prepare
 from schema.errors import MusterSchema
 from schema.limits import QUICK_VALUES, count_values
 from schema.scopes import RequiresScope
@@ -48,4 +49,8 @@ def _resolver(resolve: Resolve, declared: StrawberryField, converts: Mapping[str
 
 
 def _converted(convert: Convert | None, value: Any) -> Any:
-    return value if value is None or convert is None else convert(value)
+    if value is None or convert is None:
+        return value
+    converted = convert(value)
+    prepare(converted)
+    return converted

@@ -20,6 +20,9 @@ NOTED = "{ contacts(first: 60) { nodes { id email tags { id name } taggings { ta
 IMPORT = "mutation ($rows: [UpsertContactInput!]!) { importContacts(input: {rows: $rows}) { created userErrors { message } } }"
 CREATE = 'mutation ($criteria: CriteriaInput!) { createGroup(input: {name: "All", criteria: $criteria}) { group { criteriaText } } }'
 READ = "{ groups { nodes { criteria criteriaText diagnostics { message } } } }"
+ADD_TAGS = """
+mutation ($ids: [ID!]!, $tags: [TagRef!]!) { addTags(input: {contactIds: $ids, tags: $tags}) { userErrors { code } } }
+"""
 FIND = "query ($where: ContactCriteria!) { contacts(where: $where) { totalCount } }"
 
 
@@ -76,6 +79,14 @@ async def test_an_operation_that_is_cancelled_between_types_ends(warm: Context) 
             await asyncio.sleep(0)
     assert slices.longest <= MOST, slices.stack
     assert slices.total <= 3 * MOST
+
+
+async def test_values_of_mutations_are_converted_in_a_thread(warm: Context) -> None:
+    tags = [{"id": to_global_id("Tag", number)} for number in range(10_000)]
+    with counted_slices() as slices:
+        found = await answer(warm, ADD_TAGS, {"tags": tags, "ids": [to_global_id("Contact", 1)]})
+    assert found["data"]["addTags"]["userErrors"][0]["code"] == "LIMIT_EXCEEDED"
+    assert slices.longest <= MOST // 2, slices.stack
 
 
 async def test_objects_of_any_kind_are_read_at_once(warm: Context) -> None:
