@@ -144,8 +144,11 @@ def fuzz(goal: Target, report: Report, until: float, few: int) -> None:
         @given(shapes)
         def send(shape: Shape) -> None:
             name, query, variables = Writer(graph, shape, goal.known).operation()
-            response = client.post(goal.server.url, json={"query": query, "variables": variables})
-            target(report.note(name, code_of(response.json())))
+            try:
+                code = code_of(client.post(goal.server.url, json={"query": query, "variables": variables}).json())
+            except httpx.TimeoutException:
+                code = "TIMEOUT"
+            target(report.note(name, code))
 
         send()
         while time.monotonic() < until:

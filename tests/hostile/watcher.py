@@ -11,6 +11,7 @@ from pathlib import Path
 
 BEAT_SECONDS = 0.005
 NOTED_SECONDS = 0.04  # without a beat, after which the stack is written down
+HUNG_SECONDS = 5.0  # without a beat, after which a stall is written although it has not ended, because it may never end
 SHOWN = 14  # calls of a stack
 
 
@@ -34,6 +35,7 @@ class LoopWatcher(threading.Thread):
         self._watched = threading.get_ident()
         self._beaten, self._worked = time.perf_counter(), time.thread_time()
         self._stack: list[str] = []
+        self._hung = 0.0
         self._beat()
 
     def _beat(self) -> None:
@@ -51,10 +53,11 @@ class LoopWatcher(threading.Thread):
         """Write down what the event loop does whenever it is late."""
         while True:
             time.sleep(BEAT_SECONDS)
-            if (
-                not self._stack
-                and time.perf_counter() - self._beaten > NOTED_SECONDS
-                and (frame := sys._current_frames().get(self._watched))
-            ):
+            late = time.perf_counter() - self._beaten
+            if late > NOTED_SECONDS and not self._stack and (frame := sys._current_frames().get(self._watched)):
                 found = traceback.extract_stack(frame, SHOWN)
                 self._stack = [f"{'/'.join(Path(each.filename).parts[-3:])}:{each.lineno} {each.name}" for each in found]
+            if late > HUNG_SECONDS and self._hung != self._beaten:
+                self._hung = self._beaten
+                worked = time.clock_gettime(time.pthread_getcpuclockid(self._watched)) - self._worked
+                self._write(Stall(late, worked, self._stack))
