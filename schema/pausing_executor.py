@@ -6,6 +6,7 @@ It lets other tasks run while it executes. `tests/test_adapters.py` fails when a
 from asyncio import CancelledError, iscoroutine
 from collections.abc import Awaitable, Iterator, Mapping, Sized
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -34,8 +35,6 @@ class PausingExecutor(CountingExecutor):
     While it pauses, the loaders of the operation wait, so that they read as much at once as without pauses.
     """
 
-    is_abandoned = False
-
     @classmethod
     def build(cls, schema: GraphQLSchema, document: DocumentNode, *given: Any, **options: Any) -> Any:
         """An executor of a valid document, or why its variables are refused. They may have been coerced before."""
@@ -63,10 +62,9 @@ class PausingExecutor(CountingExecutor):
         try:
             await self.pause()
         except CancelledError:
-            self.is_abandoned = True
             _close(result)
             raise
-        if self.is_abandoned:
+        if abandoned.get():
             return _close(result)
         complete: Any = super().complete_awaitable_value
         return await complete(*before, self._resolved(result), position)
@@ -79,7 +77,7 @@ class PausingExecutor(CountingExecutor):
     async def pause(self) -> None:
         """Let other tasks run if it is time."""
         ours = pace()
-        if ours.is_due() and not self.is_abandoned:
+        if ours.is_due() and not abandoned.get():
             with self.collecting():
                 await ours.pause()
 
@@ -89,9 +87,14 @@ class PausingExecutor(CountingExecutor):
         return context.loaders.collecting.going_on() if isinstance(context, Context) else nullcontext()
 
     def abandon(self, awaitables: list[Awaitable[Any]]) -> None:
-        """Let what has not begun yet end without doing anything, because the operation is cancelled."""
-        self.is_abandoned = True
+        """Let what has not begun yet end without doing anything, because the part of the operation that it belongs to is cancelled."""
+        token = abandoned.set(True)
         self.settle_in_background(awaitables)
+        abandoned.reset(token)
+
+
+abandoned: ContextVar[bool] = ContextVar("abandoned", default=False)
+"""Whether the running task belongs to a part of an operation that is cancelled. The tasks that it creates inherit it."""
 
 
 def _close(result: Awaitable[Any]) -> None:
@@ -131,12 +134,13 @@ class _ListCompletion:
         self._is_exhausted = False
         self._awaited: list[int] = []
 
-    def go_on(self) -> bool:
-        """Complete elements until it is time to pause. Returns whether the list is complete."""
+    def go_on(self, *, at_least: int = 0) -> bool:
+        """Complete elements until it is time to pause, but at least so many. Returns whether the list is complete."""
         ours = pace()
         try:
-            while not (self._is_exhausted or ours.is_due()):
+            while not self._is_exhausted and (at_least > 0 or not ours.is_due()):
                 self._complete_next()
+                at_least -= 1
         except Exception:
             self._executor.settle_in_background(self._awaitables())
             raise
@@ -155,8 +159,9 @@ class _ListCompletion:
         """Complete the rest, with pauses, and await what has to be awaited."""
         try:
             with self._executor.collecting():
-                while not (self._executor.is_abandoned or self.go_on() or self._is_exhausted):
+                while not (abandoned.get() or self._is_exhausted):
                     await self._executor.pause()
+                    self.go_on(at_least=1)
         except CancelledError:
             self._executor.abandon(self._awaitables())
             raise

@@ -3,13 +3,16 @@
 import asyncio
 import threading
 from collections import Counter
-from typing import Any
+from itertools import count
+from typing import Any, NoReturn
 
 import pytest
+from graphql import build_schema, parse
 
 from models.event_loop import LONGEST, in_thread, pace, pause
 from models.ids import to_global_id
 from resolvers.operation.context import Context
+from schema.pausing_executor import PausingExecutor
 from tests.support.graphql import answer, ask
 from tests.support.slices import Slices, counted_slices
 from tests.support.transport_server import DEADLINE
@@ -153,3 +156,21 @@ async def test_long_work_is_done_in_a_thread_one_piece_at_a_time() -> None:
     threads = await asyncio.gather(*(in_thread(work) for _ in range(20)))
     assert threading.get_ident() not in threads
     assert most == 1
+
+
+async def test_a_part_that_fails_while_others_pause_leaves_them_whole() -> None:
+    ours, ticks = pace(), count()
+    ours.clock = lambda: next(ticks) * LONGEST
+
+    async def fail(_info: object) -> NoReturn:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        raise ValueError("it failed")
+
+    items = [{"number": number} for number in range(40)]
+    graph = build_schema("type Query { broken: Part, whole: Part } type Part { fails: Int!, items: [Item!]! } type Item { number: Int! }")
+    document = parse("{ broken { fails items { number } } whole { items { number } } }")
+    root = {"broken": {"fails": fail, "items": items}, "whole": {"items": items}}
+    async with asyncio.timeout(DEADLINE):
+        result = await PausingExecutor.build(graph, document, root, None, None).execute_operation()
+    assert result.data == {"broken": None, "whole": {"items": items}}
