@@ -18,7 +18,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
 from models.errors import BadInput, MusterError, TooCostly
-from models.event_loop import in_thread
+from models.event_loop import in_thread, pause
 from resolvers.operation.allowance import Allowance
 from schema import tariff
 from schema.cost import OperationCost
@@ -89,6 +89,7 @@ class _CheckOperation(SchemaExtension):
         self._values = 0
 
     async def on_parse(self) -> AsyncIterator[None]:
+        await pause()
         operation = self.execution_context
         remembered = self._check.recall(operation.query or "")
         if remembered is None:
@@ -110,7 +111,10 @@ class _CheckOperation(SchemaExtension):
 
     async def _checked(self, work: Callable[[], T]) -> T:
         """Do a part of the check, in a thread if the document is not short."""
-        return work() if len(self.execution_context.query or "") <= QUICK else await in_thread(work)
+        if len(self.execution_context.query or "") > QUICK:
+            return await in_thread(work)
+        await pause()
+        return work()
 
     def _require_readable(self) -> None:
         """Refuse to parse a document that is too long, or whose sender has no points left."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-CONTAINERS = frozenset({dict, list})
+CONTAINERS: frozenset[type] = frozenset({dict, list})
 QUICK_VALUES = 200  # of inputs, which are coerced and converted within some milliseconds
 
 
@@ -30,10 +31,11 @@ class DocumentLimits:
 
 def count_values(value: object, most: int) -> int:
     """How many values a JSON value consists of. It counts no further than to a value too many, so that a large value costs little."""
-    unread, found = [value], 0
+    unread: list[Any] = [value] if value.__class__ in CONTAINERS else []
+    found = 0
     while unread and found <= most:
         part = unread.pop()
-        below: Collection[object] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        unread += [each for each in below if type(each) in CONTAINERS]
+        below: Collection[object] = part.values() if part.__class__ is dict else part
+        unread += [each for each in below if each.__class__ in CONTAINERS]
         found += len(below)
     return found
