@@ -7,7 +7,7 @@ from models import ChangeCause
 from models.engine.database import Database
 from models.fields import to_microseconds
 from models.ids import to_global_id
-from resolvers.bulk.pace import FIRST, STEEPEST, ChunkPace
+from resolvers.bulk.pace import FEWEST, FEWEST_WHILE_OTHERS_WAIT, FIRST, STEEPEST, ChunkPace
 from resolvers.bulk.tagging import TagChange
 from resolvers.criteria.language.mentions import Mention
 from resolvers.grouping.groups import create_group
@@ -32,6 +32,14 @@ def test_chunks_that_take_no_time_grow_step_by_step_up_to_the_bound(most: int, c
             pass
         assert before <= pace.size <= min(before * STEEPEST, most)
     assert ChunkPace(most).size == min(FIRST, most)
+
+
+def test_chunks_are_smaller_while_other_writers_wait_for_their_end() -> None:
+    pace, clock = ChunkPace(100_000), iter(range(100))
+    for expected in (FEWEST_WHILE_OTHERS_WAIT, FEWEST):
+        with pace.timed(lambda: expected == FEWEST_WHILE_OTHERS_WAIT, clock=lambda: next(clock)):  # noqa: B023  # called at once
+            pass
+        assert pace.size == expected
 
 
 async def test_a_contact_that_was_changed_in_another_way_too_is_judged_by_all_of_it(database: Database) -> None:

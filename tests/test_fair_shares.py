@@ -6,7 +6,9 @@ Nothing here depends on the time that anything takes: what counts is who is serv
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import count
+from dataclasses import replace
+from datetime import datetime
+from itertools import count, groupby
 from typing import Any
 
 import httpx
@@ -16,14 +18,16 @@ from app.provisioning.accounts import NewAccount, create_account
 from app.provisioning.tokens import create_token
 from app.running.server import Server
 from app.settings import Settings
-from models import Group, GroupState
+from models import BulkAction, BulkActionState, Group, GroupState
 from models.engine.database import Database
 from models.engine.fair_order import FairOrder, Turn, WorkKey
 from models.engine.fair_queue import FairQueue
 from models.engine.loans import Loans
+from resolvers.bulk.work import work
 from resolvers.grouping.builds import build
 from resolvers.grouping.groups import create_group
 from resolvers.records.contacts import create_contact
+from tests.support.bulk_account import ADD_VIP, EVERYBODY, new_owner, start
 from tests.support.callers import new_account
 from tests.support.clock import DrivenClock
 from tests.support.http_client import web_client
@@ -193,6 +197,30 @@ async def test_the_builds_of_one_account_do_not_wait_for_the_end_of_those_of_ano
         first, second = (owner.caller.account_id for owner in owners)
         assert accounts.index(second) < len(accounts) - 1 - accounts[::-1].index(first)
         assert {group.state for group in await Group.all()} == {GroupState.READY}
+
+
+class TickingClock(DrivenClock):
+    """A clock that shows another time whenever it is read."""
+
+    def __call__(self) -> datetime:
+        self.pass_(milliseconds=1)
+        return super().__call__()
+
+
+async def test_the_bulk_actions_of_accounts_take_turns_however_many_one_has(database: Database) -> None:
+    async with running_services(database, TickingClock()) as running:
+        services = replace(running, bulk_chunk=1)
+        busy, quiet = [await new_owner(services) for _ in range(2)]
+        for _ in range(4):
+            await start(busy, EVERYBODY, ADD_VIP)
+        await start(quiet, EVERYBODY, ADD_VIP)
+        queue = queues_for_connections(database)[-1]
+        order = queue.order = NotedOrder(queue.order)
+        await work(services)
+        accounts = [account for account, _ in groupby(key.account for key in order.keys if key.token == "bulk")]
+        first = [account for account in accounts if account in (busy.caller.account_id, quiet.caller.account_id)][:6]
+        assert first == [busy.caller.account_id, quiet.caller.account_id] * 3
+        assert {action.state for action in await BulkAction.all()} == {BulkActionState.COMPLETED}
 
 
 async def test_no_connection_is_lent_while_all_are_awaited() -> None:

@@ -146,6 +146,10 @@ class Database:
         """How many connections are in use and idle, and how many there may be."""
         return asyncpg_client.pool_of(self.connection) if self.engine == "postgresql" else sqlite_client.pool_of(self.connection)
 
+    def writes_wait(self) -> bool:
+        """Whether a write waits for the end of another one of this process, as on SQLite, where only one runs at a time."""
+        return self.engine == "sqlite" and sqlite_client.writes_wait(self.connection)
+
     async def row(self, text: str, **values: Any) -> Row:
         """The only row of a statement that returns exactly one."""
         (row,) = await self.rows(text, **values)

@@ -1,6 +1,6 @@
 """The order in which waiting work is served: fairly by account, then by token, by hierarchical start-time fair queueing.
 
-See docs/decisions/0043-fair-shares.md for the sources. This module knows no event loop: the caller passes the present moment.
+See docs/decisions/0048-fair-shares.md for the sources. This module knows no event loop: the caller passes the present moment.
 """
 
 from collections.abc import Hashable, Iterable

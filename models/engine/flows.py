@@ -1,6 +1,6 @@
 """Start-time fair queueing: flows that share something scarce, ordered by the service that each has received.
 
-See docs/decisions/0043-fair-shares.md for the sources.
+See docs/decisions/0048-fair-shares.md for the sources.
 """
 
 from collections.abc import Hashable

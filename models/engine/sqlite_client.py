@@ -208,4 +208,9 @@ def pool_of(client: BaseDBAsyncClient) -> Pool:
     return cast(SqliteDatabaseClient, client).pool.state()
 
 
+def writes_wait(client: BaseDBAsyncClient) -> bool:
+    """Whether a task waits for the connection that writes."""
+    return cast(SqliteDatabaseClient, client).pool.writers.waiting > 0
+
+
 client_class = SqliteDatabaseClient

@@ -18,9 +18,12 @@ def declared(types: Mapping[str, str]) -> str:
 # ---------------------------------------------------------------- the queue of bulk actions
 
 # Of all accounts: actions of every account take turns.
-NEXT_ACTION = """
+UNFINISHED = """
+    SELECT id, account_id, worked_at FROM bulk_actions WHERE state IN ('QUEUED', 'RUNNING') ORDER BY worked_at, id LIMIT 1000
+"""
+ACTION_TO_WORK = """
     SELECT id, account_id, target, change, position, started_by_id, undoes_id FROM bulk_actions
-    WHERE state IN ('QUEUED', 'RUNNING') ORDER BY worked_at, id LIMIT 1
+    WHERE id = :id AND account_id = :account AND state IN ('QUEUED', 'RUNNING')
 """
 LOCK_ACTION_TO_WORK = """
     SELECT id FROM bulk_actions WHERE id = :id AND account_id = :account AND position = :position AND state IN ('QUEUED', 'RUNNING')

@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from models import BulkActionState, ChangeCause, Role
-from models.engine.database import UNREACHABLE
+from models.engine.database import UNREACHABLE, Rows
 from models.engine.fair_queue import work_of
 from models.errors import Conflict, MusterError
 from models.fields import to_microseconds
@@ -23,12 +23,13 @@ from resolvers.bulk.inverses import store_inverse, take_inverse
 from resolvers.bulk.needs import check_needs, stored_needs
 from resolvers.bulk.pace import ChunkPace
 from resolvers.bulk.statements import (
+    ACTION_TO_WORK,
     ADVANCE_ACTION,
     FAIL_ACTION,
     FOR_UPDATE_SKIP_LOCKED,
     LOCK_ACTION_TO_WORK,
-    NEXT_ACTION,
     POSTPONE_ACTION,
+    UNFINISHED,
 )
 from resolvers.bulk.targets import stored_target
 from resolvers.membership.change import Change
@@ -56,21 +57,33 @@ async def work(services: Services) -> None:
 
 
 async def work_on_next(services: Services, pace: ChunkPace) -> bool:
-    """Work on a chunk of the bulk action that has waited longest. Returns false if there is none."""
-    for action in await services.database.rows(NEXT_ACTION + FOR_UPDATE_SKIP_LOCKED[services.database.engine]):
-        caller = Caller(action["account_id"], action["started_by_id"] or 0, Role.OWNER, 0)
-        context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
-        with work_of(caller.account_id, "bulk"):
-            await _work_on_chunk(context, action, pace)
-        return True
+    """Work on a chunk of the next bulk action. Returns false if there is none that no other process works on."""
+    database = services.database
+    for account_id, action_id in _in_turn(await database.rows(UNFINISHED)):
+        statement = ACTION_TO_WORK + FOR_UPDATE_SKIP_LOCKED[database.engine]
+        for action in await database.rows(statement, id=action_id, account=account_id):
+            caller = Caller(account_id, action["started_by_id"] or 0, Role.OWNER, 0)
+            context = Context(services, caller, Scope(caller.account_id, caller.user_id, caller.role))
+            with work_of(account_id, "bulk"):
+                await _work_on_chunk(context, action, pace)
+            return True
     return False
+
+
+def _in_turn(unfinished: Rows) -> list[tuple[int, int]]:
+    """The account and id of each action: first the account that has waited longest, and of its actions the one that has."""
+    latest: dict[int, int] = {}
+    for action in unfinished:
+        latest[action["account_id"]] = max(latest.get(action["account_id"], 0), action["worked_at"])
+    ordered = sorted(unfinished, key=lambda action: (latest[action["account_id"]], action["worked_at"], action["id"]))
+    return [(action["account_id"], action["id"]) for action in ordered]
 
 
 async def _work_on_chunk(context: Context, action: Action, pace: ChunkPace) -> None:
     try:
         position = TargetPosition(stored_target(orjson.loads(action["target"])), action["position"], pace.size)
         following = NextContacts(position, []) if action["undoes_id"] else await find_next_contacts(context, position)
-        with pace.timed():
+        with pace.timed(context.services.database.writes_wait):
             await write(context, ChangeCause.BULK_ACTION, lambda change: _write_chunk(context, change, action, following))
     except UNREACHABLE:
         raise
