@@ -66,6 +66,7 @@ class OperationCost:
     """The cost of one operation of a valid document, computed once for each combination of page sizes and prices of its inputs."""
 
     def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, document: DocumentNode, operation_name: str | None) -> None:
+        self.document = document
         self._schema = schema
         self._limits = limits
         self._operation = get_operation_ast(document, operation_name)

@@ -35,11 +35,17 @@ SEVERAL_OPERATIONS = "The document has several operations: name the one to run i
 TOO_LONG = "The document has {found} characters, and at most {most} are allowed: send values as variables."
 TOO_MANY = "The variables hold more than {most} values: send fewer at once."
 TOO_COMPLEX = "The document is too complex to be validated: nest fragments less deeply, or split it into several requests."
-MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
+MOST_REMEMBERED = 128  # documents, or as many characters as so many of COUNTED: searching their trees for garbage stops everything else
+COUNTED = 1_024  # characters that a remembered document counts for at least
 LONGEST_REMEMBERED = 4_096  # characters
 UNDECLARED = "The operation does not declare these variables: {names}. Declare them, or do not send them."
 MOST_NAMED, LONGEST_NAME = 5, 40  # names of undeclared variables in an error, and characters of each
 QUICK = 256  # characters: checking a longer document for the first time may take far more than some milliseconds
+
+
+def counted_length(document: DocumentNode) -> int:
+    """The characters that a remembered document counts for."""
+    return max(COUNTED, document.loc.end if document.loc else 0)
 
 
 class DocumentCheck:
@@ -53,8 +59,10 @@ class DocumentCheck:
         self.limits = limits
         self.shows_cost = shows_cost
         self.weight_rule = weight_rule(limits)
-        self._valid: LRUCache[str, DocumentNode] = LRUCache(MOST_REMEMBERED)
-        self._costs: LRUCache[tuple[str, str | None], OperationCost] = LRUCache(MOST_REMEMBERED)
+        self._valid: LRUCache[str, DocumentNode] = LRUCache(MOST_REMEMBERED * COUNTED, getsizeof=counted_length)
+        self._costs: LRUCache[tuple[str, str | None], OperationCost] = LRUCache(
+            MOST_REMEMBERED * COUNTED, getsizeof=lambda cost: counted_length(cost.document)
+        )
 
     def __call__(self) -> SchemaExtension:
         """A fresh extension for one operation."""

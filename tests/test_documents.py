@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strawberry.types import ExecutionResult
 from structlog.testing import capture_logs
 
-from schema.documents import MOST_REMEMBERED, DocumentCheck
+from schema.documents import COUNTED, MOST_REMEMBERED, DocumentCheck
 from schema.errors import LONGEST_MESSAGE
 from schema.limits import DocumentLimits
 from schema.weight import Weight, WeightCounter
@@ -129,6 +129,14 @@ async def test_a_document_of_any_complexity_is_answered() -> None:
     unlimited = DocumentLimits(tokens=10**5, depth=10**5, fields=10**5, comparisons=10**9)
     ((_, message),) = await told("{" + " hello" * 9_900 + "}", unlimited)
     assert message.startswith("The document is too complex")
+
+
+def test_remembered_documents_are_bounded_by_their_characters_together() -> None:
+    check = DocumentCheck(DocumentLimits())
+    long = [f"{{ hello{number}{' ' * (4 * COUNTED - 20)} }}" for number in range(MOST_REMEMBERED)]
+    for query in long:
+        check.remember(query, parse(query))
+    assert sum(check.recall(query) is not None for query in long) == MOST_REMEMBERED // 4
 
 
 async def test_remembered_documents_are_bounded_and_answer_the_same() -> None:

@@ -22,12 +22,12 @@ from models.engine.fair_order import WorkKey
 from models.engine.fair_queue import FairQueue, work_key
 from models.errors import MusterError, RateLimited, Unavailable
 from models.event_loop import in_thread
+from schema.documents import COUNTED, MOST_REMEMBERED, counted_length
 from schema.strawberry_adapter import CannotGetOperationTypeError, InvalidOperationTypeError, graphql_schema, prepare
 
 ANY_OPERATION = frozenset(OperationType)
 SUBSCRIPTIONS = frozenset({OperationType.SUBSCRIPTION})
 SUBSCRIPTION = "subscription"  # a document without this word has none
-MOST_REMEMBERED = 128  # documents: with the next bound it keeps the memory of their trees to some tens of megabytes
 LONGEST_REMEMBERED = 4_096  # characters
 REQUEST_SECONDS = 30.0  # until the deadline of a query, a mutation or the answer to an event
 
@@ -59,7 +59,9 @@ class Operations:
         self._turns = turns
         self._request_seconds = request_seconds
         self._observe = observe
-        self._analyses: LRUCache[tuple[str, str | None], SharingAnalysis] = LRUCache(MOST_REMEMBERED)
+        self._analyses: LRUCache[tuple[str, str | None], SharingAnalysis] = LRUCache(
+            MOST_REMEMBERED * COUNTED, getsizeof=lambda analysis: counted_length(analysis.document)
+        )
         self._shared = SharedSubscriptions(request_seconds)
 
     async def begin(
