@@ -110,7 +110,10 @@ async def test_values_that_are_nested_too_deeply_are_refused_as_such(owner: Cont
         value = [value]
     identified = "$id: ID!, " if "$id" in given else ""
     query = f"mutation ({identified}$value: JSON) {{ {name}({given}) {{ userErrors {{ code path }} }} }}"
-    found = await answer(owner, query, {"value": {"plan": value} if keyed else value, "id": (await ids_of(owner))[0]})
+    given_values: dict[str, Any] = {"value": {"plan": value} if keyed else value}
+    if identified:
+        given_values["id"] = (await ids_of(owner))[0]
+    found = await answer(owner, query, given_values)
     assert "errors" not in found
     (problem,) = found["data"][name]["userErrors"]
     assert problem["code"] == "INVALID"
