@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from models.engine.database import Database, open_database
+from models.engine.fair_order import WorkKey
+from models.engine.fair_queue import work_key
 from models.engine.sqlite_client import SqliteDatabaseClient
 from models.engine.sqlite_pool import READERS
 
@@ -24,7 +26,8 @@ async def nothing_to_lend(database: Database) -> AsyncIterator[None]:
     async with AsyncExitStack() as borrowed:
         client = database.connection
         if isinstance(client, SqliteDatabaseClient):
-            for _ in range(READERS):
+            for account in range(READERS):  # one account alone would not get all of them
+                work_key.set(WorkKey(account, 0))
                 await borrowed.enter_async_context(client.lend(to_read=True))
         else:
             await borrowed.enter_async_context(database.transaction())  # on its only connection

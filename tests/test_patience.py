@@ -39,7 +39,7 @@ async def connected(service: Service, first: bytes = b"") -> AsyncIterator[Conne
 
 
 def request(query: str, value: object = None) -> bytes:
-    body = orjson.dumps({"query": query, "variables": {"v": value}})
+    body = orjson.dumps({"query": query, "variables": {"v": value} if "$v" in query else {}})
     headers = {"Authorization": ADA, "Content-Type": JSON, "Content-Length": len(body)}
     return HEAD + "".join(f"{name}: {given}\r\n" for name, given in headers.items()).encode() + b"\r\n" + body
 

@@ -1,8 +1,11 @@
 """Counts the work of this process in a way that is the same on every machine: calls of Python and steps of SQLite."""
 
+import asyncio
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -12,7 +15,10 @@ STEPS_OF_A_CALL = 5  # steps that take as long as one call of Python: 0.08 and 0
 
 
 class WorkCounter:
-    """Counts what is done while `counting`, by this thread in Python and by SQLite in the connections of its own that it opened."""
+    """Counts what is done while `counting`: in Python by this thread and those that the event loop gives work to, and by SQLite.
+
+    SQLite's steps are counted in the connections that were opened by `connect`.
+    """
 
     def __init__(self) -> None:
         self.calls = 0
@@ -32,13 +38,19 @@ class WorkCounter:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count from zero what is done inside."""
+        """Count from zero what is done inside. The event loop must be running."""
         self.calls = self.steps = 0
+        loop = asyncio.get_running_loop()
+        threading.setprofile(self._call)
         sys.setprofile(self._call)
         try:
-            yield
+            with ThreadPoolExecutor() as threads:  # new ones, which are counted from their beginning
+                loop.set_default_executor(threads)
+                yield
         finally:
             sys.setprofile(None)
+            threading.setprofile(None)
+            loop.set_default_executor(ThreadPoolExecutor())
 
     def _step(self) -> int:
         self.steps += STEPS
