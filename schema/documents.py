@@ -1,6 +1,6 @@
 """The check of every document before it runs: its size, its validity, the operation to run, and its cost."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from cachetools import LRUCache
@@ -22,6 +22,7 @@ from models.event_loop import in_thread, pause
 from resolvers.operation.allowance import Allowance
 from schema import tariff
 from schema.cost import OperationCost
+from schema.declared_variables import undeclared_variables
 from schema.errors import BAD_USER_INPUT, MOST_ERRORS, VALIDATION_FAILED, coded
 from schema.graphql_core_adapter import was_aborted, without_cause
 from schema.limits import QUICK_VALUES, DocumentLimits, count_values
@@ -38,8 +39,6 @@ TOO_COMPLEX = "The document is too complex to be validated: nest fragments less 
 MOST_REMEMBERED = 128  # documents, or as many characters as so many of COUNTED: searching their trees for garbage stops everything else
 COUNTED = 1_024  # characters that a remembered document counts for at least
 LONGEST_REMEMBERED = 4_096  # characters
-UNDECLARED = "The operation does not declare these variables: {names}. Declare them, or do not send them."
-MOST_NAMED, LONGEST_NAME = 5, 40  # names of undeclared variables in an error, and characters of each
 QUICK = 256  # characters: checking a longer document for the first time may take far more than some milliseconds
 
 
@@ -146,7 +145,8 @@ class _CheckOperation(SchemaExtension):
         operation = self.execution_context
         document = operation.graphql_document
         if document is not None:  # always so here: an unparsable document is answered before
-            errors = await self._errors(document) or self._ambiguity(document) or self._undeclared(document)
+            errors = await self._errors(document) or self._ambiguity(document)
+            errors = errors or undeclared_variables(document, name_in_request(operation), operation.variables or {})
             operation.pre_execution_errors = await self._paid(document, errors)
         yield
 
@@ -227,21 +227,6 @@ class _CheckOperation(SchemaExtension):
         if len(operations) == 1 or name_in_request(self.execution_context) is not None:
             return []
         return [GraphQLError(SEVERAL_OPERATIONS, operations, extensions={"code": BAD_USER_INPUT})]
-
-    def _undeclared(self, document: DocumentNode) -> list[GraphQLError]:
-        operation = self.execution_context
-        names = undeclared(document, name_in_request(operation), operation.variables or {}) if operation.variables else []
-        if not names:
-            return []
-        told = ", ".join(f"`${name[:LONGEST_NAME]}`" for name in names[:MOST_NAMED])
-        return [GraphQLError(UNDECLARED.format(names=told), extensions={"code": BAD_USER_INPUT})]
-
-
-def undeclared(document: DocumentNode, operation_name: str | None, variables: Collection[str]) -> list[str]:
-    """The names of variables that were sent and that the operation does not declare."""
-    operation = get_operation_ast(document, operation_name)
-    declared = {each.variable.name.value for each in operation.variable_definitions or ()} if operation else set()
-    return sorted(set(variables) - declared)
 
 
 def _refusal(error: MusterError) -> GraphQLError:
